@@ -1,0 +1,4 @@
+"""The vocabulary: structures, label schemes, views, sequences, AHA segments, ranges.
+
+Pure tables; nothing here computes.
+"""

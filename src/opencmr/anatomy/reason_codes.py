@@ -1,0 +1,64 @@
+"""Reason codes: why something was left out, withheld or flagged.
+
+The one table behind every ``LeftOut`` and ``QualityFlag``; the reference of flags in the
+documentation is made from it, and a test asserts that no other code is used.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonCode:
+    """One reason: its code, what it means, and what a user does about it."""
+
+    code: str
+    meaning: str
+    remedy: str
+
+
+_CODES = (
+    # Files and containers
+    ReasonCode("NOT_AN_IMAGE", "No DICOM or NIfTI image.", "None needed."),
+    ReasonCode("TRUNCATED", "The file ends before its data.", "Transfer it again."),
+    ReasonCode("UNREADABLE", "The file cannot be parsed.", "Export it again."),
+    ReasonCode("NESTING", "Sequences are nested too deeply.", "Export it again."),
+    ReasonCode("TOO_LARGE", "The file or archive exceeds the size limits.", "Split the input."),
+    ReasonCode("TOO_MANY_FILES", "The archive holds too many entries.", "Split the input."),
+    ReasonCode("NESTED_ARCHIVE", "An archive inside an archive.", "Unpack the outer one."),
+    ReasonCode("UNSAFE_PATH", "A path leads outside the input.", "Check the source."),
+    ReasonCode("DECODE_TIMEOUT", "Decoding the pixels took too long.", "Export uncompressed."),
+    ReasonCode("DECODE_CRASH", "Decoding the pixels failed hard.", "Export uncompressed."),
+    ReasonCode("DECODE_FAILED", "The pixels cannot be decoded.", "Export uncompressed."),
+    ReasonCode("UNKNOWN_TRANSFER_SYNTAX", "No codec for this encoding.", "Export uncompressed."),
+    ReasonCode("UID_CONFLICT", "One SOP instance UID, different content.", "Check the source."),
+    ReasonCode("DUPLICATE", "The same instance is there twice.", "None needed."),
+    # Images
+    ReasonCode("NO_SIGNAL", "The image is constant, empty or not finite.", "Check the export."),
+    ReasonCode("NOT_MEASURABLE_PIXELS", "Colour, palette or secondary capture.", "None needed."),
+    ReasonCode("NOT_MR", "Another modality than MR.", "None needed."),
+    ReasonCode("SCALING_CONFLICT", "Two scalings of the values disagree.", "Check the export."),
+    # Geometry
+    ReasonCode("NO_GEOMETRY", "Position, orientation or spacing is missing.", "Export it again."),
+    ReasonCode("BAD_SPACING", "The pixel spacing is impossible.", "Give --spacing (NIfTI)."),
+    ReasonCode("BAD_ORIENTATION", "The orientation is not orthonormal.", "Export it again."),
+    ReasonCode("GEOMETRY_CONFLICT", "Two statements of geometry disagree.", "Give --spacing."),
+    ReasonCode("MISSING_SLICE", "The stack has a gap where a slice is missing.", "Add it."),
+    ReasonCode("SPARSE_STACK", "Slices lie far apart: volumes are rough.", "Review volumes."),
+    ReasonCode("OVERLAPPING_SLICES", "Slices lie closer than they are thick.", "Review."),
+    ReasonCode("MISSING_FRAMES", "A slice lacks cardiac phases.", "Review that slice."),
+    ReasonCode("PATIENT_MIX", "One study UID, several patients.", "Split the input."),
+    ReasonCode("REPEATED_SLICE", "A slice was acquired again; one is used.", "Check which."),
+    # Timing and demographics
+    ReasonCode("NO_TIMING", "Trigger times are missing: order by instance.", "Review the curve."),
+    ReasonCode("HEART_RATE_UNKNOWN", "No plausible heart rate.", "Give --heart-rate."),
+    ReasonCode("BSA_UNKNOWN", "No plausible height and weight.", "Give --height-cm, --weight-kg."),
+    ReasonCode("DEMOGRAPHICS_UNKNOWN", "Sex or age is missing.", "Give --sex, --age."),
+    # Analysis
+    ReasonCode("NO_SAX_CINE", "No short-axis cine was found.", "Check the series list."),
+    ReasonCode("SERIES_NOT_USED", "The series is no part of this analysis.", "None needed."),
+    ReasonCode("NO_HEART_FOUND", "The network found no heart.", "Check the series."),
+)
+
+REASON_CODES: Mapping[str, ReasonCode] = MappingProxyType({c.code: c for c in _CODES})

@@ -1,0 +1,50 @@
+"""The one conversion between patient coordinates LPS (DICOM, here) and RAS (NIfTI)."""
+
+import numpy as np
+
+from opencmr.errors import GeometryError
+from opencmr.geometry.grid import Grid
+
+_LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def grid_from_ras_affine(
+    affine: np.ndarray, shape: tuple[int, int, int], *, orientation_known: bool = True
+) -> Grid:
+    """Return the grid of a NIfTI image.
+
+    Parameters
+    ----------
+    affine : (4, 4), mm
+        From NIfTI voxel ``(i, j, k)`` to RAS; i is the column, j the row, k the slice.
+    shape : (Z, Y, X)
+    """
+    lps = _LPS_FROM_RAS @ np.asarray(affine, dtype=np.float64)
+    affines = np.zeros((shape[0], 4, 4))
+    affines[:, :, 0] = lps[:, 1]
+    affines[:, :, 1] = lps[:, 0]
+    affines[:, :, 3] = lps[:, 3] + np.arange(shape[0])[:, None] * lps[:, 2]
+    affines[:, 3, 3] = 1
+    return Grid(shape, affines, orientation_known)
+
+
+def ras_affine_from_grid(grid: Grid) -> np.ndarray:
+    """Return the NIfTI affine ``(4, 4)`` of a regular grid.
+
+    Raises
+    ------
+    GeometryError
+        When no single affine describes the grid.
+    """
+    if not grid.is_regular:
+        raise GeometryError("the slices are shifted, tilted or unevenly spaced: no single affine")
+    lps = np.zeros((4, 4))
+    lps[:, 0] = grid.affines[0, :, 1]
+    lps[:, 1] = grid.affines[0, :, 0]
+    if grid.shape[0] > 1:
+        step = (grid.affines[-1, :3, 3] - grid.affines[0, :3, 3]) / (grid.shape[0] - 1)
+    else:
+        step = grid.normal
+    lps[:3, 2] = step
+    lps[:, 3] = grid.affines[0, :, 3]
+    return _LPS_FROM_RAS @ lps

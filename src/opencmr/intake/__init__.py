@@ -1,0 +1,1 @@
+"""From files to studies: DICOM, NIfTI, archives; nothing that cannot be trusted passes."""

@@ -1,0 +1,1 @@
+"""From labels to numbers; pure functions that read and write no file."""

@@ -1,0 +1,1 @@
+"""Model folders: card, checksum, look-up by capability, inference session."""

@@ -1,0 +1,1 @@
+"""What makes a number doubtful: checks that end as flags."""

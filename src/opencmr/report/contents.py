@@ -1,0 +1,76 @@
+"""What a report says, before any writer gives it a form."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from opencmr.imaging.flag import QualityFlag
+from opencmr.imaging.measurement import Measurement
+from opencmr.imaging.segmentation import Segmentation
+from opencmr.imaging.study import Series, Study
+
+DISCLAIMER = "Research use only, not for diagnosis"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUse:
+    """A model that took part: what it was, and under which terms."""
+
+    name: str
+    version: str
+    sha256: str
+    terms: str
+    training_data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How the result came about."""
+
+    opencmr_version: str
+    models: tuple[ModelUse, ...]
+    configuration: Mapping[str, object]
+    created: str
+    """ISO 8601 with time zone."""
+    timings_s: Mapping[str, float] = field(default_factory=dict)
+    packages: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Report:
+    """One study's result.
+
+    Attributes
+    ----------
+    study : Study
+        With every series sorted.
+    segmentations : mapping from a series' key to its Segmentation
+    measurements : tuple of Measurement
+        Volume curves are here too: quantity ``LVV`` or ``RVV`` with ``phase`` set.
+    flags : tuple of QualityFlag
+        Study, series and measurement flags together, worst first.
+    provenance : Provenance
+    truth : mapping from symbol to value
+        Known truth of a simulated study; empty for a real one.
+    """
+
+    study: Study
+    segmentations: Mapping[str, Segmentation]
+    measurements: tuple[Measurement, ...]
+    flags: tuple[QualityFlag, ...]
+    provenance: Provenance
+    truth: Mapping[str, float] = field(default_factory=dict)
+
+    def measured_series(self) -> tuple[Series, ...]:
+        """Return the series that hold a segmentation, in study order."""
+        return tuple(s for s in self.study.series if s.key in self.segmentations)
+
+    def find(self, symbol: str) -> Measurement | None:
+        """Return the first whole-heart measurement of ``symbol`` (no phase, no segment)."""
+        for measurement in self.measurements:
+            if (
+                measurement.quantity.symbol == symbol
+                and measurement.phase is None
+                and measurement.segment is None
+            ):
+                return measurement
+        return None

@@ -1,0 +1,1 @@
+"""The built-in heart: a study with known truth."""

@@ -1,0 +1,1 @@
+"""Training: recipes, manifests, augmentation, the loop and the export to ONNX."""

@@ -1,0 +1,106 @@
+"""Manifests: the subjects of a data set as training slices, one builder a data set."""
+
+import csv
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from opencmr.errors import ConfigurationError
+
+BOX_HALF_WIDTHS_MM = (60.0, 80.0, 105.0, 140.0, float("inf"))
+"""Half-widths of the boxes about the heart whose intensities may scale a sample.
+
+At inference the box depends on a heart that was found more or less well, so training meets
+the whole range, the uncropped image included.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One labelled slice and what its stack says about it.
+
+    Attributes
+    ----------
+    subject, phase : str
+    fold : int
+    image : (Y, X) float32, arbitrary units
+    labels : (Y, X) uint8, ACDC scheme
+    spacing_mm : (row, column) spacing
+    heart_px : (row, column) centre of the heart in the stack
+    windows : (K, 2) float32, the 1st and 99th percentile of intensity in each box
+    """
+
+    subject: str
+    phase: str
+    fold: int
+    image: np.ndarray
+    labels: np.ndarray
+    spacing_mm: tuple[float, float]
+    heart_px: tuple[float, float]
+    windows: np.ndarray
+
+
+def intensity_windows(
+    stack: np.ndarray, heart_px: tuple[float, float], spacing_mm: tuple[float, float]
+) -> np.ndarray:
+    """Return the 1st and 99th percentiles ``(K, 2)`` of ``stack (Z, Y, X)`` in each box."""
+    windows = []
+    for half_mm in BOX_HALF_WIDTHS_MM:
+        ranges = []
+        for axis in (0, 1):
+            size = stack.shape[axis + 1]
+            half_px = min(half_mm / spacing_mm[axis], size)
+            start = int(max(heart_px[axis] - half_px, 0))
+            ranges.append(slice(start, int(min(heart_px[axis] + half_px, size)) + 1))
+        windows.append(np.percentile(stack[:, ranges[0], ranges[1]], (1, 99)))
+    return np.asarray(windows, dtype=np.float32)
+
+
+def acdc(folder: Path, folds: tuple[int, ...]) -> tuple[Slice, ...]:
+    """Return every ED and ES slice of the ACDC patients in ``folds``.
+
+    Expects ``metadata.csv`` (``patient``, ``fold``) and ``<patient>_{ed,es}[_gt].nii.gz``.
+    """
+    table = folder / "acdc" / "metadata.csv"
+    if not table.is_file():
+        raise ConfigurationError(
+            f"no acdc/metadata.csv in the data folder {folder}; name the folder with --data"
+        )
+    slices: list[Slice] = []
+    with table.open(newline="") as lines:
+        rows = [row for row in csv.DictReader(lines) if int(row["fold"]) in folds]
+    for row in rows:
+        for phase in ("ed", "es"):
+            stem = folder / "acdc" / f"{row['patient']}_{phase}"
+            image, spacing_mm = _load(stem.with_name(stem.name + ".nii.gz"))
+            labels, _ = _load(stem.with_name(stem.name + "_gt.nii.gz"))
+            where = np.argwhere(labels > 0)
+            heart_px = (float(where[:, 1].mean()), float(where[:, 2].mean()))
+            windows = intensity_windows(image, heart_px, spacing_mm)
+            for z in range(image.shape[0]):
+                slices.append(
+                    Slice(
+                        row["patient"],
+                        phase,
+                        int(row["fold"]),
+                        image[z],
+                        labels[z].astype(np.uint8),
+                        spacing_mm,
+                        heart_px,
+                        windows,
+                    )
+                )
+    return tuple(slices)
+
+
+def _load(path: Path) -> tuple[np.ndarray, tuple[float, float]]:
+    image = nib.load(path)
+    values = np.asarray(image.dataobj, dtype=np.float32).transpose(2, 1, 0)
+    zooms = image.header.get_zooms()
+    return np.ascontiguousarray(values), (float(zooms[1]), float(zooms[0]))
+
+
+MANIFESTS: Mapping[str, Callable[[Path, tuple[int, ...]], tuple[Slice, ...]]] = {"acdc": acdc}
