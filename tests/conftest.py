@@ -1,6 +1,7 @@
 """Fixtures that every room's tests share."""
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,20 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data: set OPENCMR_DATA or put it at {folder}")
     return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI, where the real data are there, a test that needs them may not skip."""
+    report = yield
+    skipped = report.skipped and not hasattr(report, "wasxfail")
+    if skipped and item.get_closest_marker("real_data") and _skips_are_failures():
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI although the real data are there: {report.longrepr}"
+    return report
+
+
+def _skips_are_failures() -> bool:
+    return bool(os.environ.get("CI")) and _data_folder().is_dir()
