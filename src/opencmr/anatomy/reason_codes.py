@@ -59,6 +59,15 @@ _CODES = (
     ReasonCode("NO_SAX_CINE", "No short-axis cine was found.", "Check the series list."),
     ReasonCode("SERIES_NOT_USED", "The series is no part of this analysis.", "None needed."),
     ReasonCode("NO_HEART_FOUND", "The network found no heart.", "Check the series."),
+    # Measurements
+    ReasonCode("SINGLE_PHASE", "One cardiac phase: no ED and ES.", "Give --ed and --es."),
+    ReasonCode("TOO_FEW_PHASES", "Too few cardiac phases for a rate.", "None needed."),
+    ReasonCode("NOT_FINITE", "The computation gave no finite number.", "Review the contours."),
+    ReasonCode("ORIENTATION_UNKNOWN", "Anterior is not known: no segments.", "Use DICOM."),
+    ReasonCode("CHIRALITY_CONFLICT", "The heart appears mirrored.", "Check the orientation."),
+    ReasonCode("NO_INSERTION_POINTS", "The RV insertions were not found.", "Review contours."),
+    ReasonCode("TOO_FEW_RINGS", "Too few slices with a closed ring of wall.", "Review contours."),
+    ReasonCode("NOT_ASSESSABLE", "This view cannot show it.", "None needed."),
 )
 
 REASON_CODES: Mapping[str, ReasonCode] = MappingProxyType({c.code: c for c in _CODES})

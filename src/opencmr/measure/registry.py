@@ -1,0 +1,21 @@
+"""Every measure, and the one function that runs them all."""
+
+from opencmr.anatomy.quantities import Quantity
+from opencmr.imaging.measurement import Measurement
+from opencmr.measure.body_size import BODY_SIZE
+from opencmr.measure.curves import CURVES
+from opencmr.measure.ejection import EJECTION
+from opencmr.measure.mass import MASS
+from opencmr.measure.scalars import Measure
+from opencmr.measure.ventricles import Ventricles
+from opencmr.measure.volumes import VOLUMES
+
+MEASURES: tuple[Measure, ...] = (VOLUMES, EJECTION, MASS, BODY_SIZE, CURVES)
+"""A new measurement is one file and one line here."""
+
+QUANTITIES: tuple[Quantity, ...] = tuple(q for m in MEASURES for q in m.quantities)
+
+
+def measure_all(ventricles: Ventricles) -> tuple[Measurement, ...]:
+    """Return every measurement of a segmented short-axis stack, in the order of a report."""
+    return tuple(found for m in MEASURES for found in m.measure(ventricles))
