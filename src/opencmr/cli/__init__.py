@@ -3,6 +3,6 @@
 
 def main() -> None:
     """Run the command line."""
-    from opencmr.cli.application import application
+    from opencmr.cli.application import run
 
-    application()
+    run()

@@ -66,4 +66,4 @@ class Segmentation:
         table = np.zeros(256, dtype=np.uint8)
         for label, structure in self.scheme.structures.items():
             table[label] = scheme.label_of(structure)
-        return table[self.labels]
+        return np.asarray(table[self.labels])

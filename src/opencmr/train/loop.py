@@ -172,7 +172,7 @@ def train(
             logits = network(images)
         loss = segmentation_loss(logits, labels.to(device))
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.optimiser.gradient_clip)
         optimiser.step()
         # A young average would remember the random start for thousands of steps.

@@ -1,0 +1,90 @@
+"""What the verbs share: options, progress on stderr, machine output alone on stdout."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
+Verbose = Annotated[
+    bool, typer.Option("-v", "--verbose", help="Say more; show tracebacks of failures.")
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Machine-readable result alone on standard output.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
+ModelName = Annotated[
+    str | None, typer.Option("--model", help="Model by name or name@version; see opencmr models.")
+]
+Spacing = Annotated[
+    str | None,
+    typer.Option(
+        "--spacing",
+        help="Voxel spacing X,Y,Z in mm (column, row, slice) where a NIfTI file lacks it.",
+    ),
+]
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, done, in all)."""
+
+
+def say(text: str, *, quiet: bool = False) -> None:
+    """Write a line for people, on standard error."""
+    if not quiet:
+        typer.echo(text, err=True)
+
+
+def print_json(value: Any) -> None:
+    """Write machine output, on standard output."""
+    json.dump(value, sys.stdout, indent=2, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+@contextlib.contextmanager
+def progress_bar(*, quiet: bool) -> Iterator[Progress]:
+    """Show a progress bar a task on standard error, when that is a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda what, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description:<26}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+    )
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, Any] = {}
+
+        def advance(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done, total=total)
+
+        yield advance
+
+
+def parse_spacing(text: str | None) -> tuple[float, float, float] | None:
+    """Return ``--spacing X,Y,Z`` as (slice, row, column) spacing in mm."""
+    if text is None:
+        return None
+    try:
+        x_mm, y_mm, z_mm = (float(part) for part in text.replace("x", ",").split(","))
+    except ValueError:
+        raise typer.BadParameter(
+            f"--spacing takes three numbers X,Y,Z in mm, found {text!r}"
+        ) from None
+    return z_mm, y_mm, x_mm
+
+
+def require_file(path: Path, what: str) -> None:
+    """Refuse a path that does not exist, as a usage error."""
+    if not path.exists():
+        raise typer.BadParameter(f"{what} {path} does not exist")

@@ -1,0 +1,69 @@
+"""``opencmr doctor``: what this installation can do."""
+
+import importlib.metadata
+import importlib.util
+import platform
+
+from opencmr.cli import console
+
+_PACKAGES = (
+    "numpy", "scipy", "pydicom", "nibabel", "onnxruntime", "matplotlib", "typst", "torch",
+)  # fmt: skip
+_CODECS = {
+    "JPEG, JPEG 2000, JPEG-LS, RLE (gdcm)": "gdcm",
+    "JPEG 2000 (openjpeg)": "openjpeg",
+    "JPEG-LS (jpegls)": "jpeg_ls",
+}
+
+
+def doctor(as_json: console.AsJson = False, verbose: console.Verbose = False) -> None:
+    """Say what the installation can do; exit status 1 when it cannot analyse."""
+    import typer
+
+    from opencmr.errors import OpencmrError
+    from opencmr.models.library import list_models
+    from opencmr.models.session import Network
+
+    packages = {name: _version(name) for name in _PACKAGES}
+    codecs = {name: importlib.util.find_spec(m) is not None for name, m in _CODECS.items()}
+    models: dict[str, str] = {}
+    try:
+        for card in list_models():
+            try:
+                Network(card)
+                models[card.title] = "ok"
+            except OpencmrError as error:
+                models[card.title] = str(error)
+    except OpencmrError as error:
+        models["?"] = str(error)
+    missing = [name for name, found in packages.items() if found is None and name != "torch"]
+    healthy = not missing and bool(models) and all(state == "ok" for state in models.values())
+    if as_json:
+        console.print_json(
+            {
+                "python": platform.python_version(),
+                "packages": packages,
+                "codecs": codecs,
+                "models": models,
+                "can_train": packages["torch"] is not None,
+                "healthy": healthy,
+            }
+        )
+    else:
+        typer.echo(f"python {platform.python_version()}")
+        for name, found in packages.items():
+            typer.echo(f"{name} {found or 'missing' + (' (needed to train)' * (name == 'torch'))}")
+        for name, there in codecs.items():
+            typer.echo(f"codec {name}: {'yes' if there else 'no'}")
+        for title, state in models.items():
+            typer.echo(f"model {title}: {state}")
+        typer.echo("ready to analyse" if healthy else "not able to analyse: see above")
+    if not healthy:
+        raise typer.Exit(1)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,64 @@
+"""The short-axis cine segmented: find the heart, segment the window, keep what is possible."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from opencmr.imaging.image import Image
+from opencmr.imaging.segmentation import Segmentation
+from opencmr.models.session import Network
+from opencmr.segment.components import keep_possible
+from opencmr.segment.heart import find_heart, heart_window
+from opencmr.segment.window import intensity_limits, read_window
+
+
+def segment_short_axis(
+    image: Image,
+    network: Network,
+    *,
+    keep_probabilities: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Segmentation | None:
+    """Segment every slice of every phase of a SAX stack or cine.
+
+    Parameters
+    ----------
+    image : Image
+        Any spacing, field of view, in-plane rotation and slice order.
+    network : Network
+        A ``segmentation`` model for SAX cine.
+    keep_probabilities : bool
+        Keep the class shares too (C, T, Z, Y, X) float16.
+    progress : callable
+        Called with (slices done, slices in all).
+
+    Returns
+    -------
+    Segmentation or None
+        On the image's own grid; None when no heart is seen.
+    """
+    box = find_heart(image, network)
+    if box is None:
+        return None
+    card = network.card
+    window = heart_window(image, box, card)
+    limits = intensity_limits(window.cut(image.values[:: max(image.phases // 5, 1)]), card)
+    labels = np.zeros(image.values.shape, dtype=np.uint8)
+    classes = len(card.scheme.structures) + 1
+    shares = (
+        np.zeros((classes, *image.values.shape), dtype=np.float16) if keep_probabilities else None
+    )
+    total = image.phases * image.grid.shape[0]
+    for t in range(image.phases):
+        pixels = read_window(image.values[t], window, card, limits)
+        for z in range(pixels.shape[0]):
+            pasted = window.paste(network(pixels[z : z + 1, None])[0])
+            pasted[0] += 1 - pasted.sum(0)
+            labels[t, z] = pasted.argmax(0)
+            if shares is not None:
+                shares[:, t, z] = pasted
+            progress(t * pixels.shape[0] + z + 1, total)
+        labels[t] = keep_possible(labels[t], card.scheme)
+    return Segmentation(
+        labels, card.scheme, image.grid, card.policy, card.title, probabilities=shares
+    )

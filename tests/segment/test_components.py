@@ -1,0 +1,50 @@
+"""Stray spots go, the heart stays."""
+
+import numpy as np
+
+from opencmr.anatomy.structures import ACDC
+from opencmr.segment.components import keep_possible
+
+
+def heart() -> np.ndarray:
+    labels = np.zeros((5, 60, 60), np.uint8)
+    rows, columns = np.indices((60, 60))
+    for z in range(5):
+        distance = np.hypot(rows - 30, columns - 36 - z)
+        labels[z][distance < 12] = 2
+        labels[z][distance < 8] = 3
+        labels[z][(np.hypot(rows - 30, columns - 18) < 7) & (labels[z] == 0)] = 1
+    return labels
+
+
+def test_a_possible_heart_is_left_alone():
+    labels = heart()
+    assert np.array_equal(keep_possible(labels, ACDC), labels)
+
+
+def test_stray_spots_of_every_structure_become_background():
+    labels = heart()
+    stray = labels.copy()
+    stray[2, 2:5, 2:5] = 3
+    stray[4, 54:58, 2:6] = 1
+    stray[0, 50:53, 50:53] = 2
+    assert np.array_equal(keep_possible(stray, ACDC), labels)
+
+
+def test_a_hole_in_the_wall_is_filled():
+    labels = heart()
+    labels[1, 20, 37] = 0
+    assert keep_possible(labels, ACDC)[1, 20, 37] != 0
+
+
+def test_an_empty_phase_stays_empty():
+    empty = np.zeros((3, 8, 8), np.uint8)
+    assert not keep_possible(empty, ACDC).any()
+
+
+def test_the_input_is_not_changed():
+    labels = heart()
+    labels[2, 2, 2] = 3
+    before = labels.copy()
+    keep_possible(labels, ACDC)
+    assert np.array_equal(labels, before)

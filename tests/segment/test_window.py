@@ -1,0 +1,46 @@
+"""Windows carry pixels to the network's grid and back without moving them."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from opencmr.geometry.resampling import linear_weights
+from opencmr.segment.window import Window
+
+
+def disc(shape: tuple[int, int], centre: tuple[float, float], radii: tuple[float, float]):
+    rows, columns = np.indices(shape)
+    distance = ((rows - centre[0]) / radii[0]) ** 2 + ((columns - centre[1]) / radii[1]) ** 2
+    return (distance <= 1).astype(np.float32)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    row_step=st.floats(0.6, 2.0),
+    column_step=st.floats(0.6, 2.0),
+    row=st.floats(50, 78),
+    column=st.floats(50, 90),
+)
+def test_a_disc_comes_back_where_it_was(row_step, column_step, row, column):
+    window = Window((64.0, 70.0), 160, 160, row_step, column_step, (128, 140))
+    image = disc((128, 140), (row, column), (20, 16))
+    back = window.paste(window.cut(image))
+    found = np.argwhere(back > 0.5).mean(0)
+    assert found == pytest.approx([row, column], abs=0.35)
+    assert (back > 0.5).sum() == pytest.approx(image.sum(), rel=0.03)
+
+
+def test_resampling_at_step_one_is_the_identity():
+    assert linear_weights(7, 7, step=1.0, start=0.0) == pytest.approx(np.eye(7))
+
+
+def test_downsampling_averages_instead_of_aliasing():
+    stripes = np.tile([0.0, 1.0], 32)
+    weights = linear_weights(64, 14, step=4.0, start=4.0)
+    assert weights @ stripes == pytest.approx(np.full(14, 0.5), abs=1e-6)
+
+
+def test_outside_the_source_there_is_zero():
+    weights = linear_weights(4, 3, step=1.0, start=-5.0)
+    assert not weights.any()

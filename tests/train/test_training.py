@@ -1,0 +1,152 @@
+"""Augmentation replays, a killed run goes on, an exported network says the same as torch."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from opencmr.train import augmentation, loop  # noqa: E402
+from opencmr.train.export import averaged_network, export  # noqa: E402
+from opencmr.train.manifest import MANIFESTS, Slice, intensity_windows  # noqa: E402
+from opencmr.train.recipe import Recipe, read_recipe  # noqa: E402
+
+RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "cine_sax.toml"
+
+
+def ring_slice() -> Slice:
+    rows, columns = np.indices((120, 100))
+    distance = np.hypot(rows - 70, columns - 40)
+    labels = np.zeros((120, 100), np.uint8)
+    labels[distance < 18] = 2
+    labels[distance < 12] = 3
+    image = (20 + 200 * (labels == 3) + 60 * (labels == 2)).astype(np.float32)
+    windows = intensity_windows(image[None], (70, 40), (1.5, 1.5))
+    return Slice("ring", "ed", 1, image, labels, (1.5, 1.5), (70.0, 40.0), windows)
+
+
+@pytest.fixture
+def small_recipe(tmp_path, monkeypatch) -> Path:
+    """The shipped recipe, but tiny, on a made-up subject."""
+    text = RECIPE.read_text()
+    for old, new in (
+        ("widths = [32, 48, 96, 128, 192]", "widths = [4, 8, 8]"),
+        ("window_px = 160", "window_px = 64"),
+        ("steps = 14000", "steps = 12"),
+        ("batch_size = 8", "batch_size = 2"),
+        ("warmup_steps = 300", "warmup_steps = 2"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    path = tmp_path / "small.toml"
+    path.write_text(text)
+    monkeypatch.setattr(loop, "MANIFESTS", {"acdc": lambda folder, folds: (ring_slice(),)})
+    return path
+
+
+def test_a_draw_can_be_replayed():
+    recipe = read_recipe(RECIPE)
+    first, again = (
+        loop.make_sample(ring_slice(), recipe, np.random.default_rng(5)) for _ in range(2)
+    )
+    assert torch.equal(first[0], again[0])
+    assert torch.equal(first[1], again[1])
+
+
+def still(**changes: object) -> augmentation.Draw:
+    quiet = augmentation.Draw(
+        0.0, False, 1.0, 1.0, (0.0, 0.0), np.zeros((2, 6, 6)), 1.0, 1.0, 0.0, np.zeros((4, 4)),
+        0.0, 1.0, 0.0, 0, 0.0, 0.5, True,
+    )  # fmt: skip
+    return dataclasses.replace(quiet, **changes)
+
+
+def window_labels(draw: augmentation.Draw) -> np.ndarray:
+    source = ring_slice()
+    grid = augmentation.sampling_grid(
+        draw,
+        window_px=96,
+        window_spacing_mm=1.0,
+        centre_px=source.heart_px,
+        source_shape=source.image.shape,
+        source_spacing_mm=source.spacing_mm,
+    )
+    image, labels = augmentation.sample(
+        torch.from_numpy(source.image), torch.from_numpy(source.labels), grid, 4
+    )
+    assert image[labels == 3].mean() > 200, "image and labels must move together"
+    return labels.numpy()
+
+
+def test_without_augmentation_the_heart_is_centred_with_its_true_area():
+    labels = window_labels(still())
+    assert np.argwhere(labels > 0).mean(0) == pytest.approx([47.5, 47.5], abs=0.6)
+    assert (labels > 0).sum() == pytest.approx(np.pi * (18 * 1.5) ** 2, rel=0.03)
+
+
+def test_scale_enlarges_the_area_by_its_square():
+    grown = window_labels(still(scale_row=1.2, scale_column=1.2))
+    assert (grown == 3).sum() == pytest.approx(1.44 * (window_labels(still()) == 3).sum(), rel=0.04)
+
+
+def test_a_shift_moves_the_heart_by_that_many_mm():
+    moved = window_labels(still(shift_mm=(10.0, -6.0)))
+    assert np.argwhere(moved == 3).mean(0) == pytest.approx([37.5, 53.5], abs=0.7)
+
+
+def test_a_killed_run_goes_on_where_it_stopped(small_recipe, tmp_path, monkeypatch):
+    whole = loop.train(small_recipe, tmp_path, tmp_path / "whole")
+
+    class KilledError(Exception):
+        pass
+
+    def rate_until_killed(recipe: Recipe, step: int) -> float:
+        if step == 6:
+            raise KilledError
+        return rate(recipe, step)
+
+    rate = loop.learning_rate
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+        patched.setattr(loop, "learning_rate", rate_until_killed)
+        with pytest.raises(KilledError):
+            loop.train(small_recipe, tmp_path, tmp_path / "halves")
+    assert torch.load(tmp_path / "halves" / "checkpoint.pt", weights_only=True)["step"] == 6
+    halves = loop.train(small_recipe, tmp_path, tmp_path / "halves")
+    one, two = (torch.load(p, weights_only=True)["average"] for p in (whole, halves))
+    for name in one:
+        assert torch.allclose(one[name].float(), two[name].float(), atol=1e-4), name
+
+
+def test_the_log_holds_a_line_with_loss_and_rate(small_recipe, tmp_path):
+    loop.train(small_recipe, tmp_path, tmp_path / "run")
+    (line,) = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    assert {"step", "loss", "learning_rate", "seconds"} <= json.loads(line).keys()
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's exporter warns about itself
+def test_the_exported_network_says_what_torch_says(small_recipe, tmp_path):
+    loop.train(small_recipe, tmp_path, tmp_path / "run")
+    difference = export(tmp_path / "run", tmp_path / "m" / "0.1", version="0.1")
+    assert difference < 1e-4
+    _, recipe, step = averaged_network(tmp_path / "run")
+    assert step == recipe.optimiser.steps
+
+
+def test_the_loss_is_least_for_the_truth():
+    labels = torch.from_numpy(ring_slice().labels.astype(np.int64))[None]
+    right = torch.nn.functional.one_hot(labels, 4).permute(0, 3, 1, 2).float() * 20
+    wrong = right.roll(15, dims=-1)
+    assert loop.segmentation_loss(right, labels) < 0.3
+    assert loop.segmentation_loss(wrong, labels) > 1
+
+
+@pytest.mark.real_data
+def test_the_acdc_manifest_keeps_left_out_folds_out(data_folder):
+    slices = MANIFESTS["acdc"](data_folder, (0,))
+    assert {s.fold for s in slices} == {0}
+    assert len({s.subject for s in slices}) == 16
+    assert all(0 < s.spacing_mm[0] < 3 for s in slices)
