@@ -38,6 +38,7 @@ _CODES = (
     ReasonCode("NO_SIGNAL", "The image is constant, empty or not finite.", "Check the export."),
     ReasonCode("NOT_MEASURABLE_PIXELS", "Colour, palette or secondary capture.", "None needed."),
     ReasonCode("NOT_MR", "Another modality than MR.", "None needed."),
+    ReasonCode("MOSAIC", "Many slices tiled into one picture.", "Export them one by one."),
     ReasonCode("SCALING_CONFLICT", "Two scalings of the values disagree.", "Check the export."),
     # Geometry
     ReasonCode("NO_GEOMETRY", "Position, orientation or spacing is missing.", "Export it again."),
@@ -52,6 +53,7 @@ _CODES = (
     ReasonCode("REPEATED_SLICE", "A slice was acquired again; one is used.", "Check which."),
     # Timing and demographics
     ReasonCode("NO_TIMING", "Trigger times are missing: order by instance.", "Review the curve."),
+    ReasonCode("TIMING_REPAIRED", "Trigger times were in seconds.", "None needed."),
     ReasonCode("HEART_RATE_UNKNOWN", "No plausible heart rate.", "Give --heart-rate."),
     ReasonCode("BSA_UNKNOWN", "No plausible height and weight.", "Give --height-cm, --weight-kg."),
     ReasonCode("DEMOGRAPHICS_UNKNOWN", "Sex or age is missing.", "Give --sex, --age."),

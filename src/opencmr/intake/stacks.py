@@ -1,0 +1,486 @@
+"""From frames in any order to stacks: positions and trigger times decide, names never.
+
+Pure: nothing here reads a file.  A *pass* is one acquisition of one slice, all its cardiac
+phases; a *stack* is a set of passes of parallel slices that belong together.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from opencmr.geometry.grid import ORTHOGONALITY_TOLERANCE, SPACING_LIMITS_MM, Grid
+from opencmr.imaging.image import Image
+from opencmr.intake.frame import Frame
+
+UNIT_LENGTH_TOLERANCE = 1e-3
+"""Greatest deviation of a direction cosine's length from one."""
+PARALLEL_TOLERANCE_DEG = 1.0
+"""Slices whose rows and columns turn by less than this against each other are parallel."""
+SPACING_TOLERANCE = 0.005
+"""Relative: pixel spacings closer than this are equal (headers round to four digits)."""
+ECHO_TIME_TOLERANCE_MS = 0.1
+"""Echo times closer than this are equal; the echoes of a T2* train are 1 ms apart or more."""
+THICKNESS_TOLERANCE_MM = 0.5
+"""Slice thicknesses closer than this are equal."""
+SAME_POSITION_MM = 0.5
+"""Slices whose positions along the normal are closer than this are one slice."""
+REPLANNED_SHARE = 0.5
+"""A slice nearer to a stack's slice than this share of its thickness was planned anew."""
+WHOLE_STACK_SLICES = 3
+"""A series of so many slices is a stack by itself, not a part of one."""
+EVEN_TOLERANCE = 0.1
+"""Relative: gaps within this share of their median are equal (reliability row D12)."""
+TRIGGER_EQUAL_MS = 0.01
+"""Trigger times closer than this are the same time."""
+REPEAT_MINIMUM_PHASES = 5
+"""Fewer equal trigger times than this do not prove that a slice was acquired again."""
+SECONDS_SPAN = (0.2, 2.5)
+"""A cine whose trigger times span so little states seconds: no heartbeat lasts 2.5 ms."""
+PHASE_SHARE = 0.8
+"""A slice with fewer than this share of the stack's phases is not resampled but left out."""
+
+
+def why_unplaceable(frame: Frame) -> tuple[str, str] | None:
+    """Return the reason code and sentence why a frame has no usable place, or None.
+
+    Nothing is ever defaulted: a length that nobody stated is not 1 mm (reliability D09, D10).
+    """
+    spacing = frame.pixel_spacing_mm
+    if spacing is None:
+        return "BAD_SPACING", "the pixel spacing is missing: nothing can be measured in mm"
+    if not all(SPACING_LIMITS_MM[0] <= value <= SPACING_LIMITS_MM[1] for value in spacing):
+        return "BAD_SPACING", "the pixel spacing is impossible: nothing can be measured in mm"
+    if frame.image_orientation is None or frame.image_position_mm is None:
+        return "NO_GEOMETRY", "the position or orientation is missing"
+    if not np.isfinite(frame.image_position_mm).all():
+        return "NO_GEOMETRY", "the position is not a number"
+    if not _is_orthonormal(np.reshape(frame.image_orientation, (2, 3)).astype(np.float64)):
+        return "BAD_ORIENTATION", "the row and column directions are not orthonormal"
+    return None
+
+
+def _is_orthonormal(cosines: np.ndarray) -> bool:
+    """Judge the directions ``(2, 3)`` of a row and a column; not finite is not orthonormal."""
+    lengths = np.linalg.norm(cosines, axis=1)
+    return bool(
+        np.abs(lengths - 1).max() <= UNIT_LENGTH_TOLERANCE
+        and abs(cosines[0] @ cosines[1]) <= ORTHOGONALITY_TOLERANCE
+    )
+
+
+def has_signal(frame: Frame) -> bool:
+    """Return whether a frame holds more than one finite value (reliability D24)."""
+    finite = frame.values[np.isfinite(frame.values)]
+    return bool(finite.size and finite.min() < finite.max())
+
+
+def axes_of(frame: Frame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the unit directions ``(3,)`` along a row, along a column, and their normal."""
+    right, down = np.reshape(frame.image_orientation, (2, 3)).astype(np.float64)  # type: ignore[arg-type]
+    return right, down, np.cross(right, down)
+
+
+def affine_of(frame: Frame) -> np.ndarray:
+    """Return the affine ``(4, 4)`` from (row, column, 0, 1) to LPS mm.
+
+    DICOM PS3.3 C.7.6.2.1.1: PixelSpacing is (between rows, between columns), the orientation
+    (along a row, along a column).
+    """
+    assert frame.pixel_spacing_mm is not None
+    right, down, normal = axes_of(frame)
+    affine = np.eye(4)
+    affine[:3, 0] = down * frame.pixel_spacing_mm[0]
+    affine[:3, 1] = right * frame.pixel_spacing_mm[1]
+    affine[:3, 2] = normal
+    affine[:3, 3] = frame.image_position_mm
+    return affine
+
+
+def centre_of(frame: Frame) -> np.ndarray:
+    """Return the LPS position ``(3,)`` in mm of the frame's centre."""
+    rows, columns = frame.matrix
+    return np.asarray((affine_of(frame) @ [(rows - 1) / 2, (columns - 1) / 2, 0, 1])[:3])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pass:
+    """One acquisition of one slice.
+
+    Attributes
+    ----------
+    frames : tuple of Frame
+        In the order of the cardiac phase.
+    position_mm : float
+        Of the centre, along the normal of the stack.
+    trigger_ms : (T,) float64
+        NaN where unknown.
+    rr_ms : float
+        NaN where unknown.
+    repaired : bool
+        The trigger times were in seconds.
+    """
+
+    frames: tuple[Frame, ...]
+    position_mm: float
+    trigger_ms: np.ndarray
+    rr_ms: float
+    repaired: bool = False
+
+    @property
+    def phases(self) -> int:
+        """Number of frames."""
+        return len(self.frames)
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether every frame has its own trigger time."""
+        times = self.trigger_ms
+        return bool(np.isfinite(times).all() and np.unique(times).size == times.size)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it holds as many phases as its header declares (True where it is silent)."""
+        declared = self.frames[0].cardiac_number_of_images
+        return declared is None or declared < 1 or self.phases >= declared
+
+    @property
+    def made_at(self) -> tuple[str, str, int, int, str]:
+        """When it was made; orders repeats."""
+        return max(
+            (
+                frame.header.series_time,
+                frame.acquisition_time or frame.header.acquisition_time,
+                frame.header.series_number or 0,
+                frame.acquisition_number or 0,
+                frame.series_instance_uid,
+            )
+            for frame in self.frames
+        )
+
+
+def canonical_order(frames: Iterable[Frame]) -> list[Frame]:
+    """Return the frames in an order that no file name or transfer order can change."""
+    return sorted(frames, key=lambda f: (f.sop_instance_uid, f.frame_number, f.content_sha256))
+
+
+def frames_of_reference(frames: Iterable[Frame]) -> dict[str, str]:
+    """Return each series' frame of reference UID; empty where it does not state one alone.
+
+    A series has one frame of reference (DICOM PS3.3 C.7.4.1).  One that states several went
+    through a careless de-identification: its pictures still share their coordinates, but
+    nothing ties them to other series.
+    """
+    stated: dict[str, set[str]] = defaultdict(set)
+    for frame in frames:
+        stated[frame.series_instance_uid].add(frame.frame_of_reference_uid)
+    return {uid: found.pop() if len(found) == 1 else "" for uid, found in stated.items()}
+
+
+def split_by_kind(frames: Iterable[Frame]) -> list[list[Frame]]:
+    """Group frames that may lie in one stack, whatever the scanner called a series.
+
+    Same matrix, spacing, orientation, frame of reference, echo time, thickness, image type
+    and sequence; never trigger time, repetition time, flip angle or heart rate, which differ
+    between the slices of one cine.
+    """
+    frames = canonical_order(frames)
+    references = frames_of_reference(frames)
+    exact: dict[tuple[object, ...], list[Frame]] = defaultdict(list)
+    for frame in frames:
+        uid = frame.series_instance_uid
+        exact[
+            frame.matrix,
+            references[uid] or uid,
+            frame.modality,
+            tuple(part.upper() for part in frame.image_type),
+            frame.header.scanning_sequence,
+            frame.header.sequence_variant,
+            frame.header.mr_acquisition_type,
+            frame.rescale_type,
+        ].append(frame)
+    kinds: list[list[Frame]] = []
+    for alike in exact.values():
+        clusters: list[list[Frame]] = []
+        for frame in alike:
+            for cluster in clusters:
+                if _is_alike(cluster[0], frame):
+                    cluster.append(frame)
+                    break
+            else:
+                clusters.append([frame])
+        kinds.extend(clusters)
+    return kinds
+
+
+def _is_alike(first: Frame, second: Frame) -> bool:
+    least_cosine = np.cos(np.radians(PARALLEL_TOLERANCE_DEG))
+    one, other = axes_of(first), axes_of(second)
+    if one[0] @ other[0] < least_cosine or one[1] @ other[1] < least_cosine:
+        return False
+    spacings = np.array([first.pixel_spacing_mm, second.pixel_spacing_mm])
+    if np.abs(spacings[0] / spacings[1] - 1).max() > SPACING_TOLERANCE:
+        return False
+    thicknesses = first.header.slice_thickness_mm, second.header.slice_thickness_mm
+    return _close(first.echo_time_ms, second.echo_time_ms, ECHO_TIME_TOLERANCE_MS) and _close(
+        *thicknesses, THICKNESS_TOLERANCE_MM
+    )
+
+
+def _close(one: float | None, other: float | None, tolerance: float) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) <= tolerance
+
+
+def passes_of(frames: Sequence[Frame]) -> list[Pass]:
+    """Return the acquisitions of slices in frames of one kind, along the normal."""
+    normal = axes_of(frames[0])[2]
+    by_series: dict[str, list[tuple[float, Frame]]] = defaultdict(list)
+    for frame in frames:
+        by_series[frame.series_instance_uid].append((float(centre_of(frame) @ normal), frame))
+    passes: list[Pass] = []
+    for placed in by_series.values():
+        for position_mm, there in _cluster_positions(placed):
+            passes.extend(_ordered(run, position_mm) for run in _separate_repeats(there))
+    return sorted(passes, key=lambda p: (p.position_mm, p.made_at))
+
+
+def _cluster_positions(placed: list[tuple[float, Frame]]) -> list[tuple[float, list[Frame]]]:
+    placed = sorted(placed, key=lambda pair: pair[0])
+    clusters: list[tuple[float, list[Frame]]] = []
+    for position_mm, frame in placed:
+        if clusters and position_mm - clusters[-1][0] <= SAME_POSITION_MM:
+            clusters[-1][1].append(frame)
+        else:
+            clusters.append((position_mm, [frame]))
+    return clusters
+
+
+def _separate_repeats(frames: list[Frame]) -> list[list[Frame]]:
+    """Split frames of one slice and series where the whole heartbeat was acquired again."""
+    moments = [_moment(frame) for frame in frames]
+    counts = Counter(moments)
+    times = set(counts.values())
+    if len(counts) < REPEAT_MINIMUM_PHASES or len(times) != 1 or times == {1}:
+        return [frames]
+    runs: dict[int, list[Frame]] = defaultdict(list)
+    seen: Counter[object] = Counter()
+    ordered = sorted(zip(moments, frames, strict=True), key=lambda pair: _acquired(pair[1]))
+    for moment, frame in ordered:
+        runs[seen[moment]].append(frame)
+        seen[moment] += 1
+    return list(runs.values())
+
+
+def _moment(frame: Frame) -> tuple[float, int]:
+    trigger_ms = frame.trigger_time_ms
+    rounded = -1.0 if trigger_ms is None else round(trigger_ms / TRIGGER_EQUAL_MS)
+    return rounded, frame.temporal_position or 0
+
+
+def _acquired(frame: Frame) -> tuple[int, str, str, int, str, int]:
+    return (
+        frame.acquisition_number or 0,
+        frame.acquisition_time,
+        frame.content_time,
+        frame.instance_number or 0,
+        frame.sop_instance_uid,
+        frame.frame_number,
+    )
+
+
+def _ordered(frames: list[Frame], position_mm: float) -> Pass:
+    """Order the frames of a pass by trigger time; by instance number where that is silent."""
+    times = np.array([np.nan if f.trigger_time_ms is None else f.trigger_time_ms for f in frames])
+    timed = bool(np.isfinite(times).all())
+
+    def place(index: int) -> tuple[float, int, int, int, str]:
+        frame = frames[index]
+        return (
+            float(times[index]) if timed else 0.0,
+            frame.temporal_position or 0,
+            frame.instance_number or 0,
+            frame.frame_number,
+            frame.sop_instance_uid,
+        )
+
+    order = sorted(range(len(frames)), key=place)
+    heartbeats = [frame.rr_ms for frame in frames if frame.rr_ms is not None]
+    rr_ms = float(np.median(heartbeats)) if heartbeats else float("nan")
+    times = times[order]
+    in_seconds = (
+        timed
+        and len(frames) >= REPEAT_MINIMUM_PHASES
+        and SECONDS_SPAN[0] <= np.ptp(times) <= SECONDS_SPAN[1]
+    )
+    if in_seconds:
+        times = times * 1000.0
+    if timed and times[-1] > rr_ms * (1 + EVEN_TOLERANCE):
+        rr_ms = float("nan")  # a heartbeat shorter than its own last phase is junk
+    return Pass(tuple(frames[i] for i in order), position_mm, times, rr_ms, in_seconds)
+
+
+def join_passes(passes: Sequence[Pass]) -> list[list[Pass]]:
+    """Join the passes of several series into stacks.
+
+    Series that hold one slice each become one stack; a series that is a stack by itself
+    stays one, unless another continues or interleaves it evenly.  Single pictures are never
+    joined with cines.
+    """
+    stacks: list[list[Pass]] = []
+    for many in (True, False):
+        by_series: dict[str, list[Pass]] = defaultdict(list)
+        for one in passes:
+            if (one.phases > 1) is many:
+                by_series[one.frames[0].series_instance_uid].append(one)
+        joined: list[list[Pass]] = []
+        series = sorted(by_series.values(), key=lambda s: (-len(s), s[0].made_at))
+        for part in series:
+            for stack in joined:
+                if _belongs(stack, part):
+                    stack.extend(part)
+                    break
+            else:
+                joined.append(list(part))
+        stacks.extend(sorted(s, key=lambda p: (p.position_mm, p.made_at)) for s in joined)
+    return stacks
+
+
+def _belongs(stack: list[Pass], part: list[Pass]) -> bool:
+    there = distinct_positions(stack)
+    new = distinct_positions(part)
+    distances = np.abs(new[:, None] - there[None]).min(1)
+    shared = distances <= SAME_POSITION_MM
+    thickness_mm = part[0].frames[0].header.slice_thickness_mm or 0.0
+    replanned = ~shared & (distances < REPLANNED_SHARE * thickness_mm)
+    if replanned.any():
+        return False
+    if len(new) < WHOLE_STACK_SLICES or len(there) < WHOLE_STACK_SLICES:
+        return True
+    if shared.any():
+        return False
+    gaps = np.diff(np.sort(np.concatenate([there, new])))
+    return bool(np.abs(gaps / np.median(gaps) - 1).max() <= EVEN_TOLERANCE)
+
+
+def distinct_positions(passes: Iterable[Pass]) -> np.ndarray:
+    """Return the slice positions ``(Z,)`` in mm along the normal, each once, ascending."""
+    kept: list[float] = []
+    for position_mm in sorted(one.position_mm for one in passes):
+        if not kept or position_mm - kept[-1] > SAME_POSITION_MM:
+            kept.append(position_mm)
+    return np.array(kept)
+
+
+def usual_phases(passes: Iterable[Pass]) -> int:
+    """Return the number of phases that most slices have; of equals the greater."""
+    counts = Counter(one.phases for one in passes)
+    return max(counts, key=lambda phases: (counts[phases], phases))
+
+
+def keep_latest(passes: Sequence[Pass]) -> tuple[list[Pass], list[Pass]]:
+    """Return, for each position, the latest complete pass; and those that it replaces."""
+    phases = usual_phases(passes)
+    kept: list[Pass] = []
+    replaced: list[Pass] = []
+    for one in sorted(passes, key=lambda p: p.position_mm):
+        if not kept or one.position_mm - kept[-1].position_mm > SAME_POSITION_MM:
+            kept.append(one)
+            continue
+        rivals = (kept[-1], one)
+        best = max(rivals, key=lambda p: (min(p.phases, phases), p.made_at))
+        kept[-1] = best
+        replaced.append(rivals[0] if best is one else one)
+    return kept, replaced
+
+
+def phase_fractions(one: Pass, phases: int) -> np.ndarray:
+    """Return the fraction of the heartbeat ``(T,)`` at which each frame of a pass lies.
+
+    From trigger times; without them from the place in the sequence, counting the gaps that
+    temporal positions or instance numbers show.
+    """
+    if one.is_timed and one.phases > 1:
+        steps_ms = np.diff(one.trigger_ms)
+        # the last frame lasts as long as the others, so the heartbeat cannot be shorter
+        shortest_ms = float(np.ptp(one.trigger_ms) + np.median(steps_ms) / 2)
+        if one.rr_ms >= shortest_ms:
+            return np.asarray(one.trigger_ms / one.rr_ms)
+        return np.asarray(one.trigger_ms / (np.median(steps_ms) * max(phases, one.phases)))
+    for numbers in (
+        [frame.temporal_position for frame in one.frames],
+        [frame.instance_number for frame in one.frames],
+    ):
+        known = np.array([n for n in numbers if n is not None], dtype=np.float64)
+        if known.size == one.phases > 1 and (np.diff(known) > 0).all():
+            step = np.diff(known).min()
+            places = (known - known[0]) / step
+            if places[-1] < phases:
+                return np.asarray(places / phases)
+    return np.arange(one.phases) / one.phases
+
+
+def resample_in_time(values: np.ndarray, at: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return frames ``(T, Y, X)`` at other fractions of a heartbeat that repeats itself.
+
+    Parameters
+    ----------
+    values : (N, Y, X)
+    at : (N,)
+        Fraction of the heartbeat of each frame, growing.
+    wanted : (T,)
+
+    Examples
+    --------
+    >>> frames = np.array([0.0, 2.0, 6.0]).reshape(3, 1, 1)
+    >>> resample_in_time(frames, np.array([0, 0.25, 0.75]), np.array([0.5, 0.875])).ravel()
+    array([4., 3.])
+    """
+    start = at[0]
+    circle = np.concatenate([at - start, [1.0]])
+    places = np.interp((wanted - start) % 1.0, circle, np.arange(circle.size))
+    below = np.floor(places).astype(int)
+    share = (places - below)[:, None, None]
+    last = len(values)
+    return np.asarray(values[below % last] * (1 - share) + values[(below + 1) % last] * share)
+
+
+def image_of(passes: Sequence[Pass]) -> Image:
+    """Return the image of a stack: one pass a position, along the normal.
+
+    Slices with another number of phases than most are resampled over the heartbeat.
+    """
+    phases = usual_phases(passes)
+    whole = [one for one in passes if one.phases == phases]
+    fractions = np.median([phase_fractions(one, phases) for one in whole], axis=0)
+    rows, columns = passes[0].frames[0].matrix
+    values = np.empty((phases, len(passes), rows, columns), dtype=np.float32)
+    trigger_ms = np.full((phases, len(passes)), np.nan)
+    for z, one in enumerate(passes):
+        if one.phases == phases:
+            for t, frame in enumerate(one.frames):
+                values[t, z] = frame.values
+            if one.is_timed:
+                trigger_ms[:, z] = one.trigger_ms
+            continue
+        stacked = np.stack([frame.values for frame in one.frames])
+        values[:, z] = resample_in_time(stacked, phase_fractions(one, phases), fractions)
+        if one.is_timed and np.isfinite(one.rr_ms):
+            trigger_ms[:, z] = fractions * one.rr_ms
+    np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    values.flags.writeable = False
+    grid = Grid((len(passes), rows, columns), np.array([affine_of(p.frames[0]) for p in passes]))
+    return Image(
+        values, grid, trigger_ms, np.array([one.rr_ms for one in passes]), _sources(passes, phases)
+    )
+
+
+def _sources(passes: Sequence[Pass], phases: int) -> tuple[str, ...]:
+    """Name the instances phase by phase; slice by slice where a slice was resampled."""
+    if all(one.phases == phases for one in passes):
+        return tuple(
+            passes[z].frames[t].sop_instance_uid for t in range(phases) for z in range(len(passes))
+        )
+    return tuple(frame.sop_instance_uid for one in passes for frame in one.frames)
