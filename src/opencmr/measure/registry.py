@@ -6,11 +6,13 @@ from opencmr.measure.body_size import BODY_SIZE
 from opencmr.measure.curves import CURVES
 from opencmr.measure.ejection import EJECTION
 from opencmr.measure.mass import MASS
+from opencmr.measure.rates import RATES
 from opencmr.measure.scalars import Measure
 from opencmr.measure.ventricles import Ventricles
 from opencmr.measure.volumes import VOLUMES
+from opencmr.measure.wall import WALL
 
-MEASURES: tuple[Measure, ...] = (VOLUMES, EJECTION, MASS, BODY_SIZE, CURVES)
+MEASURES: tuple[Measure, ...] = (VOLUMES, EJECTION, MASS, BODY_SIZE, RATES, WALL, CURVES)
 """A new measurement is one file and one line here."""
 
 QUANTITIES: tuple[Quantity, ...] = tuple(q for m in MEASURES for q in m.quantities)

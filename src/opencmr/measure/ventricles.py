@@ -212,6 +212,18 @@ class Ventricles:
         of_cine = own is not None and np.isclose(60_000.0 / own, self.heart_rate_bpm)
         return "mean R-R of the cine's slices" if of_cine else "heart rate given for the study"
 
+    @property
+    def spacing_mm(self) -> tuple[float, float]:
+        """Row and column spacing of the slices."""
+        return self.segmentation.grid.row_spacing_mm, self.segmentation.grid.column_spacing_mm
+
+    def plane(self, structure: Structure, phase: int, z: int) -> np.ndarray:
+        """Return where a structure is on one slice ``(Y, X) bool``; nowhere if not labelled."""
+        labels = self.segmentation.labels[phase, z]
+        if structure not in self.segmentation.scheme.structures.values():
+            return np.zeros(labels.shape, dtype=bool)
+        return np.asarray(labels == self.segmentation.scheme.label_of(structure))
+
     def _count(self, structure: Structure) -> np.ndarray:
         if structure not in self.segmentation.scheme.structures.values():
             return np.zeros(self.segmentation.labels.shape[:2], dtype=np.int64)

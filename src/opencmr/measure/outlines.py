@@ -1,0 +1,99 @@
+"""Outlines of labelled regions in the plane of a slice, in millimetres.
+
+Points are ``(down, right)`` mm from the centre of the slice's first pixel, so that a pixel
+need not be square.
+"""
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+from skimage.measure import find_contours
+
+SMOOTHING_PX = 1.0
+"""Standard deviation of the Gaussian that takes the pixels' steps off an outline.
+
+It moves the outline of a circle of radius R px inwards by about 1 / (2 R) px: 0.05 px for a
+cavity of 10 px, far less than the steps that it removes.
+"""
+
+
+def outline_mm(mask: np.ndarray, spacing_mm: tuple[float, float]) -> np.ndarray | None:
+    """Return the longest outline of a region, or None where too little is left of it.
+
+    The mask is smoothed by :data:`SMOOTHING_PX` and followed at one half (marching squares).
+
+    Parameters
+    ----------
+    mask : (Y, X) bool
+    spacing_mm : (row, column) spacing
+
+    Returns
+    -------
+    (N, 2) float64, mm, closed: the first point is the last
+    """
+    where = np.argwhere(mask)
+    if not where.size:
+        return None
+    margin = 5
+    first = where.min(0)
+    box = mask[first[0] : where[:, 0].max() + 1, first[1] : where[:, 1].max() + 1]
+    padded = np.pad(box.astype(np.float64), margin)
+    pixel_mm = float(np.sqrt(spacing_mm[0] * spacing_mm[1]))
+    sigma = [SMOOTHING_PX * pixel_mm / axis_mm for axis_mm in spacing_mm]
+    smooth = gaussian_filter(padded, sigma, mode="constant")
+    outlines = find_contours(smooth, 0.5)  # type: ignore[no-untyped-call]
+    closed = [line for line in outlines if np.allclose(line[0], line[-1])]
+    if not closed:
+        return None
+    longest = max(closed, key=len)
+    return np.asarray((longest - margin + first) * np.asarray(spacing_mm))
+
+
+def centroid_mm(outline: np.ndarray) -> np.ndarray:
+    """Return the centroid ``(2,)`` of the area inside a closed outline ``(N, 2)`` in mm.
+
+    Examples
+    --------
+    >>> square = np.array([[0, 0], [0, 2], [4, 2], [4, 0], [0, 0]], dtype=float)
+    >>> centroid_mm(square).tolist()
+    [2.0, 1.0]
+    """
+    origin = outline[:-1].mean(0)
+    ahead, behind = outline[1:] - origin, outline[:-1] - origin
+    twice_areas = behind[:, 0] * ahead[:, 1] - ahead[:, 0] * behind[:, 1]
+    return np.asarray(
+        origin + (twice_areas[:, None] * (ahead + behind)).sum(0) / (3 * twice_areas.sum())
+    )
+
+
+def radii_mm(outline: np.ndarray, centre: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Return how far the outline lies from a point, along rays; NaN where a ray misses.
+
+    Parameters
+    ----------
+    outline : (N, 2) mm, closed
+    centre : (2,) mm
+    directions : (K, 2) unit vectors
+
+    Returns
+    -------
+    (K,) mm, the farthest crossing of each ray
+    """
+    start = outline[:-1] - centre
+    step = np.diff(outline, axis=0)
+    across = directions[:, :1] * step[:, 1] - directions[:, 1:] * step[:, 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        along_mm = (start[:, 0] * step[:, 1] - start[:, 1] * step[:, 0]) / across
+        share = (start[:, 0] * directions[:, 1:] - start[:, 1] * directions[:, :1]) / across
+    # A crossing at a corner belongs to both segments: a little slack loses none.
+    hit = (across != 0) & (share >= -1e-9) & (share <= 1 + 1e-9) & (along_mm > 0)
+    farthest = np.where(hit, along_mm, -np.inf).max(1)
+    return np.where(np.isfinite(farthest), farthest, np.nan)
+
+
+def distances_mm(points: np.ndarray, outline: np.ndarray) -> np.ndarray:
+    """Return the distance ``(K,)`` in mm from each point ``(K, 2)`` to an outline ``(N, 2)``."""
+    start, step = outline[:-1], np.diff(outline, axis=0)
+    lengths = np.maximum((step**2).sum(1), np.finfo(float).tiny)
+    offset = points[:, None] - start
+    share = np.clip((offset * step).sum(2) / lengths, 0, 1)
+    return np.asarray(np.sqrt(((offset - share[..., None] * step) ** 2).sum(2).min(1)))
