@@ -8,12 +8,22 @@ from pathlib import Path
 import pytest
 
 from opencmr.anatomy.reason_codes import REASON_CODES
+from opencmr.measure import QUANTITIES
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "opencmr"
 MODULES = sorted(SOURCE.rglob("*.py"))
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager"}
-CODED = {"LeftOut": 1, "QualityFlag": 1}
-"""Classes that carry a reason code, and its place among their arguments."""
+CODED = {"LeftOut": 1, "QualityFlag": 1, "Unmeasurable": 0, "_RefusedError": 0}
+"""Calls that take a reason code, and its place among their arguments."""
+LOOKS_LIKE_A_CODE = re.compile(r"([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)(?:: |$)")
+"""A whole literal in capitals with an underscore, or one before a colon: ``CODE: reason``."""
+OTHER_CAPITALS = {q.symbol for q in QUANTITIES} | {
+    "AS_SEGMENTED",  # of model.json
+    "IN_CAVITY",  # of model.json
+    "NO_REFLOW",  # a structure
+    "OPENCMR_MODELS",  # environment variable
+}
+"""Literals of that form that are no reason codes."""
 
 
 def _name(module: Path) -> str:
@@ -21,17 +31,20 @@ def _name(module: Path) -> str:
 
 
 def _literal_codes(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Yield line and value of each reason code that a call states as a literal."""
-    for call in ast.walk(tree):
-        if not isinstance(call, ast.Call):
-            continue
-        called = call.func.attr if isinstance(call.func, ast.Attribute) else None
-        called = call.func.id if isinstance(call.func, ast.Name) else called
-        named = [k.value for k in call.keywords if k.arg == "code"]
-        placed = call.args[CODED[called] : CODED[called] + 1] if called in CODED else []
-        for value in [*named, *placed]:
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                yield call.lineno, value.value
+    """Yield line and value of each literal that is, or looks like, a reason code."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            function = node.func
+            called = getattr(function, "id", None) or getattr(function, "attr", "")
+            place = CODED.get(called)
+            stated = [] if place is None else node.args[place : place + 1]
+            for value in [*stated, *(k.value for k in node.keywords if k.arg == "code")]:
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    yield node.lineno, value.value
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found = LOOKS_LIKE_A_CODE.match(node.value)
+            if found and found[1] not in OTHER_CAPITALS:
+                yield node.lineno, found[1]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=_name)

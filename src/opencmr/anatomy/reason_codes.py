@@ -61,6 +61,7 @@ _CODES = (
     ReasonCode("NO_SAX_CINE", "No short-axis cine was found.", "Check the series list."),
     ReasonCode("SERIES_NOT_USED", "The series is no part of this analysis.", "None needed."),
     ReasonCode("NO_HEART_FOUND", "The network found no heart.", "Check the series."),
+    ReasonCode("MODEL_HASH", "The weights are not the model card's.", "Install the model again."),
     # Measurements
     ReasonCode("SINGLE_PHASE", "One cardiac phase: no ED and ES.", "Give --ed and --es."),
     ReasonCode("TOO_FEW_PHASES", "Too few cardiac phases for a rate.", "None needed."),

@@ -1,0 +1,112 @@
+"""Write the reference pages that follow from the code: ``make reference``.
+
+A test compares the pages with what this makes, so they cannot say what is not so.
+"""
+
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent
+GENERATED = "<!-- Made by make_reference.py; run `make reference` after a change. -->\n"
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """Return a Markdown table."""
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "".join(f"| {' | '.join(map(_cell, line))} |\n" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+
+def quantities() -> str:
+    """Return the page of quantities."""
+    from opencmr.measure import QUANTITIES
+
+    rows = [
+        (
+            f"`{q.symbol}`",
+            q.name,
+            q.unit,
+            str(q.decimals),
+            f"{q.code.value} ({q.code.scheme})",
+            q.meaning,
+        )
+        for q in QUANTITIES
+    ]
+    return (
+        f"{GENERATED}# Quantities\n\n"
+        "Every number that opencmr measures. The symbol is the same in the report, in\n"
+        "`measurements.json`, in `measurements.csv` and in the source. Units are UCUM. Decimals\n"
+        "are those of the report; the files hold more. Codes: `LN` LOINC, `SCT` SNOMED CT, `DCM`\n"
+        "DICOM, `99OPENCMR` where no public code was found. A value that cannot be measured is\n"
+        "null, with its reason. How the numbers are made: [volumes](../explanation/volumes.md),\n"
+        "[wall thickness](../explanation/wall-thickness.md).\n\n"
+    ) + table(("symbol", "name", "unit", "decimals", "code", "meaning"), rows)
+
+
+def reason_codes() -> str:
+    """Return the page of reason codes."""
+    from opencmr.anatomy.reason_codes import REASON_CODES
+
+    rows = [(f"`{c.code}`", c.meaning, c.remedy) for c in REASON_CODES.values()]
+    return (
+        f"{GENERATED}# Reason codes\n\n"
+        "Why something was left out, withheld or flagged. The codes stand in the report and in\n"
+        "`run.json`; the text beside a code there says what was found in that study. A flag has a\n"
+        "severity: *info* (the numbers stand), *review* (a reader must look), *do not report*\n"
+        "(the numbers concerned are withheld).\n\n"
+    ) + table(("code", "meaning", "what to do"), rows)
+
+
+def commands() -> str:
+    """Return the page of commands."""
+    import typer
+
+    from opencmr.cli.application import application
+
+    group: Any = typer.main.get_command(application)
+    parts = [
+        f"{GENERATED}# Commands\n\n",
+        "`opencmr COMMAND --help` prints the same.\n\n",
+        f"{group.epilog}\n",
+    ]
+    for name, command in group.commands.items():
+        parts.append(f"\n## opencmr {name}\n\n{_paragraphs(command.help)}\n\n")
+        rows = [_parameter(p) for p in command.params if p.name != "help"]
+        parts.append(table(("argument or option", "meaning"), rows))
+    return "".join(parts)
+
+
+def _paragraphs(text: str | None) -> str:
+    return "\n\n".join(" ".join(p.split()) for p in (text or "").strip().split("\n\n"))
+
+
+def _parameter(parameter: Any) -> tuple[str, str]:
+    """Return how a parameter is written and what it means."""
+    if parameter.param_type_name == "argument":
+        written = f"`{parameter.metavar or parameter.name.upper()}`"
+    else:
+        value = "" if parameter.is_flag else " " + (parameter.metavar or "VALUE")
+        written = ", ".join(f"`{o}{value}`" for o in parameter.opts)
+    meaning = [parameter.help or ""]
+    if parameter.required and parameter.param_type_name == "option":
+        meaning.append("Required.")
+    default = parameter.default
+    if isinstance(default, (str, int, float, Path)) and not isinstance(default, bool):
+        meaning.append(f"Default: `{default}`.")
+    return written, " ".join(filter(None, meaning))
+
+
+PAGES = {"quantities.md": quantities, "reason-codes.md": reason_codes, "commands.md": commands}
+
+
+def main() -> None:
+    """Write every page."""
+    for name, make in PAGES.items():
+        (FOLDER / name).write_text(make(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
