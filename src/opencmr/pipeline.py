@@ -14,7 +14,7 @@ from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Demographics, Series, Study
-from opencmr.measure.measures import measure_all
+from opencmr.measure.registry import measure_all
 from opencmr.measure.ventricles import Ventricles
 from opencmr.models.library import find_model
 from opencmr.models.session import Network

@@ -146,7 +146,11 @@ def analyze_studies(
             shown = output if alone else output / study.key
             try:
                 report = analyze_study(study, configuration, progress=progress)
-                write_report(report, place, progress=progress)
+                write_report(
+                    report,
+                    place,
+                    lambda what, share: progress("reporting", round(100 * share), 100),
+                )
                 results.append(StudyResult(study.key, shown, report))
             except (InputError, OpencmrError) as error:
                 if alone:

@@ -25,6 +25,9 @@ def train(
         typer.Option("-o", "--output", metavar="RUN", help="Run folder; resumed if it exists."),
     ],
     data: Annotated[Path, typer.Option(help="Folder of the data sets.")],
+    start_from: Annotated[
+        Path | None, typer.Option("--from", metavar="RUN", help="Start from that run's weights.")
+    ] = None,
     quiet: console.Quiet = False,
     verbose: console.Verbose = False,
 ) -> None:
@@ -38,6 +41,7 @@ def train(
             recipe,
             data,
             output,
+            start_from=start_from,
             report=lambda step, steps, loss: progress("training", step, steps),
         )
     console.say(f"wrote {checkpoint}", quiet=quiet)

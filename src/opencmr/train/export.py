@@ -14,7 +14,7 @@ from opencmr.errors import ModelError
 from opencmr.models.card import CARD_FILE, WEIGHTS_FILE, read_card
 from opencmr.models.session import Network
 from opencmr.networks.unet import UNet
-from opencmr.train.loop import build_network, make_batch
+from opencmr.train.loop import CHECKPOINT_FILE, RECIPE_FILE, build_network, make_batch
 from opencmr.train.manifest import MANIFESTS
 from opencmr.train.recipe import Recipe, read_recipe
 
@@ -42,8 +42,8 @@ def averaged_network(run: Path) -> tuple[UNet, Recipe, int]:
     ModelError
         When the run holds no checkpoint.
     """
-    recipe = read_recipe(run / "recipe.toml")
-    checkpoint = run / "checkpoint.pt"
+    recipe = read_recipe(run / RECIPE_FILE)
+    checkpoint = run / CHECKPOINT_FILE
     if not checkpoint.is_file():
         raise ModelError(f"no checkpoint in the run {run.name}")
     state = torch.load(checkpoint, weights_only=True, map_location="cpu")

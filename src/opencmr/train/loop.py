@@ -23,6 +23,9 @@ from opencmr.train import augmentation
 from opencmr.train.manifest import MANIFESTS, Slice
 from opencmr.train.recipe import Recipe, read_recipe
 
+CHECKPOINT_FILE = "checkpoint.pt"
+RECIPE_FILE = "recipe.toml"
+LOG_FILE = "log.jsonl"
 CHECKPOINT_SECONDS = 60.0
 LOG_EVERY_STEPS = 50
 PREFETCHED_BATCHES = 3
@@ -100,15 +103,76 @@ def _prefetch(
             yield batch
 
 
-@torch.no_grad()
-def _follow(average: UNet, network: UNet, decay: float) -> None:
-    for mean, value in zip(
-        average.state_dict().values(), network.state_dict().values(), strict=True
-    ):
-        if mean.is_floating_point():
-            mean.lerp_(value, 1 - decay)
-        else:
-            mean.copy_(value)
+class _State:
+    """What a checkpoint holds: the network, its moving average and the optimiser."""
+
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        torch.manual_seed(recipe.optimiser.seed)
+        self.recipe, self.device, self.step = recipe, device, 0
+        self.network = build_network(recipe).to(device)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = build_network(recipe).to(device)
+        self.average.load_state_dict(self.network.state_dict())
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(),
+            weight_decay=recipe.optimiser.weight_decay,
+            betas=(0.9, 0.99),
+        )
+
+    def start_from(self, checkpoint: Path) -> None:
+        """Take the averaged weights of another run."""
+        weights = torch.load(checkpoint, weights_only=True, map_location=self.device)["average"]
+        self.network.load_state_dict(weights)
+        self.average.load_state_dict(weights)
+
+    def resume(self, checkpoint: Path) -> None:
+        """Go on from this run's own checkpoint."""
+        state = torch.load(checkpoint, weights_only=True, map_location=self.device)
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = int(state["step"])
+
+    def save(self, checkpoint: Path) -> None:
+        """Write the checkpoint whole or not at all."""
+        partial = checkpoint.with_suffix(".partial")
+        torch.save(
+            {
+                "step": self.step,
+                "network": self.network.state_dict(),
+                "average": self.average.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+            },
+            partial,
+        )
+        partial.replace(checkpoint)
+
+    def learn(self, windows: Tensor, labels: Tensor) -> float:
+        """Take one step on a batch and return its loss."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.recipe, self.step)
+        images = windows.to(self.device, memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            logits = self.network(images)
+        loss = segmentation_loss(logits, labels.to(self.device))
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        settings = self.recipe.optimiser
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.gradient_clip)
+        self.optimiser.step()
+        # A young average would remember the random start for thousands of steps.
+        self._follow(min(settings.ema_decay, (1 + self.step) / (10 + self.step)))
+        self.step += 1
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def _follow(self, decay: float) -> None:
+        means, values = self.average.state_dict().values(), self.network.state_dict().values()
+        for mean, value in zip(means, values, strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value, 1 - decay)
+            else:
+                mean.copy_(value)
 
 
 def train(
@@ -116,82 +180,54 @@ def train(
     data: Path,
     run: Path,
     *,
+    start_from: Path | None = None,
     report: Callable[[int, int, float], None] = lambda step, steps, loss: None,
 ) -> Path:
     """Train by a recipe and return the path of the final checkpoint.
 
-    ``run`` that already holds a checkpoint is resumed.  ``report`` is called with (step,
+    ``run`` that already holds a checkpoint is resumed; a new one starts from the averaged
+    weights of the run ``start_from``, where one is named.  ``report`` is called with (step,
     steps, mean loss) after every group of steps.
+
+    Raises
+    ------
+    ConfigurationError
+        When the recipe is wrong or the data set is not there.
     """
     recipe = read_recipe(recipe_path)
-    run.mkdir(parents=True, exist_ok=True)
-    if not (run / "recipe.toml").exists():
-        shutil.copyfile(recipe_path, run / "recipe.toml")
     slices = MANIFESTS[recipe.data.manifest](data, recipe.data.folds)
-    torch.manual_seed(recipe.optimiser.seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = build_network(recipe).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = build_network(recipe).to(device)
-    average.load_state_dict(network.state_dict())
-    optimiser = torch.optim.AdamW(
-        network.parameters(),
-        weight_decay=recipe.optimiser.weight_decay,
-        betas=(0.9, 0.99),
-    )
-    checkpoint = run / "checkpoint.pt"
-    start = 0
+    run.mkdir(parents=True, exist_ok=True)
+    checkpoint = run / CHECKPOINT_FILE
+    state = _State(recipe, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True, map_location=device)
-        network.load_state_dict(state["network"])
-        average.load_state_dict(state["average"])
-        optimiser.load_state_dict(state["optimiser"])
-        start = int(state["step"])
-
-    def save(step: int) -> None:
-        partial = checkpoint.with_suffix(".partial")
-        torch.save(
-            {
-                "step": step,
-                "network": network.state_dict(),
-                "average": average.state_dict(),
-                "optimiser": optimiser.state_dict(),
-            },
-            partial,
-        )
-        partial.replace(checkpoint)
-
-    network.train()
+        state.resume(checkpoint)
+    elif start_from is not None:
+        state.start_from(start_from / CHECKPOINT_FILE)
+    shutil.copyfile(recipe_path, run / RECIPE_FILE)
+    state.network.train()
     losses: list[float] = []
     last_save = last_log = time.monotonic()
-    for step, (windows, labels) in enumerate(_prefetch(slices, recipe, start), start):
-        rate = learning_rate(recipe, step)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        images = windows.to(device, memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16):
-            logits = network(images)
-        loss = segmentation_loss(logits, labels.to(device))
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.optimiser.gradient_clip)
-        optimiser.step()
-        # A young average would remember the random start for thousands of steps.
-        _follow(average, network, min(recipe.optimiser.ema_decay, (1 + step) / (10 + step)))
-        losses.append(float(loss.detach()))
-        if (step + 1) % LOG_EVERY_STEPS == 0 or step + 1 == recipe.optimiser.steps:
-            now = time.monotonic()
-            line = {
-                "step": step + 1,
-                "loss": round(float(np.mean(losses)), 5),
-                "learning_rate": round(rate, 8),
-                "seconds": round(now - last_log, 2),
-            }
-            with (run / "log.jsonl").open("a") as log:
-                log.write(json.dumps(line) + "\n")
-            report(step + 1, recipe.optimiser.steps, line["loss"])
+    for windows, labels in _prefetch(slices, recipe, state.step):
+        losses.append(state.learn(windows, labels))
+        now = time.monotonic()
+        if state.step % LOG_EVERY_STEPS == 0 or state.step == recipe.optimiser.steps:
+            loss = float(np.mean(losses))
+            _log(run, recipe, state.step, loss, now - last_log)
+            report(state.step, recipe.optimiser.steps, loss)
             losses, last_log = [], now
-        if time.monotonic() - last_save > CHECKPOINT_SECONDS:
-            save(step + 1)
-            last_save = time.monotonic()
-    save(recipe.optimiser.steps)
+        if now - last_save > CHECKPOINT_SECONDS:
+            state.save(checkpoint)
+            last_save = now
+    state.save(checkpoint)
     return checkpoint
+
+
+def _log(run: Path, recipe: Recipe, step: int, loss: float, seconds: float) -> None:
+    line = {
+        "step": step,
+        "loss": round(loss, 5),
+        "learning_rate": round(learning_rate(recipe, step - 1), 8),
+        "seconds": round(seconds, 2),
+    }
+    with (run / LOG_FILE).open("a", encoding="utf-8") as log:
+        log.write(json.dumps(line) + "\n")

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 
 from opencmr.errors import ConfigurationError
+from opencmr.geometry.grid import Grid
+from opencmr.intake.nifti import read_nifti
 
 BOX_HALF_WIDTHS_MM = (60.0, 80.0, 105.0, 140.0, float("inf"))
 """Half-widths of the boxes about the heart whose intensities may scale a sample.
@@ -75,8 +76,9 @@ def acdc(folder: Path, folds: tuple[int, ...]) -> tuple[Slice, ...]:
     for row in rows:
         for phase in ("ed", "es"):
             stem = folder / "acdc" / f"{row['patient']}_{phase}"
-            image, spacing_mm = _load(stem.with_name(stem.name + ".nii.gz"))
-            labels, _ = _load(stem.with_name(stem.name + "_gt.nii.gz"))
+            image, grid = _stack(stem.with_name(stem.name + ".nii.gz"))
+            labels, _ = _stack(stem.with_name(stem.name + "_gt.nii.gz"))
+            spacing_mm = (grid.row_spacing_mm, grid.column_spacing_mm)
             where = np.argwhere(labels > 0)
             heart_px = (float(where[:, 1].mean()), float(where[:, 2].mean()))
             windows = intensity_windows(image, heart_px, spacing_mm)
@@ -96,11 +98,10 @@ def acdc(folder: Path, folds: tuple[int, ...]) -> tuple[Slice, ...]:
     return tuple(slices)
 
 
-def _load(path: Path) -> tuple[np.ndarray, tuple[float, float]]:
-    image = nib.load(path)
-    values = np.asarray(image.dataobj, dtype=np.float32).transpose(2, 1, 0)
-    zooms = image.header.get_zooms()
-    return np.ascontiguousarray(values), (float(zooms[1]), float(zooms[0]))
+def _stack(path: Path) -> tuple[np.ndarray, Grid]:
+    """Return the values ``(Z, Y, X)`` and grid of a NIfTI stack at one phase."""
+    image = read_nifti(path).image
+    return image.values[0], image.grid
 
 
 MANIFESTS: Mapping[str, Callable[[Path, tuple[int, ...]], tuple[Slice, ...]]] = {"acdc": acdc}
