@@ -45,6 +45,9 @@ _CODES = (
     ReasonCode("BAD_SPACING", "The pixel spacing is impossible.", "Give --spacing (NIfTI)."),
     ReasonCode("BAD_ORIENTATION", "The orientation is not orthonormal.", "Export it again."),
     ReasonCode("GEOMETRY_CONFLICT", "Two statements of geometry disagree.", "Give --spacing."),
+    ReasonCode("UNITS_UNKNOWN", "No unit of length is named: taken as mm.", "Check the spacing."),
+    ReasonCode("SPACING_GIVEN", "The spacing was given by hand.", "None needed."),
+    ReasonCode("ORIENTATION_UNKNOWN", "How the patient lies is not stated.", "None needed."),
     ReasonCode("MISSING_SLICE", "The stack has a gap where a slice is missing.", "Add it."),
     ReasonCode("SPARSE_STACK", "Slices lie far apart: volumes are rough.", "Review volumes."),
     ReasonCode("OVERLAPPING_SLICES", "Slices lie closer than they are thick.", "Review."),
@@ -71,6 +74,23 @@ _CODES = (
     ReasonCode("NO_INSERTION_POINTS", "The RV insertions were not found.", "Review contours."),
     ReasonCode("TOO_FEW_RINGS", "Too few slices with a closed ring of wall.", "Review contours."),
     ReasonCode("NOT_ASSESSABLE", "This view cannot show it.", "None needed."),
+    # Normal ranges
+    ReasonCode("NO_RANGE", "No normal range was read at its source.", "None needed."),
+    ReasonCode("POLICY_MISMATCH", "No normal range under this contour policy.", "None needed."),
+    ReasonCode("AGE_OUTSIDE_RANGE", "No normal range for this age.", "None needed."),
+    # Quality of segmentation and measures
+    ReasonCode("LV_SIZE_IMPLAUSIBLE", "LVEDV is outside 20 to 600 mL.", "Check the spacing."),
+    ReasonCode("EF_IMPLAUSIBLE", "An EF is outside 5 to 90 %.", "Review phases and contours."),
+    ReasonCode("SV_DISAGREE", "LV and RV stroke volumes differ widely.", "Review the base."),
+    ReasonCode("MASS_DISAGREES", "LV mass differs between ED and ES.", "Review base and apex."),
+    ReasonCode("APEX_CUT", "The stack may end before the apex.", "Review the apex."),
+    ReasonCode("BASE_AT_STACK_END", "The LV reaches the stack's basal end.", "Review the base."),
+    ReasonCode("LABEL_SCATTERED", "A label is in several pieces.", "Review the contours."),
+    ReasonCode("RING_OPEN", "The myocardium does not enclose the LV.", "Review the contours."),
+    ReasonCode("RV_INSIDE_LV", "The RV label lies inside the LV.", "Review the contours."),
+    ReasonCode("SLICE_EMPTY", "A slice between two labelled ones is empty.", "Review that slice."),
+    ReasonCode("CURVE_JUMP", "A volume curve jumps between frames.", "Review those phases."),
+    ReasonCode("NEAR_CUT_POINT", "LVEF is within 2 points of a cut-point.", "Read it again."),
 )
 
 REASON_CODES: Mapping[str, ReasonCode] = MappingProxyType({c.code: c for c in _CODES})

@@ -48,3 +48,22 @@ def ras_affine_from_grid(grid: Grid) -> np.ndarray:
     lps[:3, 2] = step
     lps[:, 3] = grid.affines[0, :, 3]
     return _LPS_FROM_RAS @ lps
+
+
+def best_ras_affine_from_grid(grid: Grid) -> np.ndarray:
+    """Return the one NIfTI affine ``(4, 4)`` nearest to a grid, regular or not.
+
+    Mean row and column steps; slice positions by least squares.  For an irregular grid it is
+    an approximation, which whoever writes it must say.
+    """
+    if grid.is_regular:
+        return ras_affine_from_grid(grid)
+    z = np.arange(grid.shape[0], dtype=np.float64)
+    corners = grid.affines[:, :3, 3]
+    step = ((z - z.mean()) @ (corners - corners.mean(0))) / ((z - z.mean()) ** 2).sum()
+    lps = np.eye(4)
+    lps[:3, 0] = grid.affines[:, :3, 1].mean(0)
+    lps[:3, 1] = grid.affines[:, :3, 0].mean(0)
+    lps[:3, 2] = step
+    lps[:3, 3] = corners.mean(0) - step * z.mean()
+    return np.asarray(_LPS_FROM_RAS @ lps)

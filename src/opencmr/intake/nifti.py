@@ -1,0 +1,603 @@
+"""NIfTI files: reading stacks and cines, writing labels onto the source's own grid.
+
+The header is parsed field by field and never repaired silently: a length that the file does
+not state, or states twice and differently, is refused (reliability row D25).
+"""
+
+import gzip
+import hashlib
+import json
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import nibabel
+import numpy as np
+
+from opencmr.anatomy.structures import LabelScheme
+from opencmr.errors import GeometryError, InputError
+from opencmr.geometry.grid import SPACING_LIMITS_MM, Grid, grid_from_spacing
+from opencmr.geometry.orientation import (
+    best_ras_affine_from_grid,
+    grid_from_ras_affine,
+)
+from opencmr.imaging.flag import QualityFlag, Severity
+from opencmr.imaging.image import Image
+
+SIZE_LIMIT_BYTES = 1 << 30
+"""Greatest size of the values, as stored and as float32 (reliability D04, D06: 1 GiB)."""
+OFFSET_LIMIT_BYTES = 16 << 20
+"""Greatest room for header extensions before the values."""
+SPACING_AGREEMENT = 1e-2
+"""Relative: two statements of a spacing that differ by more contradict each other."""
+POSITION_AGREEMENT_MM = 1.0
+"""Two affines that put a corner of the volume further apart contradict each other."""
+ALIGNED_TOLERANCE = 1e-4
+"""Share of a step that may point along another axis in an axis-aligned affine."""
+FRAME_LIMITS_MS = (5.0, 250.0)
+"""Plausible time between the frames of a cine."""
+HEARTBEAT_LIMITS_MS = (250.0, 2500.0)
+"""Plausible length of a heartbeat (24 to 240 per minute)."""
+THICK_SLICES_MM = 4.0
+"""From this slice spacing on, neighbouring slices differ more than neighbouring phases."""
+ORDER_RATIO = 0.7
+"""Slices that differ by less than this share of what phases differ by are phases."""
+
+_LENGTH_UNITS_MM = {1: 1000.0, 2: 1.0, 3: 0.001}
+_TIME_UNITS_MS = {8: 1000.0, 16: 1.0, 24: 0.001}
+_KINDS = "iuf"
+_GIVE_SPACING = "Give the true spacing with --spacing X,Y,Z."
+_PRIVATE_FIELDS = ("descrip", "aux_file", "db_name", "intent_name")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NiftiReading:
+    """A NIfTI file's image and what was found on the way."""
+
+    image: Image
+    flags: tuple[QualityFlag, ...] = ()
+
+
+def read_nifti(path: Path, *, spacing_mm: tuple[float, float, float] | None = None) -> NiftiReading:
+    """Read a stack (3-D) or a cine (4-D: x, y, slice, phase).
+
+    Parameters
+    ----------
+    path : Path
+        ``.nii`` or ``.nii.gz``; what it is, is read from its bytes.
+    spacing_mm : (slice, row, column) or None
+        The true spacing, where the file's is missing or wrong.
+
+    Raises
+    ------
+    InputError
+        When the file is no NIfTI image, too large, cut short, or without signal.
+    GeometryError
+        When its spacing is missing, impossible or contradictory and none was given.
+    """
+    path = Path(path)
+    with _opened(path) as stream:
+        header = _read_header(stream)
+        shape = _shape_of(header)
+        stored = _read_values(stream, header, shape)
+    grid, flags = _grid_of(header, shape, spacing_mm)
+    values, more = _scaled(stored, header)
+    flags += more
+    flags += _check_axis_order(values, grid, given=spacing_mm is not None)
+    trigger_ms, rr_ms, more = _timing_of(header, shape)
+    values.flags.writeable = False
+    image = Image(values, grid, trigger_ms, rr_ms, (_sha256(path),))
+    return NiftiReading(image, tuple(flags + more))
+
+
+def read_nifti_pair(
+    ed: Path, es: Path, *, spacing_mm: tuple[float, float, float] | None = None
+) -> NiftiReading:
+    """Read the same stack at end-diastole and end-systole as one image of two phases.
+
+    Raises
+    ------
+    GeometryError
+        When the two do not lie on one grid.
+    """
+    first, second = (read_nifti(path, spacing_mm=spacing_mm) for path in (ed, es))
+    for reading, name in ((first, "ED"), (second, "ES")):
+        if reading.image.phases != 1:
+            raise InputError(
+                f"the {name} file holds {reading.image.phases} phases; expected a 3-D stack"
+            )
+    one, other = first.image.grid, second.image.grid
+    if one.shape != other.shape:
+        raise GeometryError(f"ED has the shape {one.shape}, ES {other.shape}: not one stack")
+    apart_mm = np.abs(one.affines - other.affines) @ [one.shape[1], one.shape[2], 0, 1]
+    if apart_mm.max() > POSITION_AGREEMENT_MM:
+        raise GeometryError(
+            f"ED and ES lie up to {apart_mm.max():.1f} mm apart: not one stack. Export both again."
+        )
+    image = Image(
+        np.concatenate([first.image.values, second.image.values]),
+        one,
+        np.full((2, one.shape[0]), np.nan),
+        np.full(one.shape[0], np.nan),
+        (*first.image.sources, *second.image.sources),
+    )
+    return NiftiReading(image, first.flags + tuple(f for f in second.flags if f not in first.flags))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file, unpacking it on the way when it is gzip by its first bytes."""
+    with path.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+        raw.seek(0)
+        if not packed:
+            yield raw
+            return
+        with gzip.GzipFile(fileobj=raw) as unpacked:
+            yield unpacked  # type: ignore[misc]
+
+
+def _read_exactly(stream: BinaryIO, count: int) -> bytes:
+    try:
+        found = stream.read(count)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError("TRUNCATED: the compressed file is damaged or cut short") from error
+    if len(found) < count:
+        raise InputError(
+            f"TRUNCATED: the file ends {count - len(found)} bytes before its data do. "
+            "Transfer it again."
+        )
+    return found
+
+
+def _read_header(stream: BinaryIO) -> Any:
+    """Return a nibabel header, unchecked: its checks repair what must be refused."""
+    block = _read_exactly(stream, 348)
+    size = {int.from_bytes(block[:4], order) for order in ("little", "big")}
+    kind: Any = nibabel.Nifti1Header
+    if 540 in size:
+        block += _read_exactly(stream, 540 - 348)
+        kind = nibabel.Nifti2Header
+    elif 348 not in size:
+        raise InputError("NOT_AN_IMAGE: no NIfTI file by its first bytes")
+    header = kind(block, check=False)
+    magic = bytes(header["magic"])[:3]
+    if magic not in (b"n+1", b"n+2"):
+        raise InputError(
+            "NOT_AN_IMAGE: no single-file NIfTI (magic n+1 or n+2); Analyze and .hdr/.img "
+            "pairs state no orientation and are not read"
+        )
+    return header
+
+
+def _shape_of(header: Any) -> tuple[int, int, int, int]:
+    """Return the shape (T, Z, Y, X)."""
+    count = int(header["dim"][0])
+    if not 2 <= count <= 7:
+        raise InputError(f"NOT_AN_IMAGE: the header claims {count} dimensions")
+    sizes = [int(size) for size in header["dim"][1 : count + 1]]
+    if min(sizes) < 1:
+        raise InputError(f"NOT_AN_IMAGE: the header claims the impossible size {sizes}")
+    while len(sizes) > 4 and sizes[-1] == 1:
+        sizes.pop()
+    if len(sizes) > 4:
+        raise InputError(f"a cine has 4 dimensions (x, y, slice, phase); found {sizes}")
+    columns, rows, slices, phases = [*sizes, 1, 1][:4]
+    return phases, slices, rows, columns
+
+
+def _read_values(stream: BinaryIO, header: Any, shape: tuple[int, int, int, int]) -> np.ndarray:
+    """Return the stored values ``(T, Z, Y, X)``; its size is judged before it is read."""
+    try:
+        dtype = header.get_data_dtype()
+    except (nibabel.spatialimages.HeaderDataError, KeyError) as error:
+        raise InputError("the header names an unknown type of values") from error
+    if dtype.kind not in _KINDS or dtype.itemsize not in (1, 2, 4, 8):
+        raise InputError(f"NOT_MEASURABLE_PIXELS: values of type {dtype} are no MR signal")
+    voxels = int(np.prod(shape, dtype=object))
+    if voxels * max(dtype.itemsize, 4) > SIZE_LIMIT_BYTES:
+        raise InputError(
+            f"TOO_LARGE: the header declares {voxels} voxels of {dtype.itemsize} bytes; "
+            f"at most {SIZE_LIMIT_BYTES >> 20} MiB are read"
+        )
+    smallest = int(header["sizeof_hdr"])
+    offset = float(header["vox_offset"])
+    if not np.isfinite(offset) or not (offset == 0 or smallest <= offset <= OFFSET_LIMIT_BYTES):
+        raise InputError(f"the header puts the values at the impossible place {offset:g}")
+    start = int(offset) or smallest + 4
+    _read_exactly(stream, start - smallest)
+    data = _read_exactly(stream, voxels * dtype.itemsize)
+    return np.frombuffer(data, dtype).reshape(shape)
+
+
+def _scaled(stored: np.ndarray, header: Any) -> tuple[np.ndarray, list[QualityFlag]]:
+    """Apply slope and intercept (0 or not a number: none) and refuse what has no signal."""
+    values = stored.astype(np.float32)
+    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    if np.isfinite(slope) and slope != 0:
+        values *= np.float32(slope)
+        values += np.float32(intercept if np.isfinite(intercept) else 0.0)
+    finite = np.isfinite(values)
+    share = 1 - finite.mean()
+    if share == 1 or values[finite].min() == values[finite].max():
+        raise InputError("NO_SIGNAL: the image is constant or not finite. Check the export.")
+    if share == 0:
+        return values, []
+    values[~finite] = values[finite].min()
+    flag = QualityFlag(
+        Severity.REVIEW,
+        "NO_SIGNAL",
+        "Values that are not finite were replaced by the smallest one. Check the export.",
+        f"{share:.2%} of the voxels",
+    )
+    return values, [flag]
+
+
+def _grid_of(
+    header: Any, shape: tuple[int, int, int, int], given_mm: tuple[float, float, float] | None
+) -> tuple[Grid, list[QualityFlag]]:
+    if given_mm is not None:
+        return _grid_with_given_spacing(header, shape[1:], given_mm)
+    axes = 3 if shape[1] > 1 else 2
+    zooms = np.asarray(header["pixdim"][1 : axes + 1], dtype=np.float64)
+    if not (np.isfinite(zooms).all() and (zooms > 0).all()):
+        raise GeometryError(
+            f"BAD_SPACING: the file states the spacing {_numbers(zooms)}. {_GIVE_SPACING}"
+        )
+    factor, flags = _length_unit(header, zooms)
+    affine = _agreed_affine(header, zooms, shape)
+    if affine is None:
+        spacing = np.append(zooms * factor, 1.0)[:3]
+        grid = grid_from_spacing(shape[1:], (spacing[2], spacing[1], spacing[0]))
+        return _checked(grid), [*flags, _orientation_unknown()]
+    affine[:3] *= factor
+    known = not says_nothing_of_orientation(affine, shape[1:])
+    grid = _checked(grid_from_ras_affine(affine, shape[1:], orientation_known=known))
+    return grid, flags if known else [*flags, _orientation_unknown()]
+
+
+def _length_unit(header: Any, zooms: np.ndarray) -> tuple[float, list[QualityFlag]]:
+    code = int(header["xyzt_units"]) & 7
+    if code in _LENGTH_UNITS_MM:
+        return _LENGTH_UNITS_MM[code], []
+    if np.abs(zooms - 1).max() < SPACING_AGREEMENT:
+        raise GeometryError(
+            "BAD_SPACING: the file states a spacing of 1 without a unit, which usually means "
+            f"that the spacing was lost. {_GIVE_SPACING}"
+        )
+    flag = QualityFlag(
+        Severity.INFO,
+        "UNITS_UNKNOWN",
+        "The file does not name its unit of length; its spacing was taken as millimetres.",
+        f"spacing {_numbers(zooms)}",
+    )
+    return 1.0, [flag]
+
+
+def _agreed_affine(
+    header: Any, zooms: np.ndarray, shape: tuple[int, int, int, int]
+) -> np.ndarray | None:
+    """Return the affine ``(4, 4)`` in the file's unit, or None where it states none."""
+    candidates = _affines(header)
+    for affine in candidates:
+        steps = np.linalg.norm(affine[:3, : len(zooms)], axis=0)
+        if not np.isfinite(affine).all() or (np.abs(steps / zooms - 1) > SPACING_AGREEMENT).any():
+            raise GeometryError(
+                f"GEOMETRY_CONFLICT: the affine says {_numbers(steps)}, pixdim says "
+                f"{_numbers(zooms)}: which is the spacing? {_GIVE_SPACING}"
+            )
+    if len(candidates) == 2:
+        apart = _corner_distance(candidates[0], candidates[1], shape)
+        if apart > POSITION_AGREEMENT_MM:
+            raise GeometryError(
+                f"GEOMETRY_CONFLICT: sform and qform put a corner of the image {apart:.1f} mm "
+                f"apart. Export it again, or measure without orientation: {_GIVE_SPACING}"
+            )
+    return candidates[0] if candidates else None
+
+
+def _affines(header: Any) -> list[np.ndarray]:
+    """Return the affines that the header declares valid: sform first, then qform."""
+    found: list[np.ndarray] = []
+    if int(header["sform_code"]) > 0:
+        found.append(np.asarray(header.get_sform(), dtype=np.float64))
+    if int(header["qform_code"]) > 0:
+        tidy = header.copy()
+        if float(tidy["pixdim"][0]) != -1:
+            tidy["pixdim"][0] = 1  # the standard: every other value of qfac means 1
+        try:
+            found.append(np.asarray(tidy.get_qform(), dtype=np.float64))
+        except (nibabel.spatialimages.HeaderDataError, ValueError) as error:
+            raise GeometryError(
+                f"BAD_ORIENTATION: the quaternion of the file is impossible. {_GIVE_SPACING}"
+            ) from error
+    return found
+
+
+def _corner_distance(one: np.ndarray, other: np.ndarray, shape: tuple[int, ...]) -> float:
+    _, slices, rows, columns = shape
+    ends = np.array(np.meshgrid([0, columns - 1], [0, rows - 1], [0, slices - 1])).reshape(3, -1)
+    corners = np.vstack([ends, np.ones(ends.shape[1])])
+    return float(np.linalg.norm(((one - other) @ corners)[:3], axis=0).max())
+
+
+def says_nothing_of_orientation(affine: np.ndarray, shape: tuple[int, int, int]) -> bool:
+    """Return whether an affine is one that software writes when it knows no orientation.
+
+    Steps along the axes and the origin in a corner or in the centre of the volume: the
+    identity and its flips.  Read literally, it would mirror hearts (79 of 80 in ACDC).
+
+    Parameters
+    ----------
+    affine : (4, 4), mm
+    shape : (Z, Y, X)
+
+    Examples
+    --------
+    >>> says_nothing_of_orientation(np.diag([1.4, 1.4, 10.0, 1.0]), (10, 256, 216))
+    True
+    >>> says_nothing_of_orientation(nibabel.affines.from_matvec(np.eye(3), (3, 9, 7)), (5, 9, 9))
+    False
+    """
+    steps = np.abs(affine[:3, :3])
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    if (np.sort(steps / lengths, axis=0)[:2] > ALIGNED_TOLERANCE).any():
+        return False
+    extent = affine[:3, :3] @ (np.array(shape[::-1]) - 1)
+    origin = affine[:3, 3]
+    half = np.abs(affine[:3, :3]).sum(1)  # one step along each axis of the patient
+    return bool(
+        all(
+            min(abs(at), abs(at + far)) < ALIGNED_TOLERANCE * step or abs(at + far / 2) <= step
+            for at, far, step in zip(origin, extent, half, strict=True)
+        )
+    )
+
+
+def _grid_with_given_spacing(
+    header: Any, shape: tuple[int, int, int], given_mm: tuple[float, float, float]
+) -> tuple[Grid, list[QualityFlag]]:
+    if not all(SPACING_LIMITS_MM[0] <= value <= SPACING_LIMITS_MM[1] for value in given_mm):
+        raise GeometryError(
+            f"the given spacing {_numbers(given_mm)} mm is impossible; expected "
+            f"{SPACING_LIMITS_MM[0]} to {SPACING_LIMITS_MM[1]} mm"
+        )
+    flag = QualityFlag(
+        Severity.INFO,
+        "SPACING_GIVEN",
+        "The spacing was given by hand and is not that of the file.",
+        f"slice, row, column {_numbers(given_mm)} mm",
+    )
+    affine = _agreed_directions(header)
+    if affine is None:
+        return grid_from_spacing(shape, given_mm), [flag, _orientation_unknown()]
+    known = not says_nothing_of_orientation(affine, shape)
+    affine[:3, :3] *= np.array(given_mm[::-1]) / np.linalg.norm(affine[:3, :3], axis=0)
+    grid = grid_from_ras_affine(affine, shape, orientation_known=known)
+    return _checked(grid), [flag] if known else [flag, _orientation_unknown()]
+
+
+def _agreed_directions(header: Any) -> np.ndarray | None:
+    """Return an affine ``(4, 4)`` whose directions no other of the header denies, or None."""
+    try:
+        candidates = _affines(header)
+    except GeometryError:
+        return None
+    units: list[np.ndarray] = []
+    for affine in candidates:
+        lengths = np.linalg.norm(affine[:3, :3], axis=0)
+        if not (np.isfinite(affine).all() and (lengths > 0).all()):
+            return None
+        units.append(np.asarray(affine[:3, :3] / lengths))
+    if not units or any(np.abs(unit - units[0]).max() > SPACING_AGREEMENT for unit in units):
+        return None
+    return candidates[0]
+
+
+def _checked(grid: Grid) -> Grid:
+    """Refuse a distance between slices that is impossible."""
+    spacing_mm = grid.slice_spacing_mm
+    if spacing_mm is not None and not (SPACING_LIMITS_MM[0] <= spacing_mm <= SPACING_LIMITS_MM[1]):
+        raise GeometryError(
+            f"BAD_SPACING: the slices are {spacing_mm:g} mm apart; expected "
+            f"{SPACING_LIMITS_MM[0]} to {SPACING_LIMITS_MM[1]} mm. {_GIVE_SPACING}"
+        )
+    return grid
+
+
+def _orientation_unknown() -> QualityFlag:
+    return QualityFlag(
+        Severity.INFO,
+        "ORIENTATION_UNKNOWN",
+        "The file does not say how the patient lies in it: sizes hold, but anterior, inferior "
+        "and mirroring are not judged.",
+    )
+
+
+def _check_axis_order(values: np.ndarray, grid: Grid, *, given: bool) -> list[QualityFlag]:
+    """Refuse a cine whose third axis is time: its slices would be measured as phases."""
+    phases, slices = values.shape[:2]
+    spacing_mm = grid.slice_spacing_mm
+    if phases < 3 or slices < 3 or spacing_mm is None or spacing_mm < THICK_SLICES_MM:
+        return []
+    along_time = float(np.abs(np.diff(values, axis=0)).mean())
+    along_stack = float(np.abs(np.diff(values, axis=1)).mean())
+    if along_stack >= ORDER_RATIO * along_time:
+        return []
+    message = (
+        "Neighbours on the third axis are more alike than neighbours on the fourth, as if the "
+        "axes were x, y, phase, slice; expected x, y, slice, phase. Swap them."
+    )
+    if not given:
+        raise GeometryError(f"GEOMETRY_CONFLICT: {message}")
+    evidence = f"mean difference {along_stack:.3g} along the third, {along_time:.3g} the fourth"
+    return [QualityFlag(Severity.REVIEW, "GEOMETRY_CONFLICT", message, evidence)]
+
+
+def _timing_of(
+    header: Any, shape: tuple[int, int, int, int]
+) -> tuple[np.ndarray, np.ndarray, list[QualityFlag]]:
+    """Return trigger times ``(T, Z)`` and heartbeats ``(Z,)`` in ms; NaN where unknown."""
+    phases, slices = shape[:2]
+    trigger_ms, rr_ms = np.full((phases, slices), np.nan), np.full(slices, np.nan)
+    if phases == 1:
+        return trigger_ms, rr_ms, []
+    step = float(header["pixdim"][4])
+    step_ms = step * _TIME_UNITS_MS.get(int(header["xyzt_units"]) & 56, np.nan)
+    plausible = (
+        FRAME_LIMITS_MS[0] <= step_ms <= FRAME_LIMITS_MS[1]
+        and HEARTBEAT_LIMITS_MS[0] <= step_ms * phases <= HEARTBEAT_LIMITS_MS[1]
+    )
+    if plausible:
+        trigger_ms[:] = step_ms * np.arange(phases)[:, None]
+        rr_ms[:] = step_ms * phases
+        return trigger_ms, rr_ms, []
+    flag = QualityFlag(
+        Severity.INFO,
+        "NO_TIMING",
+        "The file states no plausible time between its phases; they are used in file order, "
+        "and no rate or output is derived from them.",
+        f"{phases} phases, step {step:g}",
+    )
+    return trigger_ms, rr_ms, [flag]
+
+
+def _numbers(values: Any) -> str:
+    return " x ".join(f"{float(value):.4g}" for value in values)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_labels_nifti(
+    path: Path,
+    labels: np.ndarray,
+    *,
+    scheme: LabelScheme,
+    grid: Grid,
+    like: Path | None = None,
+) -> list[Path]:
+    """Write labels as NIfTI, with a JSON file beside it that says what they mean.
+
+    Parameters
+    ----------
+    path : Path
+        ``.nii`` or ``.nii.gz``; the JSON file has the same stem.
+    labels : (T, Z, Y, X) uint8
+    scheme : LabelScheme
+    grid : Grid
+        Where the labels are.  A stack that no single affine describes is written with the
+        nearest one; the JSON file says so and holds every slice's own affine.
+    like : Path or None
+        The NIfTI file that was segmented: its affine, codes, zooms and units are copied bit
+        by bit, unless its spacing was corrected by hand.
+
+    Returns
+    -------
+    list of Path
+        The NIfTI file and the JSON file.
+
+    Raises
+    ------
+    GeometryError
+        When the labels do not fit the grid or the source.
+    """
+    if labels.dtype != np.uint8 or labels.ndim != 4 or labels.shape[1:] != grid.shape:
+        raise GeometryError(
+            f"labels must be (T, {', '.join(map(str, grid.shape))}) uint8, "
+            f"found {labels.shape} {labels.dtype}"
+        )
+    header = _header_for(grid) if like is None else _header_like(like, labels, grid)
+    shape = labels.shape[::-1] if labels.shape[0] > 1 else labels.shape[:0:-1]
+    header.set_data_shape(shape)
+    header.set_data_dtype(np.uint8)
+    header["scl_slope"], header["scl_inter"] = np.nan, np.nan
+    header["cal_max"], header["cal_min"] = 0, 0
+    start = int(header["sizeof_hdr"]) + 4
+    header["vox_offset"] = start
+    block = bytes(header.binaryblock) + bytes(4) + np.ascontiguousarray(labels).tobytes()
+    path = Path(path)
+    packed = path.name.endswith(".gz")
+    path.write_bytes(gzip.compress(block, compresslevel=6, mtime=0) if packed else block)
+    beside = path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")
+    beside.write_text(json.dumps(_description(scheme, grid), indent=2) + "\n", encoding="utf-8")
+    return [path, beside]
+
+
+def _header_for(grid: Grid) -> Any:
+    affine = best_ras_affine_from_grid(grid)
+    header: Any = nibabel.Nifti1Header()  # type: ignore[no-untyped-call]
+    header["magic"] = b"n+1"
+    header.set_data_shape(grid.shape[::-1])
+    header.set_xyzt_units("mm", "msec")
+    code = 1 if grid.orientation_known else 0
+    header.set_sform(affine, code=code)
+    orthogonal = grid.is_regular and _is_orthogonal(affine)
+    header.set_qform(affine, code=code if orthogonal else 0, strip_shears=True)
+    header["pixdim"][1:4] = np.linalg.norm(affine[:3, :3], axis=0)
+    return header
+
+
+def _is_orthogonal(affine: np.ndarray) -> bool:
+    units = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    return bool(np.abs(units.T @ units - np.eye(3)).max() < ALIGNED_TOLERANCE)
+
+
+def _header_like(like: Path, labels: np.ndarray, grid: Grid) -> Any:
+    with _opened(Path(like)) as stream:
+        header = _read_header(stream)
+    phases, *shape = _shape_of(header)
+    if tuple(shape) != labels.shape[1:] or phases not in (1, labels.shape[0]):
+        raise GeometryError(
+            f"the labels have the shape {labels.shape}, the file that they belong to "
+            f"{(phases, *shape)}"
+        )
+    for name in _PRIVATE_FIELDS:
+        header[name] = b""
+    return header if _states(header, grid) else _header_for(grid)
+
+
+def _states(header: Any, grid: Grid) -> bool:
+    """Whether every statement of spacing in a header is true of the grid."""
+    factor = _LENGTH_UNITS_MM.get(int(header["xyzt_units"]) & 7, 1.0)
+    stated = [np.asarray(header["pixdim"][1:4], dtype=np.float64)]
+    stated += [np.linalg.norm(affine[:3, :3], axis=0) for affine in _affines(header)]
+    true_mm = [grid.column_spacing_mm, grid.row_spacing_mm]
+    if grid.shape[0] > 1:
+        true_mm.append(float(np.linalg.norm(np.diff(grid.affines[:2, :3, 3], axis=0))))
+    count = len(true_mm)
+    return all(
+        np.allclose(steps[:count] * factor, true_mm, rtol=2 * SPACING_AGREEMENT) for steps in stated
+    )
+
+
+def _description(scheme: LabelScheme, grid: Grid) -> dict[str, object]:
+    """Say what the integers mean and where the slices are."""
+    described: dict[str, object] = {
+        "labels": {
+            "0": "background",
+            **{str(label): structure.value for label, structure in scheme.structures.items()},
+        },
+        "scheme": scheme.name,
+        "scheme_source": scheme.source,
+        "axes": "x (column), y (row), slice, cardiac phase",
+        "spacing_mm": {
+            "slice": grid.slice_spacing_mm,
+            "row": grid.row_spacing_mm,
+            "column": grid.column_spacing_mm,
+        },
+        "orientation_known": grid.orientation_known,
+        "is_regular": grid.is_regular,
+    }
+    if not grid.is_regular:
+        described["note"] = (
+            "No single affine describes this stack: that of the NIfTI file is the nearest one. "
+            "Each slice's own affine, from (row, column, 0, 1) to LPS mm, is below."
+        )
+        described["slice_affines_lps_mm"] = grid.affines.tolist()
+    return described
