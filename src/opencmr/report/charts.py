@@ -1,0 +1,259 @@
+"""Charts as numbers for an SVG template: volume curves and bull's-eyes."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from opencmr.anatomy.aha import AHA_SEGMENTS, Level
+from opencmr.imaging.measurement import Measurement
+from opencmr.imaging.study import Series
+from opencmr.report import palette
+from opencmr.report.contents import Report
+from opencmr.report.phases import phase_times_ms, volume_curve_ml
+from opencmr.report.story import unit_text
+
+WIDTH, HEIGHT = 560.0, 320.0
+LEFT, RIGHT, TOP, BOTTOM = 46.0, 40.0, 14.0, 40.0
+HEADROOM = 1.08
+"""Height of the volume axis, in greatest volumes."""
+CURVES = (("LVV", "LV"), ("RVV", "RV"))
+LABEL_DISTANCE = 15.0
+"""Least vertical distance between the names of two curves."""
+
+RING_RADII = {Level.BASAL: (105, 140), Level.MID: (70, 105), Level.APICAL: (35, 70)}
+BULLSEYE_SCALES = {"WT": (4.0, 16.0), "WTH": (0.0, 100.0)}
+"""Fixed ends of the colour scale, so that two studies compare; mm and percent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A mark on an axis."""
+
+    place: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One ventricle's volume over the beat, in the chart's coordinates."""
+
+    name: str
+    colour: str
+    points: tuple[tuple[float, float], ...]
+    ed: tuple[float, float]
+    es: tuple[float, float]
+    label_y: float
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class CurveChart:
+    """The volume curves of one series."""
+
+    series: str
+    x_title: str
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    curves: tuple[Curve, ...]
+    width: float = WIDTH
+    height: float = HEIGHT
+    left: float = LEFT
+    right: float = WIDTH - RIGHT
+    top: float = TOP
+    bottom: float = HEIGHT - BOTTOM
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One AHA segment as drawn; x and y are where its value stands."""
+
+    title: str
+    text: str
+    path: str
+    fill: str
+    ink: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bullseye:
+    """One quantity on the 17 segments."""
+
+    symbol: str
+    title: str
+    unit: str
+    segments: tuple[Segment, ...]
+    stops: tuple[str, ...]
+    low: str
+    high: str
+    has_negative: bool
+    has_missing: bool
+
+
+def curve_chart(report: Report, series: Series) -> CurveChart | None:
+    """Return the chart of a series' volume curves, None where there is no curve."""
+    found = {name: volume_curve_ml(report, series, symbol) for symbol, name in CURVES}
+    curves = {name: values for name, values in found.items() if values is not None}
+    if not curves:
+        return None
+    times = phase_times_ms(series.image)
+    phases = series.image.phases
+    x_values = np.arange(phases) * 100 / phases if times is None else times
+    x_title = "% of the beat" if times is None else "ms after the R wave"
+    x_end = max(float(x_values[-1]), 1e-9)
+    y_end = max(max(float(c.max()) for c in curves.values()) * HEADROOM, 1e-9)
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        across, up = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+        return round(LEFT + across * x / x_end, 1), round(TOP + up * (1 - y / y_end), 1)
+
+    return CurveChart(
+        series.key,
+        x_title,
+        tuple(Tick(place(x, 0)[0], f"{x:g}") for x in _round_numbers(x_end, 6)),
+        tuple(Tick(place(0, y)[1], f"{y:g}") for y in _round_numbers(y_end, 5)),
+        _spread_labels(
+            [
+                _curve(
+                    name,
+                    values,
+                    [place(float(x), float(y)) for x, y in zip(x_values, values, strict=True)],
+                    x_values,
+                    "%" if times is None else "ms",
+                )
+                for name, values in curves.items()
+            ]
+        ),
+    )
+
+
+def _curve(
+    name: str,
+    values: np.ndarray,
+    points: list[tuple[float, float]],
+    x_values: np.ndarray,
+    x_unit: str,
+) -> Curve:
+    ed, es = int(values.argmax()), int(values.argmin())
+    summary = "; ".join(
+        f"{what} {values[phase]:.0f} mL at phase {phase + 1} ({x_values[phase]:.0f} {x_unit})"
+        for what, phase in (("ED", ed), ("ES", es))
+    )
+    colour = palette.ON_PAPER[name]
+    return Curve(name, colour, tuple(points), points[ed], points[es], points[-1][1], summary)
+
+
+def _spread_labels(curves: list[Curve]) -> tuple[Curve, ...]:
+    """Move the names at the curves' ends apart."""
+    placed: dict[str, float] = {}
+    previous = -math.inf
+    for curve in sorted(curves, key=lambda c: c.label_y):
+        previous = max(curve.label_y, previous + LABEL_DISTANCE)
+        placed[curve.name] = previous
+    return tuple(
+        Curve(c.name, c.colour, c.points, c.ed, c.es, placed[c.name], c.summary) for c in curves
+    )
+
+
+def _round_numbers(end: float, wanted: int) -> list[float]:
+    """Return about ``wanted`` round numbers from 0 up to ``end`` at most.
+
+    >>> _round_numbers(131, 5)
+    [0.0, 50.0, 100.0]
+    """
+    raw = max(end, 1e-6) / wanted
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= raw)
+    return [step * i for i in range(math.floor(end / step + 1e-9) + 1)]
+
+
+def bullseyes(report: Report) -> tuple[Bullseye, ...]:
+    """Return one bull's-eye for each quantity measured on AHA segments."""
+    groups: dict[tuple[str, str], list[Measurement]] = {}
+    for m in report.measurements:
+        if m.segment is not None and m.phase is None:
+            groups.setdefault((m.quantity.symbol, m.series), []).append(m)
+    return tuple(_bullseye(found) for found in groups.values())
+
+
+def _bullseye(found: Sequence[Measurement]) -> Bullseye:
+    quantity = found[0].quantity
+    values = {m.segment: m.value for m in found if m.value is not None and math.isfinite(m.value)}
+    reasons = {m.segment: m.reason for m in found if m.value is None}
+    ends = list(values.values()) or [0.0, 1.0]
+    low, high = BULLSEYE_SCALES.get(quantity.symbol, (min(ends), max(ends)))
+    signed_scale = low < 0
+    segments = []
+    for segment in AHA_SEGMENTS:
+        value = values.get(segment.number)
+        fill = _fill(value, low, high, signed_scale=signed_scale)
+        path, x, y = _shape(segment.number)
+        told = (
+            f"{quantity.format(value)} {unit_text(quantity.unit)}"
+            if value is not None
+            else reasons.get(segment.number, "not assessed")
+        )
+        segments.append(
+            Segment(
+                f"{segment.number}, {segment.name}: {told}",
+                "–" if value is None else quantity.format(value).replace("-", "\N{MINUS SIGN}"),
+                path,
+                fill,
+                palette.MUTED
+                if value is None
+                else "#ffffff"
+                if palette.is_dark(fill)
+                else palette.INK,
+                x,
+                y,
+            )
+        )
+    return Bullseye(
+        quantity.symbol,
+        quantity.name,
+        unit_text(quantity.unit),
+        tuple(segments),
+        palette.SEQUENTIAL,
+        f"{low:g}",
+        f"{high:g}",
+        not signed_scale and any(v < 0 for v in values.values()),
+        len(values) < len(AHA_SEGMENTS),
+    )
+
+
+def _fill(value: float | None, low: float, high: float, *, signed_scale: bool) -> str:
+    """Return the colour of a value; empty where there is none (hatched)."""
+    if value is None:
+        return ""
+    if value < 0 and not signed_scale:
+        return palette.NEGATIVE
+    return palette.mix(palette.SEQUENTIAL, (value - low) / max(high - low, 1e-9))
+
+
+def _shape(number: int) -> tuple[str, float, float]:
+    """Return a segment's path about (0, 0), y down, and where its text stands.
+
+    Anterior on top, septum on the left, as in Cerqueira et al., Circulation 2002; 105:539.
+    """
+    if number == 17:
+        return "M-35 0A35 35 0 1 1 35 0A35 35 0 1 1 -35 0Z", 0.0, 0.0
+    level = AHA_SEGMENTS[number - 1].level
+    inner, outer = RING_RADII[level]
+    parts = 4 if level is Level.APICAL else 6
+    order = (number - 1) % 6 if parts == 6 else number - 13
+    width = 360 / parts
+    middle = 90 + order * width
+    start, end = middle - width / 2, middle + width / 2
+
+    def at(radius: float, angle_deg: float) -> tuple[float, float]:
+        angle = math.radians(angle_deg)
+        return round(radius * math.cos(angle), 2), round(-radius * math.sin(angle), 2)
+
+    (ax, ay), (bx, by) = at(outer, start), at(outer, end)
+    (cx, cy), (dx, dy) = at(inner, end), at(inner, start)
+    path = f"M{ax} {ay}A{outer} {outer} 0 0 0 {bx} {by}L{cx} {cy}A{inner} {inner} 0 0 1 {dx} {dy}Z"
+    x, y = at((inner + outer) / 2, middle)
+    return path, x, y

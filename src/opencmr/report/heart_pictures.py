@@ -1,0 +1,246 @@
+"""Pictures of a segmented series: every slice at ED and ES, and the beating heart.
+
+Cropped to the heart, in true aspect, one grey window for all slices and phases.
+"""
+
+import io
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image as Picture
+from PIL import ImageDraw
+
+from opencmr.imaging.segmentation import Segmentation
+from opencmr.imaging.study import Series
+from opencmr.report import palette
+from opencmr.report.outlines import Outline, outlines
+from opencmr.report.phases import phase_text
+
+MARGIN_MM = 16.0
+"""Surroundings shown about the heart."""
+SMALLEST_CROP_MM = 90.0
+"""The crop is never tighter than this."""
+TILE_PIXEL_MM = 0.5
+"""Pixel size of a printed slice; interpolated, so that no display shows squares."""
+TILE_PIXELS = 420
+"""Largest side of a slice's picture."""
+WINDOW_PERCENTILES = (1.0, 99.6)
+"""Grey values below and above are black and white."""
+CINE_TILES = 6
+CINE_COLUMNS = 3
+CINE_TILE_PIXELS = 196
+"""Width of one slice in the moving picture."""
+CINE_FRAMES = 30
+"""Frames of the moving picture at most."""
+SUPERSAMPLING = 2
+"""Outlines are drawn this much finer and then reduced, for smooth edges."""
+ASSUMED_BEAT_MS = 1000.0
+"""Length of the beat that is played when the input does not say."""
+JPEG_QUALITY = 88
+WEBP_QUALITY = 74
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One slice with its outlines, sizes in millimetres."""
+
+    slice_number: int
+    jpeg: bytes
+    width_mm: float
+    height_mm: float
+    outlines: tuple[Outline, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """All slices at one phase."""
+
+    name: str
+    when: str
+    tiles: tuple[Tile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """An animated picture and one still of it."""
+
+    webp: bytes
+    still: bytes
+    width: int
+    height: int
+    frames: int
+    beat_ms: float
+    beat_known: bool
+    slice_numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A window of rows and columns."""
+
+    rows: slice
+    columns: slice
+    height_mm: float
+    width_mm: float
+
+
+class HeartPictures:
+    """The pictures of one segmented series.
+
+    Parameters
+    ----------
+    series : Series
+    segmentation : Segmentation
+        On the same grid.
+    """
+
+    def __init__(self, series: Series, segmentation: Segmentation) -> None:
+        self._image = series.image
+        self._segmentation = segmentation
+        self._crop = crop_to_heart(segmentation)
+        self._labels = segmentation.labels[:, :, self._crop.rows, self._crop.columns]
+        self._grey = windowed(series.image.values[:, :, self._crop.rows, self._crop.columns])
+        self._slices = base_first(self._labels)
+
+    def panel(self, name: str, phase: int) -> Panel:
+        """Return every slice at one phase, base first."""
+        tiles = tuple(self._tile(phase, z) for z in self._slices)
+        return Panel(name, phase_text(self._image, phase), tiles)
+
+    def moving(self) -> Moving | None:
+        """Return the beating heart, or None for a single phase."""
+        phases = self._image.phases
+        if phases < 2:
+            return None
+        shown = self._representative_slices()
+        chosen = sorted(
+            set(np.linspace(0, phases - 1, min(phases, CINE_FRAMES)).round().astype(int))
+        )
+        frames = [self._frame(int(phase), shown) for phase in chosen]
+        beat_ms = self._image.mean_rr_ms
+        played_ms = beat_ms or ASSUMED_BEAT_MS
+        return Moving(
+            webp=_animated(frames, played_ms / len(frames)),
+            still=_encoded(frames[0], "WEBP", quality=WEBP_QUALITY),
+            width=frames[0].width,
+            height=frames[0].height,
+            frames=len(frames),
+            beat_ms=played_ms,
+            beat_known=beat_ms is not None,
+            slice_numbers=tuple(z + 1 for z in shown),
+        )
+
+    def _tile(self, phase: int, z: int) -> Tile:
+        width, height = self._crop.width_mm, self._crop.height_mm
+        pixel_mm = max(TILE_PIXEL_MM, max(width, height) / TILE_PIXELS)
+        size = (round(width / pixel_mm), round(height / pixel_mm))
+        grey = Picture.fromarray(self._grey[phase, z]).resize(size, Picture.Resampling.BICUBIC)
+        return Tile(
+            slice_number=z + 1,
+            jpeg=_encoded(grey, "JPEG", quality=JPEG_QUALITY),
+            width_mm=round(width, 2),
+            height_mm=round(height, 2),
+            outlines=outlines(self._segmentation, self._labels[phase, z]),
+        )
+
+    def _representative_slices(self) -> list[int]:
+        labelled = [z for z in self._slices if self._labels[:, z].any()] or self._slices
+        wanted = min(len(labelled), CINE_TILES)
+        return [labelled[i] for i in np.linspace(0, len(labelled) - 1, wanted).round().astype(int)]
+
+    def _frame(self, phase: int, slices: list[int]) -> Picture.Image:
+        width = CINE_TILE_PIXELS * SUPERSAMPLING
+        scale = width / self._crop.width_mm
+        height = math.ceil(self._crop.height_mm * scale / SUPERSAMPLING) * SUPERSAMPLING
+        columns = min(CINE_COLUMNS, len(slices))
+        rows = math.ceil(len(slices) / columns)
+        canvas = Picture.new("RGB", (columns * width, rows * height), palette.DARK)
+        draw = ImageDraw.Draw(canvas)
+        for place, z in enumerate(slices):
+            left, top = place % columns * width, place // columns * height
+            grey = Picture.fromarray(self._grey[phase, z])
+            canvas.paste(grey.resize((width, height), Picture.Resampling.BICUBIC), (left, top))
+            for outline in outlines(self._segmentation, self._labels[phase, z]):
+                points = outline.points_mm * scale + (left, top)
+                draw.line(
+                    [(float(x), float(y)) for x, y in points],
+                    fill=palette.ON_DARK[outline.kind],
+                    width=3,
+                    joint="curve",
+                )
+        return canvas.reduce(SUPERSAMPLING)
+
+
+def crop_to_heart(segmentation: Segmentation) -> Crop:
+    """Return the window about everything that is labelled, or all where nothing is."""
+    grid = segmentation.grid
+    rows, columns = np.nonzero(segmentation.labels.any(axis=(0, 1)))
+    row = _span(rows, grid.shape[1], grid.row_spacing_mm)
+    column = _span(columns, grid.shape[2], grid.column_spacing_mm)
+    return Crop(
+        row,
+        column,
+        (row.stop - row.start) * grid.row_spacing_mm,
+        (column.stop - column.start) * grid.column_spacing_mm,
+    )
+
+
+def _span(used: np.ndarray, size: int, spacing_mm: float) -> slice:
+    if not used.size:
+        return slice(0, size)
+    middle = (used.min() + used.max() + 1) / 2
+    half = max(
+        (used.max() + 1 - used.min()) / 2 + MARGIN_MM / spacing_mm,
+        SMALLEST_CROP_MM / 2 / spacing_mm,
+    )
+    return slice(max(0, math.floor(middle - half)), min(size, math.ceil(middle + half)))
+
+
+def windowed(values: np.ndarray) -> np.ndarray:
+    """Return grey values ``uint8`` under one window for the whole array."""
+    finite = np.nan_to_num(np.asarray(values, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    sample = finite.reshape(-1)[:: max(1, finite.size // 400_000)]
+    low, high = np.percentile(sample, WINDOW_PERCENTILES)
+    width = max(float(high - low), 1e-6)
+    return np.asarray(np.clip((finite - low) / width * 255, 0, 255).astype(np.uint8))
+
+
+def base_first(labels: np.ndarray) -> list[int]:
+    """Return slice indices with the heart's wide end first, in stack order where there is none.
+
+    Parameters
+    ----------
+    labels : (T, Z, Y, X) uint8
+    """
+    area = (labels > 0).sum(axis=(0, 2, 3)).astype(float)
+    order = list(range(labels.shape[1]))
+    used = np.nonzero(area)[0]
+    if used.size < 2:
+        return order
+    span = area[used[0] : used[-1] + 1]
+    half = span.size // 2
+    return order[::-1] if span[-half:].sum() > span[:half].sum() else order
+
+
+def _encoded(picture: Picture.Image, kind: str, *, quality: int) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, kind, quality=quality)
+    return stream.getvalue()
+
+
+def _animated(frames: Iterable[Picture.Image], frame_ms: float) -> bytes:
+    first, *others = frames
+    stream = io.BytesIO()
+    first.save(
+        stream,
+        "WEBP",
+        save_all=True,
+        append_images=others,
+        duration=max(1, round(frame_ms)),
+        loop=0,
+        quality=WEBP_QUALITY,
+        method=2,
+    )
+    return stream.getvalue()

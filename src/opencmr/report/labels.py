@@ -1,0 +1,48 @@
+"""``segmentation/``: the labels as NIfTI, with the meaning of their integers beside them."""
+
+import json
+import tempfile
+from pathlib import Path
+
+from opencmr.imaging.segmentation import Segmentation
+from opencmr.intake.nifti import write_labels_nifti
+from opencmr.report.contents import DISCLAIMER, Report
+from opencmr.report.files import adopt, write_json
+from opencmr.report.plain_text import identifying_words, redacted, shown
+
+FOLDER = "segmentation"
+
+
+def write(report: Report, folder: Path) -> list[Path]:
+    """Write ``segmentation/<series key>_seg.nii.gz`` and ``.json`` for every measured series."""
+    words = identifying_words(report.study.identity)
+    written: list[Path] = []
+    for series in report.measured_series():
+        segmentation = report.segmentations[series.key]
+        author = redacted(shown(segmentation.author), words)
+        written += _write_one(segmentation, author, series.key, folder / FOLDER)
+    return written
+
+
+def _write_one(
+    segmentation: Segmentation, author: str, series_key: str, folder: Path
+) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{series_key}_seg.nii.gz"
+    with tempfile.TemporaryDirectory(prefix=".", dir=folder) as workplace:
+        image, sidecar = write_labels_nifti(
+            Path(workplace) / name,
+            segmentation.labels,
+            scheme=segmentation.scheme,
+            grid=segmentation.grid,
+        )
+        described = json.loads(sidecar.read_text(encoding="utf-8"))
+        adopt(image, folder / name)
+    more = {
+        "series": series_key,
+        "author": author,
+        "policy": segmentation.policy.text,
+        "derived_from": segmentation.derived_from,
+        "disclaimer": DISCLAIMER,
+    }
+    return [folder / name, write_json(folder / sidecar.name, {**described, **more})]

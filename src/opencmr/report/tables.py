@@ -1,0 +1,144 @@
+"""The measurements as JSON and as CSV: the same numbers, no identity."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from opencmr.imaging.measurement import Measurement, ReferenceVerdict
+from opencmr.report.contents import DISCLAIMER, Report
+from opencmr.report.files import write_bytes, write_json
+from opencmr.report.plain_text import identifying_words, redacted, shown
+
+STORED_DECIMALS = 6
+"""Decimals kept of a number: far below any meaning, far above the last bit of another machine."""
+TEXT_LIMIT = 2000
+"""Characters kept of a reason or of evidence."""
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""First characters that make a spreadsheet take a text for a formula (OWASP, CSV injection)."""
+COLUMNS = (
+    "symbol",
+    "name",
+    "value",
+    "unit",
+    "interval_low",
+    "interval_high",
+    "reason",
+    "structure",
+    "phase",
+    "segment",
+    "series",
+    "code_value",
+    "code_scheme",
+    "code_meaning",
+    "range_low",
+    "range_high",
+    "z_score",
+    "verdict",
+    "population",
+    "citation",
+    "range_reason",
+    "policy",
+    "evidence",
+)
+
+
+def write(report: Report, folder: Path) -> list[Path]:
+    """Write ``measurements.json`` and ``measurements.csv``."""
+    rows = measurement_rows(report)
+    json_path = write_json(
+        folder / "measurements.json", {"measurements": rows, "disclaimer": DISCLAIMER}
+    )
+    csv_path = write_bytes(folder / "measurements.csv", as_csv(rows).encode("utf-8"))
+    return [json_path, csv_path]
+
+
+def measurement_rows(report: Report) -> list[dict[str, object]]:
+    """Return every measurement as plain values; a number that is not finite has none."""
+    words = identifying_words(report.study.identity)
+    return [_row(measurement, words) for measurement in report.measurements]
+
+
+def _row(measurement: Measurement, words: tuple[str, ...]) -> dict[str, object]:
+    def told(text: str) -> str:
+        return redacted(shown(text, TEXT_LIMIT), words)
+
+    quantity = measurement.quantity
+    value = finite(measurement.value)
+    lost = measurement.value is not None and value is None
+    return {
+        "symbol": quantity.symbol,
+        "name": quantity.name,
+        "value": value,
+        "unit": quantity.unit,
+        "interval": _interval(measurement.interval),
+        "reason": "the computed number is not finite" if lost else told(measurement.reason),
+        "structure": measurement.structure.value if measurement.structure else None,
+        "phase": measurement.phase,
+        "segment": measurement.segment,
+        "series": measurement.series,
+        "code": {
+            "value": quantity.code.value,
+            "scheme": quantity.code.scheme,
+            "meaning": quantity.code.meaning,
+        },
+        "range": _range(measurement.reference),
+        "range_reason": told(measurement.reference_reason),
+        "policy": measurement.policy.text if measurement.policy else None,
+        "evidence": told(measurement.evidence),
+    }
+
+
+def finite(value: float | None) -> float | None:
+    """Return ``value`` rounded as it is stored, None when there is no finite number."""
+    if value is None or not math.isfinite(value):
+        return None
+    return round(float(value), STORED_DECIMALS)
+
+
+def _interval(interval: tuple[float, float] | None) -> list[float | None] | None:
+    return [finite(interval[0]), finite(interval[1])] if interval else None
+
+
+def _range(reference: ReferenceVerdict | None) -> dict[str, object] | None:
+    if reference is None:
+        return None
+    return {
+        "low": finite(reference.low),
+        "high": finite(reference.high),
+        "z_score": finite(reference.z_score),
+        "verdict": reference.verdict,
+        "population": reference.population,
+        "citation": reference.citation,
+    }
+
+
+def as_csv(rows: list[dict[str, object]]) -> str:
+    """Return rows of :func:`measurement_rows` as comma-separated values with a header line."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        flat = _flat(row)
+        writer.writerow([_cell(flat[column]) for column in COLUMNS])
+    return stream.getvalue()
+
+
+def _flat(row: Mapping[str, object]) -> dict[str, object]:
+    flat = {key: value for key, value in row.items() if key not in {"interval", "code", "range"}}
+    interval = row["interval"]
+    low, high = interval if isinstance(interval, list) else (None, None)
+    flat |= {"interval_low": low, "interval_high": high}
+    for name, prefix in (("code", "code_"), ("range", "")):
+        nested = row[name]
+        for key, value in nested.items() if isinstance(nested, dict) else ():
+            flat[("range_" if key in {"low", "high"} else prefix) + key] = value
+    return {column: flat.get(column) for column in COLUMNS}
+
+
+def _cell(value: object) -> object:
+    """Text that a spreadsheet would run is prefixed with an apostrophe; numbers stay numbers."""
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+        return "'" + value
+    return "" if value is None else value
