@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from opencmr.errors import InputError
-from opencmr.imaging.study import Demographics, Identity, Scanner, SeriesHeader
+from opencmr.imaging.study import Identity, Scanner, SeriesHeader
+from opencmr.intake.demographics import Body
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +84,9 @@ class Frame:
     rescale_type : str
         Unit that the scaling claims (``ms`` on some maps), or empty.
     scaling : str
-        How ``values`` came from the stored ones: ``stored``, ``rescale``, ``philips`` or
-        ``real world``.
-    scaling_conflict : bool
-        Two scalings of a quantitative map disagree: no quantity may be read from it.
+        How ``values`` came from the stored ones: ``stored``, ``rescale``, ``philips`` (private
+        floating scale), ``real world`` or ``table``.  A relaxation map whose scalings disagree
+        never becomes a frame.
     content_sha256 : str
         Hash of the whole file's bytes.
     """
@@ -118,11 +118,10 @@ class Frame:
     image_type: tuple[str, ...] = ()
     rescale_type: str = ""
     scaling: str = "stored"
-    scaling_conflict: bool = False
     content_sha256: str = ""
     patient: PatientKey = PatientKey()
     identity: Identity = field(default=Identity(), repr=False)
-    demographics: Demographics = field(default=Demographics(), repr=False)
+    body: Body = field(default=Body(), repr=False)
     scanner: Scanner = field(default=Scanner())
 
     def __post_init__(self) -> None:

@@ -1,0 +1,333 @@
+"""From a path to files on disk whose content looks like an image: folders, zips, DICOMDIRs.
+
+Content decides what a file is, never its name.  Names from inside an archive never become
+paths: members are inflated into a spool folder under running numbers.
+"""
+
+import os
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from opencmr.errors import InputError
+from opencmr.intake import limits
+from opencmr.intake.leftovers import Leftovers
+from opencmr.intake.refusal import RefusedError
+
+HEAD_BYTES = 1024
+"""How much of a file is read to see what it is."""
+CHUNK_BYTES = limits.MIB
+DICOMDIR_CLASS = b"1.2.840.10008.1.3.10\0"
+JUNK_NAMES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "__MACOSX"})
+READABLE_COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""bzip2 and LZMA may ask for memory before they yield a byte that could be counted."""
+
+
+class Kind(StrEnum):
+    """What a file's first bytes say it is."""
+
+    DICOM = "DICOM"
+    DICOMDIR = "DICOMDIR"
+    NIFTI = "NIfTI"
+    ARCHIVE = "zip archive"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file on disk that looks like an image.
+
+    A DICOM candidate from an archive is deleted when the next one is asked for; NIfTI
+    candidates stay as long as the spool folder.
+
+    Attributes
+    ----------
+    path : Path
+    kind : Kind
+        DICOM or NIFTI.
+    done, total : int
+        Entries of the input looked at so far, and known so far.
+    """
+
+    path: Path
+    kind: Kind
+    done: int
+    total: int
+
+
+def kind_of(head: bytes) -> Kind:
+    """Return what the first ``HEAD_BYTES`` of a file say it is.
+
+    >>> kind_of(b"x" * 128 + b"DICM").value
+    'DICOM'
+    >>> kind_of(b"hello").value
+    'other'
+    """
+    if head[128:132] == b"DICM":
+        return Kind.DICOMDIR if DICOMDIR_CLASS in head[132:512] else Kind.DICOM
+    if head[:4] == b"PK\x03\x04" or head[:4] == b"PK\x05\x06":
+        is_document = head[30:49] == b"[Content_Types].xml" or head[30:38] == b"mimetype"
+        return Kind.OTHER if is_document else Kind.ARCHIVE
+    if _is_nifti(head) or (head[:2] == b"\x1f\x8b" and _is_nifti(_gunzipped(head))):
+        return Kind.NIFTI
+    return Kind.DICOM if _is_bare_dicom(head) else Kind.OTHER
+
+
+def _is_nifti(head: bytes) -> bool:
+    """NIfTI-1 (magic at byte 344) or NIfTI-2 (at byte 4), single file."""
+    return head[344:348] == b"n+1\0" or head[4:12] == b"n+2\0\r\n\x1a\n"
+
+
+def _gunzipped(head: bytes) -> bytes:
+    """Return up to ``HEAD_BYTES`` of what a gzip file begins with."""
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, HEAD_BYTES)
+    except zlib.error:
+        return b""
+
+
+def _is_bare_dicom(head: bytes) -> bool:
+    """Whether it begins with an element of group 2 or 8 without a preamble (older exports)."""
+    if len(head) < 16 or head[:2] not in (b"\x02\0", b"\x08\0") or head[3] != 0:
+        return False
+    explicit = head[4:6].isalpha() and head[4:6].isupper()
+    length = int.from_bytes(head[4:8], "little")
+    return explicit or length <= 64
+
+
+def walk(root: Path, spool: Path, leftovers: Leftovers) -> Iterator[Candidate]:
+    """Yield every DICOM and NIfTI file in a file, folder, zip archive or DICOMDIR.
+
+    Parameters
+    ----------
+    root : Path
+        What the user named; a symbolic link is followed here and nowhere below.
+    spool : Path
+        An empty folder that outlives the use of the candidates.
+    leftovers : Leftovers
+        Counts what is not yielded.
+
+    Raises
+    ------
+    InputError
+        When there is nothing at ``root``, or it is neither file nor folder.
+    """
+    paths = _listed(root, leftovers)
+    allowance = _Allowance(limits.INPUT_BYTES, limits.ARCHIVE_ENTRIES)
+    total = len(paths)
+    for done, path in enumerate(paths, start=1):
+        kind = _kind_of_file(path, leftovers)
+        if kind is Kind.ARCHIVE:
+            members = _Archive(path, spool / f"archive-{done:06d}", allowance, leftovers)
+            yield from members.walk()
+        elif kind in (Kind.DICOM, Kind.NIFTI):
+            yield Candidate(path, kind, done, total)
+        elif kind is Kind.OTHER:
+            leftovers.add("file", "NOT_AN_IMAGE")
+
+
+def _listed(root: Path, leftovers: Leftovers) -> list[Path]:
+    """Return the regular files of the input in sorted order."""
+    root = root.resolve()
+    if root.is_file():
+        with root.open("rb") as file:
+            is_index = kind_of(file.read(HEAD_BYTES)) is Kind.DICOMDIR
+        # The index is not needed and not trusted: its folder is walked instead.
+        return _files_below(root.parent, leftovers) if is_index else [root]
+    if root.is_dir():
+        return _files_below(root, leftovers)
+    if root.exists():
+        raise InputError("the input is neither a file nor a folder; give a file, folder or zip")
+    raise InputError("there is nothing at the given input path; check the path")
+
+
+def _files_below(folder: Path, leftovers: Leftovers) -> list[Path]:
+    found: list[Path] = []
+    waiting = [folder]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as scanned:
+                entries = list(scanned)
+        except OSError:
+            leftovers.add("folder", "UNREADABLE", "The folder may not be read.")
+            continue
+        for entry in entries:
+            if _is_junk(entry.name):
+                continue
+            if entry.is_symlink():
+                leftovers.add("symbolic link", "UNSAFE_PATH", "Symbolic links are not followed.")
+            elif entry.is_dir(follow_symlinks=False):
+                waiting.append(Path(entry.path))
+            elif entry.is_file(follow_symlinks=False):
+                found.append(Path(entry.path))
+            else:
+                leftovers.add("special file", "NOT_AN_IMAGE")
+    return sorted(found)
+
+
+def _is_junk(name: str) -> bool:
+    return name in JUNK_NAMES or name.startswith("._")
+
+
+def _kind_of_file(path: Path, leftovers: Leftovers) -> Kind | None:
+    """Return the kind of a file, or None when it was counted as left out."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            kind = kind_of(file.read(HEAD_BYTES))
+    except OSError:
+        leftovers.add("file", "UNREADABLE", "The file may not be read.")
+        return None
+    if kind in (Kind.DICOM, Kind.NIFTI) and size > limits.INSTANCE_BYTES:
+        leftovers.add(f"{kind} file", "TOO_LARGE", "The file has more than 512 MiB.")
+        return None
+    return kind
+
+
+@dataclass(slots=True)
+class _Allowance:
+    """What the archives of one input may still inflate to."""
+
+    bytes_left: int
+    entries_left: int
+
+
+class _TooManyEntriesError(Exception):
+    """The list of contents is longer than any study's."""
+
+
+class _CautiousFile:
+    """A file that refuses to hand ``zipfile`` a list of contents that is too long.
+
+    ``zipfile`` reads the whole list in one go and makes an object of every entry before its
+    caller can count them.
+    """
+
+    def __init__(self, file: BinaryIO, entries: int) -> None:
+        self._file = file
+        self._entries = entries
+        self.is_opening = True
+
+    def read(self, size: int = -1) -> bytes:
+        if self.is_opening and size > limits.ARCHIVE_INDEX_BYTES:
+            raise _TooManyEntriesError
+        data = self._file.read(size)
+        if self.is_opening and data.count(b"PK\x01\x02") > self._entries:
+            raise _TooManyEntriesError
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seekable(self) -> bool:
+        return True
+
+
+class _Archive:
+    """One zip archive, whose members are inflated one by one into the spool folder."""
+
+    def __init__(
+        self, path: Path, spool: Path, allowance: _Allowance, leftovers: Leftovers
+    ) -> None:
+        self._path = path
+        self._spool = spool
+        self._allowance = allowance
+        self._leftovers = leftovers
+
+    def walk(self) -> Iterator[Candidate]:
+        with ExitStack() as open_files:
+            try:
+                file = open_files.enter_context(self._path.open("rb"))
+                cautious = _CautiousFile(file, self._allowance.entries_left)
+                archive = open_files.enter_context(zipfile.ZipFile(cautious))
+            except _TooManyEntriesError:
+                self._leftovers.add("archive", "TOO_MANY_FILES")
+                return
+            except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+                self._leftovers.add("archive", "UNREADABLE", "The archive is damaged.")
+                return
+            cautious.is_opening = False
+            yield from self._members(archive)
+
+    def _members(self, archive: zipfile.ZipFile) -> Iterator[Candidate]:
+        members = [entry for entry in archive.infolist() if not entry.is_dir()]
+        self._allowance.entries_left -= len(members)
+        self._spool.mkdir(mode=0o700)
+        for number, member in enumerate(members, start=1):
+            if any(_is_junk(part) for part in PurePosixPath(member.filename).parts):
+                continue
+            path = self._spool / f"{number:06d}"
+            try:
+                kind = self._inflate(archive, member, path)
+            except RefusedError as refused:
+                path.unlink(missing_ok=True)
+                self._leftovers.add("archive entry", refused.code, refused.reason)
+                continue
+            if kind is Kind.NIFTI:
+                path = _with_nifti_suffix(path)
+            if kind in (Kind.DICOM, Kind.NIFTI):
+                yield Candidate(path, kind, number, len(members))
+            if kind is not Kind.NIFTI:
+                path.unlink(missing_ok=True)
+
+    def _inflate(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> Kind:
+        """Write a member to ``path`` if it looks like an image, and return what it is."""
+        _refuse_by_entry(member)
+        ceiling = max(
+            limits.INFLATION_FLOOR_BYTES, limits.INFLATION_RATIO * max(member.compress_size, 1)
+        )
+        try:
+            with archive.open(member) as source:
+                chunk = source.read(HEAD_BYTES)
+                kind = kind_of(chunk)
+                if kind is Kind.ARCHIVE:
+                    raise RefusedError("NESTED_ARCHIVE")
+                if kind not in (Kind.DICOM, Kind.NIFTI):
+                    if kind is Kind.OTHER:
+                        raise RefusedError("NOT_AN_IMAGE")
+                    return kind
+                size = 0
+                with path.open("xb") as target:
+                    while chunk:
+                        size += len(chunk)
+                        self._allowance.bytes_left -= len(chunk)
+                        self._refuse_by_size(size, ceiling)
+                        target.write(chunk)
+                        chunk = source.read(CHUNK_BYTES)
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise RefusedError("UNREADABLE", "The archive entry is damaged.") from error
+        return kind
+
+    def _refuse_by_size(self, size: int, ceiling: int) -> None:
+        if size > limits.INSTANCE_BYTES:
+            raise RefusedError("TOO_LARGE", "The entry inflates to more than 512 MiB.")
+        if size > ceiling:
+            raise RefusedError("TOO_LARGE", "The entry inflates more than 200-fold.")
+        if self._allowance.bytes_left < 0:
+            raise RefusedError("TOO_LARGE", "The archives inflate to more than 4 GiB in total.")
+
+
+def _refuse_by_entry(member: zipfile.ZipInfo) -> None:
+    """Refuse what an entry's own description rules out."""
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise RefusedError("UNSAFE_PATH", "Symbolic links are not followed.")
+    if member.flag_bits & 0x1:
+        raise RefusedError("UNREADABLE", "The archive is encrypted: unpack it first.")
+    if member.compress_type not in READABLE_COMPRESSIONS:
+        raise RefusedError("UNREADABLE", "The archive is neither stored nor deflated.")
+
+
+def _with_nifti_suffix(path: Path) -> Path:
+    """Rename a spooled NIfTI so that its readers know whether it is compressed."""
+    with path.open("rb") as file:
+        is_gzip = file.read(2) == b"\x1f\x8b"
+    return path.rename(path.with_suffix(".nii.gz" if is_gzip else ".nii"))

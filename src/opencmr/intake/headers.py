@@ -1,0 +1,274 @@
+"""From a DICOM data set to plain facts about its instance and each of its frames.
+
+Runs in the decoding process only.  Facts are plain JSON values under the names of ``Frame``'s
+fields.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from pydicom.dataset import Dataset
+
+from opencmr.intake import limits
+from opencmr.intake.parsing import (
+    ENHANCED_CLASSES,
+    frames_of,
+    number,
+    numbers,
+    sop_class_of,
+    text,
+    texts,
+    value,
+    whole,
+)
+from opencmr.intake.refusal import RefusedError
+
+Facts = dict[str, Any]
+
+SECONDARY_CAPTURE_CLASS = "1.2.840.10008.5.1.4.1.1.7"
+"""Secondary Capture, and with a suffix its multi-frame kinds."""
+RR_LIMITS_MS = (250.0, 3000.0)
+"""Heartbeats outside 20 to 240 beats a minute are junk."""
+HEART_RATE_LIMITS_BPM = (20.0, 240.0)
+GAUSS_FROM = 1000.0
+"""A field strength above this is in gauss (old GE headers)."""
+
+
+def refuse_unfit(dataset: Dataset) -> None:
+    """Refuse what is no MR picture with values, and what is too large, before decoding.
+
+    Raises
+    ------
+    RefusedError
+        ``NOT_MR``, ``NOT_MEASURABLE_PIXELS``, ``TOO_LARGE`` or ``UNREADABLE``.
+    """
+    if text(dataset, "Modality").strip() != "MR":
+        raise RefusedError("NOT_MR")
+    samples = whole(dataset, "SamplesPerPixel")
+    rows, columns = whole(dataset, "Rows"), whole(dataset, "Columns")
+    is_float = "PixelData" not in dataset
+    allocated = 64 if "DoubleFloatPixelData" in dataset else 32
+    bits = allocated if is_float else whole(dataset, "BitsAllocated")
+    if rows is None or columns is None or bits is None or min(rows, columns, bits) < 1:
+        raise RefusedError("UNREADABLE", "Rows, columns or bits are not stated.")
+    frames = frames_of(dataset)
+    if frames > limits.FRAMES:
+        raise RefusedError("TOO_LARGE", "The instance declares more than 20,000 frames.")
+    bytes_each = max(bits // 8, 4) * (samples or 1)  # values are held as float32
+    if rows * columns * frames * bytes_each > limits.DECODED_BYTES:
+        raise RefusedError("TOO_LARGE", "The decoded pixels would exceed 1 GiB.")
+    photometric = text(dataset, "PhotometricInterpretation").strip()
+    if samples not in (None, 1) or photometric not in ("MONOCHROME1", "MONOCHROME2", ""):
+        raise RefusedError("NOT_MEASURABLE_PIXELS", "Colour or palette pixels.")
+    sop_class = sop_class_of(dataset)
+    if (sop_class + ".").startswith(SECONDARY_CAPTURE_CLASS + "."):
+        raise RefusedError("NOT_MEASURABLE_PIXELS", "A secondary capture.")
+    if text(dataset, "BurnedInAnnotation").strip() == "YES":
+        raise RefusedError("NOT_MEASURABLE_PIXELS", "Text is burned into the pixels.")
+
+
+def instance_facts(dataset: Dataset) -> Facts:
+    """Return what holds for the whole instance."""
+    return {
+        "sop_instance_uid": text(dataset, "SOPInstanceUID"),
+        "series_instance_uid": text(dataset, "SeriesInstanceUID"),
+        "study_instance_uid": text(dataset, "StudyInstanceUID"),
+        "frame_of_reference_uid": text(dataset, "FrameOfReferenceUID"),
+        "sop_class_uid": sop_class_of(dataset),
+        "modality": text(dataset, "Modality").strip(),
+        "instance_number": whole(dataset, "InstanceNumber"),
+        "cardiac_number_of_images": whole(dataset, "CardiacNumberOfImages"),
+        "content_time": text(dataset, "ContentTime"),
+        "heart_rate_bpm": _plausible(number(dataset, "HeartRate"), HEART_RATE_LIMITS_BPM),
+        "patient": {
+            "patient_id": text(dataset, "PatientID").strip(),
+            "birth_date": _date(dataset, "PatientBirthDate"),
+            "sex": text(dataset, "PatientSex").strip().upper(),
+        },
+        "identity": {
+            "patient_name": text(dataset, "PatientName"),
+            "patient_id": text(dataset, "PatientID"),
+            "birth_date": text(dataset, "PatientBirthDate"),
+            "study_date": text(dataset, "StudyDate"),
+            "accession_number": text(dataset, "AccessionNumber"),
+            "study_description": text(dataset, "StudyDescription"),
+            "institution": text(dataset, "InstitutionName"),
+        },
+        "body": {
+            "age": text(dataset, "PatientAge").strip(),
+            "size_m": number(dataset, "PatientSize"),
+            "weight_kg": number(dataset, "PatientWeight"),
+        },
+        "scanner": {
+            "vendor": text(dataset, "Manufacturer").strip(),
+            "model": text(dataset, "ManufacturerModelName").strip(),
+            "field_strength_t": _tesla(number(dataset, "MagneticFieldStrength")),
+        },
+    }
+
+
+def _date(dataset: Dataset, keyword: str) -> str:
+    """Return a DICOM date, or nothing for what is none (``00000000`` stands for unknown)."""
+    found = text(dataset, keyword).strip()
+    is_date = re.fullmatch(r"[12]\d{3}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])", found)
+    return found if is_date else ""
+
+
+def _tesla(found: float | None) -> float | None:
+    if found is None or found <= 0:
+        return None
+    return found / 10_000 if found > GAUSS_FROM else found
+
+
+def _plausible(found: float | None, among: tuple[float, float]) -> float | None:
+    return found if found is not None and among[0] <= found <= among[1] else None
+
+
+class FrameGroups:
+    """The functional groups of one frame: its own, then the shared ones, then the data set.
+
+    For a classic instance there is the data set alone.
+    """
+
+    def __init__(self, dataset: Dataset, index: int) -> None:
+        self._dataset = dataset
+        self._groups: list[Dataset] = []
+        if sop_class_of(dataset) in ENHANCED_CLASSES:
+            own = value(dataset, "PerFrameFunctionalGroupsSequence") or ()
+            shared = value(dataset, "SharedFunctionalGroupsSequence") or ()
+            self._groups = [*own[index : index + 1], *shared[:1]]
+
+    def sources(self, group: str) -> Iterator[Dataset]:
+        """Yield where a group's attributes may stand, the most particular first."""
+        for groups in self._groups:
+            items = value(groups, group)
+            if items:
+                yield items[0]
+        yield self._dataset
+
+    def first(self, read: Any, group: str, *keywords: str) -> Any:
+        """Return the first of ``keywords`` that ``read`` finds in a group or the data set."""
+        for source in self.sources(group):
+            for keyword in keywords:
+                found = read(source, keyword)
+                if found not in (None, "", []):
+                    return found
+        return None
+
+    def private(self, tag: int) -> float | None:
+        """Return a private number of this frame (Philips keeps a classic header a frame)."""
+        philips = [
+            item
+            for groups in self._groups
+            if (0x2005, 0x140F) in groups
+            for item in _items(groups, (0x2005, 0x140F))[:1]
+        ]
+        for source in (*philips, *self._groups, self._dataset):
+            try:
+                found = float(source[tag].value) if tag in source else None
+            except Exception:  # private elements hold anything
+                found = None
+            if found is not None:
+                return found if math.isfinite(found) else None
+        return None
+
+
+def _items(dataset: Dataset, tag: tuple[int, int]) -> list[Dataset]:
+    try:
+        return list(dataset[tag].value)
+    except Exception:  # private elements hold anything
+        return []
+
+
+def frame_facts(dataset: Dataset, index: int) -> Facts:
+    """Return what holds for one frame, 0-based, under the names of ``Frame``'s fields."""
+    groups = FrameGroups(dataset, index)
+    orientation = groups.first(
+        lambda d, k: numbers(d, k, 6), "PlaneOrientationSequence", "ImageOrientationPatient"
+    )
+    position = groups.first(
+        lambda d, k: numbers(d, k, 3), "PlanePositionSequence", "ImagePositionPatient"
+    )
+    spacing = groups.first(lambda d, k: numbers(d, k, 2), "PixelMeasuresSequence", "PixelSpacing")
+    image_type = groups.first(texts, "MRImageFrameTypeSequence", "FrameType") or texts(
+        dataset, "ImageType"
+    )
+    echo_time_ms = groups.first(number, "MREchoSequence", "EffectiveEchoTime", "EchoTime")
+    inversion_time_ms = groups.first(
+        number, "MRModifierSequence", "InversionTimes", "InversionTime"
+    )
+    acquired = groups.first(text, "FrameContentSequence", "FrameAcquisitionDateTime")
+    acquisition_time = acquired[8:].split("+")[0].split("-")[0] if acquired else ""
+    acquisition_time = acquisition_time or text(dataset, "AcquisitionTime")
+    return {
+        "frame_number": index + 1,
+        "pixel_spacing_mm": spacing,
+        "image_position_mm": position,
+        "image_orientation": orientation,
+        "spacing_between_slices_mm": groups.first(
+            number, "PixelMeasuresSequence", "SpacingBetweenSlices"
+        ),
+        "trigger_time_ms": groups.first(
+            number,
+            "CardiacSynchronizationSequence",
+            "TriggerTime",
+            "NominalCardiacTriggerDelayTime",
+            "ActualCardiacTriggerDelayTime",
+        ),
+        "rr_ms": _heartbeat_ms(dataset, groups),
+        "temporal_position": groups.first(
+            whole, "FrameContentSequence", "TemporalPositionIndex", "TemporalPositionIdentifier"
+        ),
+        "acquisition_number": groups.first(
+            whole, "FrameContentSequence", "FrameAcquisitionNumber", "AcquisitionNumber"
+        ),
+        "acquisition_time": acquisition_time,
+        "echo_time_ms": echo_time_ms,
+        "inversion_time_ms": inversion_time_ms,
+        "image_type": image_type,
+    }
+
+
+def _heartbeat_ms(dataset: Dataset, groups: FrameGroups) -> float | None:
+    """Return the heartbeat's length from whatever states it plausibly."""
+    nominal = groups.first(
+        number, "CardiacSynchronizationSequence", "RRIntervalTimeNominal", "NominalInterval"
+    )
+    if (plausible := _plausible(nominal, RR_LIMITS_MS)) is not None:
+        return plausible
+    low, high = number(dataset, "LowRRValue"), number(dataset, "HighRRValue")
+    if low is not None and high is not None and low <= high:
+        middle = _plausible((low + high) / 2, RR_LIMITS_MS)
+        if middle is not None:
+            return middle
+    rate = _plausible(number(dataset, "HeartRate"), HEART_RATE_LIMITS_BPM)
+    return None if rate is None else 60_000 / rate
+
+
+def series_header(dataset: Dataset, first: Facts) -> Facts:
+    """Return the evidence about the series under the names of ``SeriesHeader``'s fields."""
+    groups = FrameGroups(dataset, 0)
+    timing = "MRTimingAndRelatedParametersSequence"
+    return {
+        "modality": text(dataset, "Modality").strip(),
+        "series_description": text(dataset, "SeriesDescription"),
+        "protocol_name": text(dataset, "ProtocolName"),
+        "sequence_name": text(dataset, "SequenceName").strip()
+        or text(dataset, "PulseSequenceName").strip(),
+        "image_type": first["image_type"],
+        "scanning_sequence": texts(dataset, "ScanningSequence"),
+        "sequence_variant": texts(dataset, "SequenceVariant"),
+        "scan_options": texts(dataset, "ScanOptions"),
+        "mr_acquisition_type": text(dataset, "MRAcquisitionType").strip(),
+        "echo_time_ms": first["echo_time_ms"],
+        "repetition_time_ms": groups.first(number, timing, "RepetitionTime"),
+        "inversion_time_ms": first["inversion_time_ms"],
+        "flip_angle_deg": groups.first(number, timing, "FlipAngle"),
+        "slice_thickness_mm": groups.first(number, "PixelMeasuresSequence", "SliceThickness"),
+        "contrast_agent": text(dataset, "ContrastBolusAgent").strip(),
+        "series_number": whole(dataset, "SeriesNumber"),
+        "acquisition_time": text(dataset, "AcquisitionTime").strip(),
+        "series_time": text(dataset, "SeriesTime").strip(),
+    }

@@ -1,0 +1,180 @@
+"""From hostile bytes to a DICOM data set, and to values that may be anything.
+
+Runs in the decoding process only: every byte here is hostile until proven otherwise.
+"""
+
+import io
+import math
+import zlib
+from typing import Any
+
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.filereader import _read_file_meta_info, read_preamble
+from pydicom.multival import MultiValue
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+
+from opencmr.intake import limits
+from opencmr.intake.refusal import RefusedError
+
+ENHANCED_CLASSES = frozenset(
+    {
+        "1.2.840.10008.5.1.4.1.1.4.1",  # Enhanced MR Image Storage
+        "1.2.840.10008.5.1.4.1.1.4.4",  # Legacy Converted Enhanced MR Image Storage
+        "1.2.840.10008.5.1.4.1.1.30",  # Parametric Map Storage
+    }
+)
+"""SOP classes whose frames are described by functional groups (PS3.3 C.7.6.16)."""
+IMAGE_CLASSES = ENHANCED_CLASSES | {"1.2.840.10008.5.1.4.1.1.4"}
+PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+UNDEFINED_LENGTH = 0xFFFFFFFF
+
+
+def open_dicom(data: bytes) -> Dataset:
+    """Parse a DICOM file that may lack preamble and meta information.
+
+    Raises
+    ------
+    RefusedError
+        ``TRUNCATED``, ``NESTING``, ``TOO_LARGE`` (inflating) or ``UNREADABLE``.
+    """
+    try:
+        dataset = pydicom.dcmread(io.BytesIO(_inflated(data)), force=True)
+    except RecursionError as error:
+        raise RefusedError("NESTING") from error
+    _refuse_truncated(dataset)
+    _refuse_deep(dataset)
+    return dataset
+
+
+def _inflated(data: bytes) -> bytes:
+    """Return the file in explicit little endian if it is deflated, within the limits.
+
+    pydicom inflates without a limit: 1 MB then takes 3 GB.
+    """
+    file = io.BytesIO(data)
+    if read_preamble(file, force=True) is None and data[:1] != b"\x02":
+        return data
+    meta = _read_file_meta_info(file)
+    if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+        return data
+    ceiling = min(limits.INSTANCE_BYTES, limits.INFLATION_RATIO * len(data))
+    ceiling = max(ceiling, limits.INFLATION_FLOOR_BYTES)
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        body = inflater.decompress(data[file.tell() :], ceiling + 1)
+    except zlib.error as error:
+        raise RefusedError("UNREADABLE", "The deflated data set is damaged.") from error
+    if len(body) > ceiling:
+        raise RefusedError("TOO_LARGE", "The deflated data set inflates more than 200-fold.")
+    if not inflater.eof:
+        raise RefusedError("TRUNCATED")
+    syntax = ExplicitVRLittleEndian.encode() + b"\0"
+    element = b"\x02\0\x10\0UI" + len(syntax).to_bytes(2, "little") + syntax
+    return bytes(128) + b"DICM" + element + body
+
+
+def _refuse_truncated(dataset: Dataset) -> None:
+    """Refuse a file in which an element is longer than the file, or the pixels are missing."""
+    for element in dataset.values():
+        declared = getattr(element, "length", UNDEFINED_LENGTH)
+        value = element.value
+        if declared != UNDEFINED_LENGTH and isinstance(value, bytes) and len(value) < declared:
+            raise RefusedError("TRUNCATED")
+    if not any(keyword in dataset for keyword in PIXEL_KEYWORDS):
+        if len(dataset) == 0 or sop_class_of(dataset) in IMAGE_CLASSES:
+            raise RefusedError("TRUNCATED")
+        raise RefusedError("NOT_AN_IMAGE", "A DICOM object without pixels.")
+
+
+def _refuse_deep(dataset: Dataset) -> None:
+    """Refuse sequences nested deeper than the limit; without recursion, as far as needed."""
+    waiting = [(dataset, 0)]
+    while waiting:
+        current, depth = waiting.pop()
+        if depth > limits.NESTING:
+            raise RefusedError("NESTING")
+        for tag in list(current.keys()):
+            if _vr_of(current, tag) == "SQ":
+                try:
+                    items = current[tag].value or ()
+                except RecursionError as error:
+                    raise RefusedError("NESTING") from error
+                except Exception:  # a sequence that cannot be parsed has no depth to fear
+                    continue
+                waiting.extend((item, depth + 1) for item in items)
+
+
+def _vr_of(dataset: Dataset, tag: Any) -> str:
+    element = dataset.get_item(tag)
+    vr = getattr(element, "VR", None)
+    if vr is None or vr == "UN":
+        try:
+            return str(pydicom.datadict.dictionary_VR(tag))
+        except KeyError:
+            return str(vr or "UN")
+    return str(vr)
+
+
+def sop_class_of(dataset: Dataset) -> str:
+    """Return the SOP class UID, from the meta information where the data set lacks it."""
+    meta = getattr(dataset, "file_meta", None)
+    return text(dataset, "SOPClassUID") or (text(meta, "MediaStorageSOPClassUID") if meta else "")
+
+
+def value(dataset: Dataset | None, keyword: str) -> Any:
+    """Return an element's value, or None where it is absent or cannot be converted."""
+    if dataset is None:
+        return None
+    try:
+        found = dataset.get(keyword)
+    except Exception:  # any bytes may stand in any element
+        return None
+    return None if found is None or found == "" else found
+
+
+def text(dataset: Dataset | None, keyword: str) -> str:
+    """Return an element as text as it was stored, several values joined by backslashes."""
+    found = value(dataset, keyword)
+    if isinstance(found, MultiValue | list | tuple):
+        return "\\".join(str(part) for part in found)
+    return "" if found is None else str(found)
+
+
+def texts(dataset: Dataset | None, keyword: str) -> list[str]:
+    """Return an element's values as stripped texts."""
+    return [part.strip() for part in text(dataset, keyword).split("\\") if part.strip()]
+
+
+def numbers(dataset: Dataset | None, keyword: str, count: int) -> list[float] | None:
+    """Return exactly ``count`` numbers, finite or not, or None."""
+    found = value(dataset, keyword)
+    parts = list(found) if isinstance(found, MultiValue | list | tuple) else [found]
+    if len(parts) != count:
+        return None
+    try:
+        return [float(part) for part in parts]
+    except (TypeError, ValueError):
+        return None
+
+
+def number(dataset: Dataset | None, keyword: str) -> float | None:
+    """Return the first of an element's values as a finite number, or None."""
+    found = value(dataset, keyword)
+    first = found[0] if isinstance(found, MultiValue | list | tuple) and found else found
+    try:
+        result = float(first)
+    except (TypeError, ValueError):
+        return None
+    return result if math.isfinite(result) else None
+
+
+def whole(dataset: Dataset | None, keyword: str) -> int | None:
+    """Return an element as a whole number, or None."""
+    found = number(dataset, keyword)
+    return None if found is None else int(found)
+
+
+def frames_of(dataset: Dataset) -> int:
+    """Return the number of frames, at least 1."""
+    return max(whole(dataset, "NumberOfFrames") or 1, 1)

@@ -1,0 +1,183 @@
+"""From a DICOM data set to real pixel values, frame by frame.
+
+Runs in the decoding process only: codecs hang, panic and ask for gigabytes.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.processing import apply_modality_lut
+from pydicom.uid import UID
+
+from opencmr.intake.headers import FrameGroups
+from opencmr.intake.parsing import frames_of, number, text, texts, value, whole
+from opencmr.intake.refusal import RefusedError
+from opencmr.intake.scaling import Linear, Scalings, choose_scaling, scalings_conflict
+
+GUESSED_SYNTAXES = {
+    (True, True): "1.2.840.10008.1.2",
+    (False, True): "1.2.840.10008.1.2.1",
+    (False, False): "1.2.840.10008.1.2.2",
+}
+"""Transfer syntax of a file without meta information, by (implicit VR, little endian)."""
+PHILIPS_SCALE_SLOPE = 0x2005100E
+PHILIPS_SCALE_INTERCEPT = 0x2005100D
+
+
+def stored_frames(dataset: Dataset) -> Iterator[np.ndarray]:
+    """Yield the stored values ``(Y, X)`` of each frame, overlay bits removed.
+
+    Raises
+    ------
+    RefusedError
+        ``UNKNOWN_TRANSFER_SYNTAX``, ``TRUNCATED`` or ``DECODE_FAILED``.
+    """
+    syntax = _transfer_syntax(dataset)
+    try:
+        decoder = get_decoder(syntax)
+    except NotImplementedError as error:
+        raise _unknown(syntax) from error
+    if not decoder.is_available:
+        raise _unknown(syntax)
+    if syntax.is_encapsulated:
+        dataset["PixelData"].VR = "OB"  # some exports write OW, which codecs refuse
+    elif _pixels_missing(dataset):
+        raise RefusedError("TRUNCATED", "There are fewer pixels than the header declares.")
+    if "PhotometricInterpretation" not in dataset:
+        dataset.PhotometricInterpretation = "MONOCHROME2"
+    dataset.SamplesPerPixel = 1
+    found = 0
+    for stored, _ in decoder.iter_array(dataset, raw=True):
+        if found == frames_of(dataset):
+            break
+        found += 1
+        yield _without_unused_bits(stored, dataset)
+    if found < frames_of(dataset):
+        raise RefusedError("TRUNCATED", "There are fewer frames than the header declares.")
+
+
+def _transfer_syntax(dataset: Dataset) -> UID:
+    meta = getattr(dataset, "file_meta", None)
+    stated = text(meta, "TransferSyntaxUID") if meta is not None else ""
+    if not stated:
+        encoding = (bool(dataset.original_encoding[0]), bool(dataset.original_encoding[1]))
+        stated = GUESSED_SYNTAXES.get(encoding, GUESSED_SYNTAXES[True, True])
+        dataset.ensure_file_meta()
+        dataset.file_meta.TransferSyntaxUID = UID(stated)
+    return UID(stated)
+
+
+def _unknown(syntax: UID) -> RefusedError:
+    name = syntax.name if syntax.is_transfer_syntax else "a private one"
+    return RefusedError("UNKNOWN_TRANSFER_SYNTAX", f"No codec for this encoding: {name}.")
+
+
+def _pixels_missing(dataset: Dataset) -> bool:
+    if "PixelData" in dataset:
+        bits = whole(dataset, "BitsAllocated") or 16
+        pixels = dataset["PixelData"].value
+    else:
+        is_double = "DoubleFloatPixelData" in dataset
+        bits = 64 if is_double else 32
+        pixels = dataset["DoubleFloatPixelData" if is_double else "FloatPixelData"].value
+    count = (whole(dataset, "Rows") or 0) * (whole(dataset, "Columns") or 0) * frames_of(dataset)
+    return pixels is None or len(pixels) * 8 < count * bits
+
+
+def _without_unused_bits(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """Return the stored bits alone: what lies above or below them is overlay or noise.
+
+    PS3.5 8.1.1: a pixel cell holds ``BitsStored`` bits that end at ``HighBit``.
+    """
+    bits = whole(dataset, "BitsStored")
+    if stored.dtype.kind == "f" or bits is None:
+        return stored
+    cell = stored.dtype.itemsize * 8
+    high = whole(dataset, "HighBit")
+    low = 0 if high is None else high + 1 - bits
+    if not 0 < bits <= cell or not 0 <= low <= cell - bits:
+        raise RefusedError("DECODE_FAILED", "The stored bits do not fit their cell.")
+    if bits == cell:
+        return stored
+    cells = stored.astype(stored.dtype.newbyteorder("=")).view(f"u{stored.dtype.itemsize}")
+    if low and not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        cells >>= low  # codecs return the sample alone
+    lifted = cells << (cell - bits)
+    kind = "i" if stored.dtype.kind == "i" else "u"
+    return np.asarray(lifted.view(f"{kind}{stored.dtype.itemsize}") >> (cell - bits))
+
+
+def values_of(stored: np.ndarray, dataset: Dataset, index: int) -> tuple[np.ndarray, Any]:
+    """Return a frame's real values ``(Y, X) float32`` and facts about their scaling.
+
+    Raises
+    ------
+    RefusedError
+        ``SCALING_CONFLICT`` for a relaxation map, ``NO_SIGNAL`` for values that are not finite.
+    """
+    scalings = _scalings(dataset, index)
+    if scalings_conflict(scalings, float(stored.min()), float(stored.max())):
+        raise RefusedError("SCALING_CONFLICT")
+    if value(dataset, "ModalityLUTSequence"):
+        values, name = np.asarray(apply_modality_lut(stored, dataset), dtype=np.float64), "table"
+    else:
+        linear, name = choose_scaling(scalings)
+        values = stored.astype(np.float64) * linear.slope + linear.intercept
+        if text(dataset, "PhotometricInterpretation") == "MONOCHROME1":
+            values = _inverted(values, stored, dataset, linear, scalings)
+    with np.errstate(over="ignore"):
+        result = values.astype(np.float32)
+    if not np.isfinite(result).all():
+        raise RefusedError("NO_SIGNAL", "Pixel values are not finite.")
+    return result, {"scaling": name, "rescale_type": scalings.rescale_type}
+
+
+def _inverted(
+    values: np.ndarray, stored: np.ndarray, dataset: Dataset, linear: Linear, scalings: Scalings
+) -> np.ndarray:
+    """Return a picture in which bright is bright; a map's values are its meaning and stay.
+
+    Mirrored within the range of the stored bits, the same for every frame of a series.
+    """
+    if scalings.is_relaxation_map or stored.dtype.kind == "f":
+        return values
+    bits = whole(dataset, "BitsStored") or stored.dtype.itemsize * 8
+    low = -(1 << (bits - 1)) if stored.dtype.kind == "i" else 0
+    high = low + (1 << bits) - 1
+    return np.asarray(linear.at(low) + linear.at(high) - values)
+
+
+def _scalings(dataset: Dataset, index: int) -> Scalings:
+    groups = FrameGroups(dataset, index)
+    group = "PixelValueTransformationSequence"
+    slope = groups.first(number, group, "RescaleSlope")
+    intercept = groups.first(number, group, "RescaleIntercept")
+    scale_slope = groups.private(PHILIPS_SCALE_SLOPE)
+    real_world, unit = _real_world(groups)
+    frame_type = groups.first(texts, "MRImageFrameTypeSequence", "FrameType")
+    return Scalings(
+        rescale=None if slope is None else Linear(slope, intercept or 0.0),
+        philips=None
+        if scale_slope is None
+        else (scale_slope, groups.private(PHILIPS_SCALE_INTERCEPT) or 0.0),
+        real_world=real_world,
+        rescale_type=(groups.first(text, group, "RescaleType") or "").strip(),
+        real_world_unit=unit,
+        image_type=tuple(frame_type or texts(dataset, "ImageType")),
+    )
+
+
+def _real_world(groups: FrameGroups) -> tuple[Linear | None, str]:
+    """Return the first real world value mapping that is linear, and its unit."""
+    for source in groups.sources("RealWorldValueMappingSequence"):
+        inner = value(source, "RealWorldValueMappingSequence")
+        mapping = inner[0] if inner else source
+        slope = number(mapping, "RealWorldValueSlope")
+        intercept = number(mapping, "RealWorldValueIntercept")
+        if slope is not None and intercept is not None:
+            units = value(mapping, "MeasurementUnitsCodeSequence")
+            return Linear(slope, intercept), text(units[0], "CodeValue") if units else ""
+    return None, ""

@@ -1,0 +1,153 @@
+"""The decoding process: reads one DICOM file after the other and may be killed at any time.
+
+Started by ``decode.py`` as ``python -P -m opencmr.intake.worker``.  A request is a line of JSON
+on standard input; the answer is a row of messages on what was standard output: a fixed head
+(``HEAD``), then JSON, then raw pixels.  Never pickles: this process is the one that a hostile
+file may take over.
+"""
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import resource
+import signal
+import stat
+import struct
+import sys
+import warnings
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from opencmr.intake import limits
+from opencmr.intake.refusal import RefusedError
+
+HEAD = struct.Struct(">4sIQ")
+"""Kind of message, bytes of JSON, bytes of pixels."""
+READY, HEADER, PIXELS, DONE, FAILED = b"REDY", b"HEAD", b"PIXL", b"DONE", b"FAIL"
+
+
+def main() -> None:
+    """Answer requests until standard input ends."""
+    memory_bytes = int(sys.argv[1])
+    requests, answers = _take_streams()
+    _restrict(memory_bytes)
+    import pydicom
+
+    from opencmr.intake import pixels  # noqa: F401  (loads the codecs before the first file)
+
+    warnings.simplefilter("ignore")
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    pydicom.config.logger.disabled = True
+    _send(answers, READY, {})
+    for line in requests:
+        request = json.loads(line)
+        signal.alarm(math.ceil(request["alarm_s"]))
+        _answer(request["path"], answers)
+        signal.alarm(0)
+
+
+def _take_streams() -> tuple[BinaryIO, BinaryIO]:
+    """Keep the two pipes to the parent to ourselves: a codec that prints must not be heard."""
+    requests = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    os.close(nothing)
+    return requests, answers
+
+
+def _restrict(memory_bytes: int) -> None:
+    """Limit memory, forbid writing files and core dumps, and die of an unanswered alarm.
+
+    The alarm's default action ends the process even inside a codec's loop, and even when the
+    parent is gone.
+    """
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for kind, most in (
+        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        with contextlib.suppress(ValueError, OSError):  # macOS does not limit address space
+            resource.setrlimit(kind, (most, most))
+
+
+def _answer(path: str, answers: BinaryIO) -> None:
+    """Send what one file holds, or why it is refused."""
+    known: dict[str, Any] = {}
+    try:
+        _read(path, answers, known)
+    except RefusedError as refused:
+        _fail(answers, refused.code, refused.reason, known)
+    except MemoryError:
+        _fail(answers, "TOO_LARGE", "Reading it needs more than the allowed memory.", known)
+    except RecursionError:
+        _fail(answers, "NESTING", "", known)
+    except OSError:
+        _fail(answers, "UNREADABLE", "The file may not be read.", known)
+    except BaseException as error:  # a codec's panic is no Exception
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
+        _fail(answers, "DECODE_FAILED" if known.get("has_header") else "UNREADABLE", "", known)
+
+
+def _fail(answers: BinaryIO, code: str, reason: str, known: dict[str, Any]) -> None:
+    known.pop("has_header", None)
+    _send(answers, FAILED, {"code": code, "reason": reason, **known})
+
+
+def _read(path: str, answers: BinaryIO, known: dict[str, Any]) -> None:
+    from opencmr.intake.headers import frame_facts, instance_facts, refuse_unfit, series_header
+    from opencmr.intake.parsing import frames_of, open_dicom
+    from opencmr.intake.pixels import stored_frames, values_of
+
+    data = _bytes_of(path)
+    dataset = open_dicom(data)
+    instance = instance_facts(dataset)
+    for name in ("study_instance_uid", "series_instance_uid", "sop_instance_uid"):
+        known[name] = instance[name]
+    refuse_unfit(dataset)
+    facts = [frame_facts(dataset, index) for index in range(frames_of(dataset))]
+    instance["header"] = series_header(dataset, facts[0])
+    instance["content_sha256"] = hashlib.sha256(data).hexdigest()
+    shape = [int(dataset.Rows), int(dataset.Columns)]
+    _send(answers, HEADER, {"instance": instance, "frames": facts, "shape": shape})
+    known["has_header"] = True
+    for index, stored in enumerate(stored_frames(dataset)):
+        values, scaling = values_of(stored, dataset, index)
+        if list(values.shape) != shape:
+            raise RefusedError("DECODE_FAILED", "The pixels have another shape than declared.")
+        _send(answers, PIXELS, scaling, values)
+    _send(answers, DONE, {})
+
+
+def _bytes_of(path: str) -> bytes:
+    """Return a regular file's bytes; a link or pipe put in its place is not followed."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode):
+            raise RefusedError("UNSAFE_PATH", "No regular file.")
+        if facts.st_size > limits.INSTANCE_BYTES:
+            raise RefusedError("TOO_LARGE", "The file has more than 512 MiB.")
+        return file.read(limits.INSTANCE_BYTES)
+
+
+def _send(
+    answers: BinaryIO, kind: bytes, facts: dict[str, Any], values: np.ndarray | None = None
+) -> None:
+    text = json.dumps(facts).encode("ascii")
+    pixels = b"" if values is None else np.ascontiguousarray(values).data.cast("B")
+    for part in (HEAD.pack(kind, len(text), len(pixels)) + text, pixels):
+        rest = memoryview(part)
+        while rest:
+            rest = rest[answers.write(rest) :]
+
+
+if __name__ == "__main__":
+    main()
