@@ -1,0 +1,58 @@
+"""Writing a simulated study: the truth beside the images."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from opencmr.geometry.orientation import ras_affine_from_grid
+from opencmr.simulate.study import SimulatedStudy
+
+TRUTH_FILE = "truth.json"
+
+
+def write_truth(study: SimulatedStudy, folder: Path) -> Path:
+    """Write ``truth.json``: symbol to value, then the parameters that made the study."""
+    content = {
+        **{symbol: round(value, 6) for symbol, value in study.truth.items()},
+        "voxelised": {s: round(v, 6) for s, v in study.truth_voxelised.items()},
+        "parameters": asdict(study.parameters),
+        "protocol": asdict(study.protocol),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / TRUTH_FILE
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def write_nifti(study: SimulatedStudy, folder: Path) -> list[Path]:
+    """Write the short-axis cine and its true labels as 4-D NIfTI, and ``truth.json``.
+
+    Returns
+    -------
+    list of Path
+        ``sax.nii.gz``, ``sax_labels.nii.gz`` (ACDC scheme), ``truth.json``.
+    """
+    import nibabel
+
+    folder.mkdir(parents=True, exist_ok=True)
+    image = study.short_axis.images[0]
+    affine = ras_affine_from_grid(image.grid)
+    step_ms = (image.mean_rr_ms or 0.0) / image.phases
+    paths = []
+    for name, array in (
+        ("sax.nii.gz", image.values.astype(np.int16)),
+        ("sax_labels.nii.gz", study.labels.labels),
+    ):
+        nifti: Any = nibabel.Nifti1Image(  # type: ignore[no-untyped-call]
+            array.transpose(3, 2, 1, 0), affine
+        )
+        nifti.header.set_zooms((*nifti.header.get_zooms()[:3], step_ms / 1000))
+        nifti.header.set_xyzt_units("mm", "sec")
+        nifti.set_qform(affine, code=1)
+        nifti.set_sform(affine, code=1)
+        paths.append(folder / name)
+        nibabel.save(nifti, paths[-1])
+    return [*paths, write_truth(study, folder)]

@@ -1,0 +1,326 @@
+"""The beating heart as a scanner sees it: cavities, muscle, trabeculae, vessels, fat."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from opencmr.simulate.body import capsule_distance, cover, ellipsoid_distance, paint
+from opencmr.simulate.heart import RV_APEX_SHARE, HeartShape
+from opencmr.simulate.texture import (
+    ANGLES,
+    HEIGHTS,
+    CosineField,
+    cosine_field,
+    ridge_table,
+)
+
+ATRIAL_ROOF_MM = 54.0
+"""Height of the left atrium's roof over the end-diastolic valve plane."""
+PAPILLARY_DEG = (112.0, -118.0)
+"""Angles of the anterolateral and the posteromedial papillary muscle, from the septum."""
+MAX_REACH_MM = 118.0
+"""Everything that beats lies within this distance of the LV's middle."""
+
+
+@dataclass(frozen=True)
+class HeartTexture:
+    """The irregularities of one heart."""
+
+    trabeculae: np.ndarray
+    rv_trabeculae: np.ndarray
+    fat: CosineField
+    muscle: CosineField
+    flow: tuple[CosineField, CosineField]
+
+
+def heart_texture(random: np.random.Generator) -> HeartTexture:
+    """Draw the irregularities of a heart."""
+    return HeartTexture(
+        ridge_table(random, (6, 15), 3.0),
+        ridge_table(random, (5, 13), 3.0),
+        cosine_field(random, 55.0, 8),
+        cosine_field(random, 9.0, 8),
+        (cosine_field(random, 26.0, 8), cosine_field(random, 19.0, 8)),
+    )
+
+
+@dataclass(frozen=True)
+class PaintedHeart:
+    """One phase of one slice.
+
+    Attributes
+    ----------
+    signal : (S, Y, X) float32
+    rv, myocardium, lv : (S, Y, X) float32
+        Share of each voxel that the structure truly fills.
+    """
+
+    signal: np.ndarray
+    rv: np.ndarray
+    myocardium: np.ndarray
+    lv: np.ndarray
+
+
+class HeartPainter:
+    """Paints every phase of one slice; what does not change over the beat is kept.
+
+    Parameters
+    ----------
+    position_mm : (3, S, Y, X) float32
+        Heart coordinates of the points.
+    room : (S, Y, X) float32
+        Where the heart's fat may lie.
+    """
+
+    def __init__(
+        self,
+        position_mm: np.ndarray,
+        room: np.ndarray,
+        texture: HeartTexture,
+        signals: Mapping[str, float],
+        pixel_mm: float,
+    ) -> None:
+        self._position = position_mm
+        self._room = room
+        self._texture = texture
+        self._signals = signals
+        self._pixel_mm = pixel_mm
+        x, y, self._z = position_mm
+        self._r = np.sqrt(x * x + y * y)
+        safe = np.maximum(self._r, 1e-6)
+        self._cosine, self._sine = x / safe, y / safe
+        self._theta = np.arctan2(y, x)
+        self._column = np.round(self._theta * (ANGLES / (2 * np.pi))).astype(np.int32)
+        self._fat = np.clip(texture.fat.at(position_mm), -1, 2)
+        self._muscle = 1 + 0.03 * texture.muscle.at(position_mm)
+        self._flow = tuple(field.at(position_mm) for field in texture.flow)
+
+    def paint(self, shape: HeartShape, background: np.ndarray, share: float) -> PaintedHeart:
+        """Paint the heart over the still chest.
+
+        Parameters
+        ----------
+        background : (S, Y, X) float32
+        share : float
+            Where in the heartbeat, 0 to 1: turns the flow's pattern.
+        """
+        distances = self._distances(shape)
+        canvas = background.copy()
+        turn = 2 * np.pi * share
+        flow = np.cos(turn) * self._flow[0] + np.sin(turn) * self._flow[1]
+        self._paint_fat(canvas, shape, distances)
+        self._paint_atria_and_vessels(canvas, shape, flow)
+        self._paint_right_ventricle(canvas, shape, distances, flow)
+        self._paint_left_ventricle(canvas, shape, distances, flow)
+        endo = self._cover(np.maximum(distances.endo, distances.base))
+        epi = self._cover(np.maximum(distances.epi, distances.base))
+        outside_lv = 1 - self._cover(distances.epi)
+        rv = self._cover(np.maximum(distances.rv, distances.rv_top)) * outside_lv
+        return PaintedHeart(canvas, rv, np.maximum(epi - endo, 0), endo)
+
+    def _cover(self, distance_mm: np.ndarray) -> np.ndarray:
+        return cover(distance_mm, self._pixel_mm)
+
+    def _distances(self, shape: HeartShape) -> "_Distances":
+        modulation = shape.radial_modulation(self._cosine, self._sine)
+        radius = self._r / modulation
+        height = self._z - np.float32(shape.centre_mm)
+        epi = _spheroid_distance(radius, height, shape.epi_radius_mm, shape.epi_half_axis_mm)
+        endo = _spheroid_distance(radius, height, shape.endo_radius_mm, shape.endo_half_axis_mm)
+        outline = shape.epi_radius_at(self._z).astype(np.float32) * modulation
+        profile = shape.rv_profile(self._theta, self._z).astype(np.float32)
+        rv = self._r - outline - np.float32(shape.rv_depth_mm) * profile
+        slopes = np.gradient(rv, np.float32(self._pixel_mm), axis=(-2, -1))
+        steep = np.clip(np.hypot(*slopes), 0.6, 8)
+        return _Distances(
+            epi=epi,
+            endo=endo,
+            base=self._z - np.float32(shape.base_mm),
+            rv=rv / steep,
+            rv_top=self._z - shape.rv_top_mm(self._sine).astype(np.float32),
+            radius=radius,
+        )
+
+    def _paint_fat(self, canvas: np.ndarray, shape: HeartShape, distances: "_Distances") -> None:
+        muscle = np.maximum(distances.epi, distances.base)
+        right = np.maximum(distances.rv - shape.rv_wall_mm, distances.rv_top)
+        heart = _smooth_union(muscle, right, 11.0)
+        atria = np.minimum(self._left_atrium(shape), self._right_atrium(shape))
+        heart = _smooth_union(heart, atria, 14.0)
+        for _, tube in self._tubes(shape):
+            heart = _smooth_union(heart, tube, 8.0)
+        self._outer = heart
+        beside_rv = np.clip(self._position[0] / 40, 0, 1)
+        thickness = 0.8 + 0.9 * np.maximum(self._fat, 0) + 2.2 * beside_rv * (1 + 0.5 * self._fat)
+        covered = self._cover(heart - thickness) * self._room
+        paint(canvas, covered, self._signals["fat"])
+
+    def _left_atrium(self, shape: HeartShape) -> np.ndarray:
+        roof = shape.parameters.long_axis_mm + ATRIAL_ROOF_MM
+        middle = (shape.base_mm + roof) / 2 - 3
+        full = 1 + 0.06 * (1 - shape.filling)
+        atrium = ellipsoid_distance(
+            self._position,
+            (-9.0, -12.0, middle),
+            (29 * full, 31 * full, (roof - shape.base_mm) / 2 + 6),
+        )
+        return np.asarray(np.maximum(atrium, shape.base_mm - self._z))
+
+    def _right_atrium(self, shape: HeartShape) -> np.ndarray:
+        roof = shape.parameters.long_axis_mm + ATRIAL_ROOF_MM - 6
+        middle = (shape.base_mm + roof) / 2 - 6
+        full = 1 + 0.06 * (1 - shape.rv_filling)
+        atrium = ellipsoid_distance(
+            self._position,
+            (50.0, -16.0, middle),
+            (29 * full, 30 * full, (roof - shape.base_mm) / 2 + 6),
+        )
+        top = shape.rv_top_mm(self._sine).astype(np.float32)
+        return np.asarray(np.maximum(atrium, top - self._z))
+
+    def _tubes(self, shape: HeartShape) -> list[tuple[str, np.ndarray]]:
+        """Great vessels: signed distance of each lumen, with its blood."""
+        base = shape.base_mm
+        still = shape.parameters.long_axis_mm
+        p = self._position
+        aorta = np.minimum(
+            capsule_distance(p, (13.0, 12.0, base + 6), (16.0, 26.0, still + 34), 13.5),
+            capsule_distance(p, (16.0, 26.0, still + 34), (24.0, 84.0, still + 62), 13.0),
+        )
+        trunk = np.minimum(
+            capsule_distance(p, (36.0, 33.0, base + 4), (14.0, 50.0, still + 30), 13.0),
+            capsule_distance(p, (14.0, 50.0, still + 30), (-14.0, 44.0, still + 62), 11.5),
+        )
+        caval = np.minimum(
+            capsule_distance(p, (48.0, 4.0, still + 34), (52.0, 84.0, still + 66), 9.5),
+            capsule_distance(p, (46.0, -34.0, still + 22), (30.0, -110.0, still - 2), 11.0),
+        )
+        return [("blood", aorta), ("venous blood", trunk), ("venous blood", caval)]
+
+    def _paint_atria_and_vessels(
+        self, canvas: np.ndarray, shape: HeartShape, flow: np.ndarray
+    ) -> None:
+        mixing = 1 + 0.07 * flow
+        chambers = [
+            ("venous blood", self._right_atrium(shape), 1.8),
+            ("blood", self._left_atrium(shape), 1.8),
+            *((blood, tube, 1.5) for blood, tube in self._tubes(shape)[::-1]),
+        ]
+        for blood, chamber, wall_mm in chambers:
+            paint(canvas, self._cover(chamber - wall_mm), self._signals["vessel wall"])
+            paint(canvas, self._cover(chamber), self._signals[blood] * mixing)
+
+    def _paint_right_ventricle(
+        self, canvas: np.ndarray, shape: HeartShape, distances: "_Distances", flow: np.ndarray
+    ) -> None:
+        muscle = self._signals["myocardium"] * self._muscle
+        wall = np.maximum(distances.rv - shape.rv_wall_mm, distances.rv_top - 1.2)
+        paint(canvas, self._cover(wall), muscle)
+        cavity = np.maximum(distances.rv, distances.rv_top)
+        blood = self._signals["venous blood"] * (1 + 0.07 * flow)
+        inside = self._cover(cavity)
+        paint(canvas, inside, blood)
+        apex = RV_APEX_SHARE * shape.base_mm
+        height = np.clip((self._z - apex) / (shape.base_mm - apex), 0, 1)
+        ridges = self._table(self._texture.rv_trabeculae, height, 0)
+        depth = (9.0 * (1 - height) + 2.0) * np.maximum(ridges - 0.1, 0)
+        paint(canvas, inside * self._cover(-distances.rv - depth), muscle)
+        band = capsule_distance(
+            self._position,
+            (shape.epi_radius_mm * 0.9, -4.0, 0.42 * shape.base_mm),
+            (shape.epi_radius_mm + shape.rv_depth_mm * 0.8, 12.0, 0.33 * shape.base_mm),
+            2.6,
+        )
+        paint(canvas, inside * self._cover(band), muscle)
+        if shape.rv_filling < 0.97:
+            return
+        paint(canvas, 0.5 * self._cover(np.abs(distances.rv_top) - 0.6) * inside, muscle)
+
+    def _paint_left_ventricle(
+        self, canvas: np.ndarray, shape: HeartShape, distances: "_Distances", flow: np.ndarray
+    ) -> None:
+        muscle = self._signals["myocardium"] * self._muscle
+        wall = self._cover(np.maximum(distances.epi, distances.base))
+        paint(canvas, wall, muscle)
+        blood = self._signals["blood"] * (1 + 0.06 * flow)
+        inside = self._cover(np.maximum(distances.endo, distances.base))
+        paint(canvas, inside, blood)
+        self._paint_trabeculae(canvas, shape, distances, inside, muscle)
+        self._paint_mitral_valve(canvas, shape, distances)
+
+    def _paint_trabeculae(
+        self,
+        canvas: np.ndarray,
+        shape: HeartShape,
+        distances: "_Distances",
+        inside: np.ndarray,
+        muscle: np.ndarray,
+    ) -> None:
+        height = np.clip(self._z / np.float32(shape.base_mm), 0, 1)
+        turn_deg = shape.parameters.twist_deg * (1 - shape.filling)
+        ridges = self._table(self._texture.trabeculae, height, turn_deg)
+        amplitude = 0.6 + 4.6 * np.clip(1.25 - 1.5 * height, 0, 1)
+        depth = amplitude * np.maximum(ridges, 0)
+        paint(canvas, 0.8 * inside * self._cover(-distances.endo - depth), muscle)
+        for angle_deg in PAPILLARY_DEG:
+            pillar = self._papillary(shape, np.deg2rad(angle_deg + 0.4 * turn_deg))
+            paint(canvas, inside * self._cover(pillar), muscle)
+
+    def _papillary(self, shape: HeartShape, angle: float) -> np.ndarray:
+        radius_mm = shape.parameters.papillary_radius_mm * (1 + 0.15 * (1 - shape.filling))
+        ends = []
+        for height, gap in ((0.30, 0.2), (0.66, 1.0)):
+            z = height * shape.base_mm
+            share = (z - shape.centre_mm) / shape.endo_half_axis_mm
+            wall = shape.endo_radius_mm * np.sqrt(max(1 - share**2, 0))
+            offset = max(wall - radius_mm * gap - 1.5 * gap, 0)
+            ends.append((float(offset * np.cos(angle)), float(offset * np.sin(angle)), z))
+        pillar = capsule_distance(self._position, ends[0], ends[1], radius_mm)
+        return np.asarray(pillar + 0.8 * self._fat)
+
+    def _paint_mitral_valve(
+        self, canvas: np.ndarray, shape: HeartShape, distances: "_Distances"
+    ) -> None:
+        """Leaflets: closed across the annulus near end-diastole and in systole, else a funnel."""
+        annulus = shape.endo_radius_mm * 0.86
+        below = -distances.base
+        if shape.filling > 0.97 or shape.filling < 0.6:
+            leaflet = np.abs(below - 0.22 * (annulus - distances.radius)) - 0.7
+        else:
+            leaflet = np.abs(distances.radius - annulus + 0.5 * below) * 0.9 - 0.7
+            leaflet = np.maximum(leaflet, np.maximum(-below, below - 15))
+        leaflet = np.maximum(leaflet, distances.radius - annulus)
+        paint(canvas, 0.6 * self._cover(leaflet), self._signals["vessel wall"])
+
+    def _table(self, table: np.ndarray, height: np.ndarray, turn_deg: float) -> np.ndarray:
+        row = (height * (HEIGHTS - 1)).astype(np.int32)
+        column = (self._column - round(turn_deg * ANGLES / 360)) % ANGLES
+        return np.asarray(table[row, column])
+
+
+@dataclass(frozen=True)
+class _Distances:
+    """Signed distances in mm, negative inside or below; ``radius`` is freed of the outline."""
+
+    epi: np.ndarray
+    endo: np.ndarray
+    base: np.ndarray
+    rv: np.ndarray
+    rv_top: np.ndarray
+    radius: np.ndarray
+
+
+def _spheroid_distance(
+    radius: np.ndarray, height: np.ndarray, across_mm: float, along_mm: float
+) -> np.ndarray:
+    across, along = radius / np.float32(across_mm), height / np.float32(along_mm)
+    root = np.sqrt(across * across + along * along)
+    slope = np.sqrt(np.square(across / across_mm) + np.square(along / along_mm))
+    return np.asarray(root * (root - 1) / np.maximum(slope, np.float32(1e-6)))
+
+
+def _smooth_union(first: np.ndarray, second: np.ndarray, width_mm: float) -> np.ndarray:
+    """Join two bodies and fill the groove between them, ``width_mm`` wide."""
+    blend = np.maximum(width_mm - np.abs(first - second), 0) / np.float32(width_mm)
+    return np.asarray(np.minimum(first, second) - blend * blend * np.float32(width_mm / 4))
