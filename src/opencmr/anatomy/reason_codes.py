@@ -69,7 +69,6 @@ _CODES = (
     ReasonCode("SINGLE_PHASE", "One cardiac phase: no ED and ES.", "Give --ed and --es."),
     ReasonCode("TOO_FEW_PHASES", "Too few cardiac phases for a rate.", "None needed."),
     ReasonCode("NOT_FINITE", "The computation gave no finite number.", "Review the contours."),
-    ReasonCode("ORIENTATION_UNKNOWN", "Anterior is not known: no segments.", "Use DICOM."),
     ReasonCode("CHIRALITY_CONFLICT", "The heart appears mirrored.", "Check the orientation."),
     ReasonCode("NO_INSERTION_POINTS", "The RV insertions were not found.", "Review contours."),
     ReasonCode("TOO_FEW_RINGS", "Too few slices with a closed ring of wall.", "Review contours."),

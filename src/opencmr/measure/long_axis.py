@@ -43,7 +43,7 @@ def ring_slices(ventricles: Ventricles, phase: int) -> np.ndarray:
     """
     closed = [
         z
-        for z in np.flatnonzero(ventricles.lv_voxels[phase])
+        for z in map(int, np.flatnonzero(ventricles.lv_voxels[phase]))
         if not (
             ventricles.plane(Structure.LV, phase, z)
             & ~binary_fill_holes(ventricles.plane(Structure.MYOCARDIUM, phase, z))

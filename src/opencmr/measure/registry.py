@@ -7,6 +7,7 @@ from opencmr.measure.curves import CURVES
 from opencmr.measure.ejection import EJECTION
 from opencmr.measure.mass import MASS
 from opencmr.measure.rates import RATES
+from opencmr.measure.reference import with_reference
 from opencmr.measure.scalars import Measure
 from opencmr.measure.ventricles import Ventricles
 from opencmr.measure.volumes import VOLUMES
@@ -19,5 +20,13 @@ QUANTITIES: tuple[Quantity, ...] = tuple(q for m in MEASURES for q in m.quantiti
 
 
 def measure_all(ventricles: Ventricles) -> tuple[Measurement, ...]:
-    """Return every measurement of a segmented short-axis stack, in the order of a report."""
-    return tuple(found for m in MEASURES for found in m.measure(ventricles))
+    """Return every measurement of a segmented short-axis stack, in the order of a report.
+
+    Each has its verdict against the normal range that fits sex, age and contour policy, or
+    the reason why none is shown.
+    """
+    return tuple(
+        with_reference(found, ventricles.demographics)
+        for one in MEASURES
+        for found in one.measure(ventricles)
+    )

@@ -1,0 +1,348 @@
+"""Checks of a segmented short-axis stack, and what is withheld because of them.
+
+A check is a function of the :class:`Subject` that yields flags; a new one is one function and
+one line in :data:`CHECKS`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from types import MappingProxyType
+
+import numpy as np
+
+from opencmr.anatomy.structures import Structure
+from opencmr.imaging.flag import QualityFlag, Severity
+from opencmr.imaging.measurement import Measurement
+from opencmr.imaging.segmentation import Segmentation
+from opencmr.imaging.study import Demographics, Series
+from opencmr.measure.body_size import BSA, BSA_DUBOIS
+from opencmr.measure.ejection import HR
+from opencmr.measure.ventricles import RATE_PHASES, Chamber, Unmeasurable, Ventricles
+from opencmr.measure.wall import WALL
+from opencmr.quality.labels import (
+    end_slice_percent,
+    fragment_percent,
+    open_ring_percent,
+    rv_inside_percent,
+)
+from opencmr.quality.limits import (
+    APICAL_END_LIMIT_PERCENT,
+    BASAL_END_LIMIT_PERCENT,
+    CUT_POINT_MARGIN_PERCENT,
+    EF_CUT_POINTS_PERCENT,
+    EF_LIMITS_PERCENT,
+    FRAGMENT_LIMIT_PERCENT,
+    LVEDV_LIMITS_ML,
+    MASS_RATIO_LIMITS_PERCENT,
+    OPEN_RING_LIMIT_PERCENT,
+    RV_INSIDE_LIMIT_PERCENT,
+    STEP_LIMIT_PERCENT,
+    STEP_RATE_LIMIT_PER_S,
+    SVDIFF_LIMITS_PERCENT,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is judged: a series, its segmentation, and what was measured on them."""
+
+    series: Series
+    segmentation: Segmentation
+    measurements: tuple[Measurement, ...]
+
+    @cached_property
+    def ventricles(self) -> Ventricles:
+        """The ventricles of the segmentation."""
+        return Ventricles(self.segmentation, self.series.image, Demographics(), self.series.key)
+
+    @cached_property
+    def values(self) -> Mapping[str, float]:
+        """Value of every whole-heart quantity that has one, by symbol."""
+        return {
+            m.quantity.symbol: m.value
+            for m in self.measurements
+            if m.value is not None and m.phase is None and m.segment is None
+        }
+
+    @cached_property
+    def judged_phases(self) -> tuple[tuple[str, int], ...]:
+        """The phases whose labels make the numbers: ED and ES, or the only one there is."""
+        try:
+            lv = self.ventricles.lv
+            return ("end-diastole", lv.ed_phase), ("end-systole", lv.es_phase)
+        except Unmeasurable:
+            return (("the only phase", 0),) if self.ventricles.lv_voxels[0].any() else ()
+
+
+Check = Callable[[Subject], Iterable[QualityFlag]]
+
+
+def check(
+    series: Series, segmentation: Segmentation, measurements: tuple[Measurement, ...]
+) -> tuple[QualityFlag, ...]:
+    """Return every flag on a measured series, the series' own from intake and sorting first."""
+    subject = Subject(series, segmentation, measurements)
+    return (*series.flags, *(flag for one in CHECKS for flag in one(subject)))
+
+
+def heart_found(subject: Subject) -> Iterator[QualityFlag]:
+    """Find that there is a blood pool: without one nothing can be reported."""
+    if not subject.ventricles.lv_voxels.any():
+        yield QualityFlag(
+            Severity.DO_NOT_REPORT,
+            "NO_HEART_FOUND",
+            "The segmentation holds no left ventricle, so nothing is reported. Check that this "
+            "series is a short-axis cine.",
+        )
+
+
+def single_phase(subject: Subject) -> Iterator[QualityFlag]:
+    """Say that one phase is neither end-diastole nor end-systole."""
+    if subject.ventricles.phases == 1:
+        yield QualityFlag(
+            Severity.INFO,
+            "SINGLE_PHASE",
+            "The stack has one cardiac phase: its volume is given, but no end-diastolic or "
+            "end-systolic one. Give a pair with --ed and --es.",
+        )
+
+
+def plausible_size(subject: Subject) -> Iterator[QualityFlag]:
+    """Gate the left ventricle's size (row D25)."""
+    edv_ml = subject.values.get("LVEDV")
+    if edv_ml is not None and not LVEDV_LIMITS_ML[0] <= edv_ml <= LVEDV_LIMITS_ML[1]:
+        yield QualityFlag(
+            Severity.DO_NOT_REPORT,
+            "LV_SIZE_IMPLAUSIBLE",
+            "The left ventricle is too small or too large to be one: the spacing or the "
+            "segmentation is wrong, and its numbers are withheld.",
+            f"LVEDV {edv_ml:.0f} mL, expected {LVEDV_LIMITS_ML[0]:.0f} to "
+            f"{LVEDV_LIMITS_ML[1]:.0f} mL",
+        )
+
+
+def plausible_function(subject: Subject) -> Iterator[QualityFlag]:
+    """Limit the ejection fractions (row N04)."""
+    for symbol in ("LVEF", "RVEF"):
+        percent = subject.values.get(symbol)
+        if percent is not None and not EF_LIMITS_PERCENT[0] <= percent <= EF_LIMITS_PERCENT[1]:
+            yield QualityFlag(
+                Severity.REVIEW,
+                "EF_IMPLAUSIBLE",
+                f"The {symbol[:2]} ejection fraction is beyond what is believable: check the "
+                "phases and the contours.",
+                f"{symbol} {percent:.0f} %, expected {EF_LIMITS_PERCENT[0]:.0f} to "
+                f"{EF_LIMITS_PERCENT[1]:.0f} %",
+            )
+
+
+def stroke_volumes_agree(subject: Subject) -> Iterator[QualityFlag]:
+    """Compare the stroke volumes, by the spread of readers' contours (row N04)."""
+    percent = subject.values.get("SVDIFF_PERCENT")
+    low, high = SVDIFF_LIMITS_PERCENT
+    if percent is not None and not low <= percent <= high:
+        yield QualityFlag(
+            Severity.REVIEW,
+            "SV_DISAGREE",
+            "The stroke volumes of the two ventricles differ more than in 95 % of reference "
+            "contours: check the basal slices of both.",
+            f"difference {percent:.0f} % of their mean, usual {low:.0f} to {high:.0f} %",
+        )
+
+
+def mass_is_constant(subject: Subject) -> Iterator[QualityFlag]:
+    """Compare mass at end-systole with mass at end-diastole (row N04)."""
+    diastole_g, systole_g = subject.values.get("LVM"), subject.values.get("LVM_ES")
+    if diastole_g is None or systole_g is None:
+        return
+    percent = 100 * systole_g / diastole_g
+    low, high = MASS_RATIO_LIMITS_PERCENT
+    if not low <= percent <= high:
+        yield QualityFlag(
+            Severity.REVIEW,
+            "MASS_DISAGREES",
+            "The wall weighs more or less at end-systole than at end-diastole, beyond what "
+            "reference contours show: check base and apex.",
+            f"mass at ES is {percent:.0f} % of that at ED, usual {low:.0f} to {high:.0f} %",
+        )
+
+
+def covered(subject: Subject) -> Iterator[QualityFlag]:
+    """Check that the stack reaches beyond the ventricle at both ends (row N02)."""
+    shares: list[tuple[float, float]] = []
+    for _, phase in subject.judged_phases:
+        try:
+            shares.append(end_slice_percent(subject.ventricles, phase))
+        except Unmeasurable:
+            return
+    if not shares:
+        return
+    apical = max(share for _, share in shares)
+    if apical > APICAL_END_LIMIT_PERCENT:
+        yield QualityFlag(
+            Severity.REVIEW,
+            "APEX_CUT",
+            "The left ventricle is still large on the last slice towards the apex: a part of "
+            "it may lie beyond the stack, or its apex was not found.",
+            f"{apical:.0f} % of its largest slice, usual at most {APICAL_END_LIMIT_PERCENT:.0f} %",
+        )
+    basal = min(share for share, _ in shares)
+    if basal > BASAL_END_LIMIT_PERCENT:
+        yield QualityFlag(
+            Severity.INFO,
+            "BASE_AT_STACK_END",
+            "The first slice at the base still shows the left ventricle in every phase "
+            "judged: a part may lie beyond the stack. It is so in many studies.",
+            f"{basal:.0f} % of its largest slice",
+        )
+
+
+def labels_whole(subject: Subject) -> Iterator[QualityFlag]:
+    """Look for scattered, nested or open labels where the numbers are made (row N03)."""
+    for name, phase in subject.judged_phases:
+        for structure in (Structure.LV, Structure.MYOCARDIUM, Structure.RV):
+            percent = fragment_percent(subject.ventricles, phase, structure)
+            if percent > FRAGMENT_LIMIT_PERCENT:
+                yield _label_flag(
+                    "LABEL_SCATTERED", f"The {structure.value} label is in pieces", name, percent
+                )
+        percent = open_ring_percent(subject.ventricles, phase)
+        if percent > OPEN_RING_LIMIT_PERCENT:
+            yield _label_flag("RING_OPEN", "The myocardium does not enclose the LV", name, percent)
+        percent = rv_inside_percent(subject.ventricles, phase)
+        if percent > RV_INSIDE_LIMIT_PERCENT:
+            yield _label_flag("RV_INSIDE_LV", "The RV label lies inside the LV", name, percent)
+
+
+def _label_flag(code: str, what: str, when: str, percent: float) -> QualityFlag:
+    return QualityFlag(
+        Severity.REVIEW, code, f"{what} at {when}: check the contours.", f"{percent:.0f} %"
+    )
+
+
+def slices_filled(subject: Subject) -> Iterator[QualityFlag]:
+    """Look for a slice without a label between two that have one (row N03)."""
+    for chamber in _chambers(subject):
+        holes = np.flatnonzero(~chamber.complete & (chamber.curve_ml > 0))
+        if holes.size:
+            used = {phase for _, phase in subject.judged_phases} & set(holes.tolist())
+            yield QualityFlag(
+                Severity.REVIEW if used or holes.size > chamber.phases / 10 else Severity.INFO,
+                "SLICE_EMPTY",
+                f"The {chamber.structure.value} is missing on a slice between two that show it; "
+                "such phases are not chosen as ED or ES while others are left.",
+                f"{holes.size} of {chamber.phases} phases",
+            )
+
+
+def curve_steady(subject: Subject) -> Iterator[QualityFlag]:
+    """Limit the steps of the volume curves between frames (row N04)."""
+    for chamber in _chambers(subject):
+        if chamber.phases < RATE_PHASES:
+            continue
+        rr_ms = subject.series.image.mean_rr_ms or 1000.0
+        limit = max(STEP_LIMIT_PERCENT, 100 * STEP_RATE_LIMIT_PER_S * rr_ms / 1e3 / chamber.phases)
+        curve_ml = chamber.curve_ml
+        steps = 100 * np.abs(curve_ml - np.roll(curve_ml, 1)) / curve_ml.max()
+        if steps.max() > limit:
+            yield QualityFlag(
+                Severity.REVIEW,
+                "CURVE_JUMP",
+                f"The volume curve of the {chamber.structure.value} jumps between two frames: "
+                "check the contours there.",
+                f"{steps.max():.0f} % of EDV before phase {int(steps.argmax()) + 1}, believable "
+                f"{limit:.0f} %",
+            )
+
+
+def _chambers(subject: Subject) -> tuple[Chamber, ...]:
+    try:
+        chambers = subject.ventricles.lv, subject.ventricles.rv
+    except Unmeasurable:
+        return ()
+    return tuple(chamber for chamber in chambers if chamber.curve_ml.any())
+
+
+def not_mirrored(subject: Subject) -> Iterator[QualityFlag]:
+    """Hold the heart's handedness against the patient's axes (row H11)."""
+    if any(m.reason.startswith("CHIRALITY_CONFLICT") for m in subject.measurements):
+        yield QualityFlag(
+            Severity.REVIEW,
+            "CHIRALITY_CONFLICT",
+            "The right ventricle lies on the other side than the patient's axes say: the image "
+            "or the heart is mirrored, or base and apex were confused. No AHA segment is named.",
+        )
+
+
+def near_cut_point(subject: Subject) -> Iterator[QualityFlag]:
+    """Name an ejection fraction whose class could be another on a second look."""
+    percent = subject.values.get("LVEF")
+    if percent is None:
+        return
+    nearest = min(EF_CUT_POINTS_PERCENT, key=lambda point: abs(point - percent))
+    if abs(nearest - percent) <= CUT_POINT_MARGIN_PERCENT:
+        yield QualityFlag(
+            Severity.INFO,
+            "NEAR_CUT_POINT",
+            "The LV ejection fraction lies within 2 points of a cut-point of the ESC classes "
+            "(at most 40, 41 to 49, at least 50 %): a second reading may put it in another.",
+            f"LVEF {percent:.1f} %, cut-point {nearest:.0f} %",
+        )
+
+
+CHECKS: tuple[Check, ...] = (
+    heart_found,
+    single_phase,
+    plausible_size,
+    plausible_function,
+    stroke_volumes_agree,
+    mass_is_constant,
+    covered,
+    labels_whole,
+    slices_filled,
+    curve_steady,
+    not_mirrored,
+    near_cut_point,
+)
+
+_OF_THE_PATIENT = frozenset(q.symbol for q in (BSA, BSA_DUBOIS, HR))
+"""Never withheld: they say nothing about the heart's labels."""
+_SPARED: Mapping[str, frozenset[str]] = MappingProxyType(
+    {"MISSING_SLICE": frozenset(q.symbol for q in WALL.quantities)}
+)
+"""Quantities that a "do not report" flag leaves standing; a flag not named here spares none."""
+
+
+def withhold(
+    measurements: tuple[Measurement, ...], flags: Iterable[QualityFlag]
+) -> tuple[Measurement, ...]:
+    """Return the measurements with those that a "do not report" flag concerns made null.
+
+    Parameters
+    ----------
+    measurements : tuple of Measurement
+        Of the series that the flags are about.
+    flags : iterable of QualityFlag
+    """
+    withheld = measurements
+    for flag in flags:
+        if flag.severity is Severity.DO_NOT_REPORT:
+            spared = _OF_THE_PATIENT | _SPARED.get(flag.code, frozenset())
+            withheld = tuple(
+                one if one.quantity.symbol in spared or one.value is None else _null(one, flag.code)
+                for one in withheld
+            )
+    return withheld
+
+
+def _null(measurement: Measurement, code: str) -> Measurement:
+    return replace(
+        measurement,
+        value=None,
+        reason=f"{code}: withheld",
+        interval=None,
+        reference=None,
+        reference_reason="",
+        evidence="",
+    )

@@ -1,0 +1,35 @@
+"""Limits of the quality checks, each with its source.
+
+"Reference masks" are the ED and ES masks of 80 ACDC patients (Bernard et al., IEEE TMI 2018),
+measured by opencmr itself; ``benchmarks/reference_limits.py`` prints the percentiles.
+"""
+
+LVEDV_LIMITS_ML = (20.0, 600.0)
+"""A left ventricle outside is another organ or a wrong spacing (reliability row D25)."""
+EF_LIMITS_PERCENT = (5.0, 90.0)
+"""An ejection fraction outside is a mistake of phase or label (reliability row N04)."""
+SVDIFF_LIMITS_PERCENT = (-74.6, 125.8)
+"""2.5 and 97.5 percentile of (LVSV - RVSV) over their mean in the reference masks."""
+MASS_RATIO_LIMITS_PERCENT = (97.1, 137.3)
+"""2.5 and 97.5 percentile of LV mass at ES over that at ED in the reference masks."""
+APICAL_END_LIMIT_PERCENT = 37.9
+"""97.5 percentile of the LV's area on the apical end slice, of its largest slice, at ED."""
+BASAL_END_LIMIT_PERCENT = 50.0
+"""Above half its largest area, the LV reaches the basal end of the stack (proposal).
+
+No review follows from it: it is so in most reference masks.
+"""
+FRAGMENT_LIMIT_PERCENT = 2.0
+"""Largest share of a label off its main piece in a slice; at most 1.72 in reference masks."""
+OPEN_RING_LIMIT_PERCENT = 10.0
+"""Open share of the ring between the end slices (reliability row N03); 0 in reference masks."""
+RV_INSIDE_LIMIT_PERCENT = 0.5
+"""Share of the RV inside the LV (proposal); 0 in reference masks."""
+STEP_LIMIT_PERCENT = 15.0
+"""Largest believable step of a volume curve between frames, of EDV (reliability row N04)."""
+STEP_RATE_LIMIT_PER_S = 5.0
+"""Coarser frames may step further: as far as this rate, in EDV a second, takes (proposal)."""
+EF_CUT_POINTS_PERCENT = (40.0, 41.0, 49.0, 50.0)
+"""Borders of the ESC heart failure classes: at most 40, 41 to 49, at least 50."""
+CUT_POINT_MARGIN_PERCENT = 2.0
+"""This near a cut-point the class may be another on a second look (readers differ by more)."""
