@@ -23,7 +23,7 @@ INFLATION_FLOOR_BYTES = 16 * MIB
 """Below this size the ratio is not judged: a blank image compresses a thousandfold."""
 DECODED_BYTES = GIB
 """Greatest size of one instance's decoded pixels: rows x columns x frames x bytes."""
-INPUT_DECODED_BYTES = 8 * GIB
+INPUT_DECODED_BYTES = 4 * GIB
 """Greatest size of all decoded pixels of one input."""
 FRAMES = 20_000
 """Most frames of one instance."""

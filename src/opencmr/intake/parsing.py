@@ -36,15 +36,24 @@ def open_dicom(data: bytes) -> Dataset:
     Raises
     ------
     RefusedError
-        ``TRUNCATED``, ``NESTING``, ``TOO_LARGE`` (inflating) or ``UNREADABLE``.
+        ``NESTING``, or when inflating it ``TOO_LARGE``, ``TRUNCATED`` or ``UNREADABLE``.
     """
     try:
-        dataset = pydicom.dcmread(io.BytesIO(_inflated(data)), force=True)
+        return pydicom.dcmread(io.BytesIO(_inflated(data)), force=True)
     except RecursionError as error:
         raise RefusedError("NESTING") from error
+
+
+def refuse_damaged(dataset: Dataset) -> None:
+    """Refuse what was read but is not whole.
+
+    Raises
+    ------
+    RefusedError
+        ``TRUNCATED``, ``NESTING``, or ``NOT_AN_IMAGE`` for an object without pixels.
+    """
     _refuse_truncated(dataset)
     _refuse_deep(dataset)
-    return dataset
 
 
 def _inflated(data: bytes) -> bytes:

@@ -26,6 +26,11 @@ from opencmr.intake.refusal import RefusedError
 
 HEAD = struct.Struct(">4sIQ")
 """Kind of message, bytes of JSON, bytes of pixels."""
+UIDS = {
+    "study_instance_uid": "StudyInstanceUID",
+    "series_instance_uid": "SeriesInstanceUID",
+    "sop_instance_uid": "SOPInstanceUID",
+}
 READY, HEADER, PIXELS, DONE, FAILED = b"REDY", b"HEAD", b"PIXL", b"DONE", b"FAIL"
 
 
@@ -103,15 +108,16 @@ def _fail(answers: BinaryIO, code: str, reason: str, known: dict[str, Any]) -> N
 
 def _read(path: str, answers: BinaryIO, known: dict[str, Any]) -> None:
     from opencmr.intake.headers import frame_facts, instance_facts, refuse_unfit, series_header
-    from opencmr.intake.parsing import frames_of, open_dicom
+    from opencmr.intake.parsing import frames_of, open_dicom, refuse_damaged, text
     from opencmr.intake.pixels import stored_frames, values_of
 
     data = _bytes_of(path)
     dataset = open_dicom(data)
-    instance = instance_facts(dataset)
-    for name in ("study_instance_uid", "series_instance_uid", "sop_instance_uid"):
-        known[name] = instance[name]
+    for name, keyword in UIDS.items():
+        known[name] = text(dataset, keyword)
+    refuse_damaged(dataset)
     refuse_unfit(dataset)
+    instance = instance_facts(dataset)
     facts = [frame_facts(dataset, index) for index in range(frames_of(dataset))]
     instance["header"] = series_header(dataset, facts[0])
     instance["content_sha256"] = hashlib.sha256(data).hexdigest()
