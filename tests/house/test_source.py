@@ -13,7 +13,7 @@ from opencmr.measure import QUANTITIES
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "opencmr"
 MODULES = sorted(SOURCE.rglob("*.py"))
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager"}
-CODED = {"LeftOut": 1, "QualityFlag": 1, "Unmeasurable": 0, "_RefusedError": 0}
+CODED = {"LeftOut": 1, "QualityFlag": 1, "Unmeasurable": 0, "RefusedError": 0}
 """Calls that take a reason code, and its place among their arguments."""
 LOOKS_LIKE_A_CODE = re.compile(r"([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)(?:: |$)")
 """A whole literal in capitals with an underscore, or one before a colon: ``CODE: reason``."""
@@ -21,7 +21,12 @@ OTHER_CAPITALS = {q.symbol for q in QUANTITIES} | {
     "AS_SEGMENTED",  # of model.json
     "IN_CAVITY",  # of model.json
     "NO_REFLOW",  # a structure
-    "OPENCMR_MODELS",  # environment variable
+    # Environment variables
+    "MALLOC_ARENA_MAX",
+    "MKL_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "OPENCMR_MODELS",
 }
 """Literals of that form that are no reason codes."""
 
@@ -58,6 +63,12 @@ def test_every_reason_code_stands_in_the_table(module: Path) -> None:
     tree = ast.parse(module.read_text("utf-8"))
     unknown = [(line, code) for line, code in _literal_codes(tree) if code not in REASON_CODES]
     assert unknown == []
+
+
+def test_no_code_stands_twice_in_the_table() -> None:
+    table = (SOURCE / "anatomy" / "reason_codes.py").read_text("utf-8")
+    codes = re.findall(r'ReasonCode\(\s*"(\w+)"', table)
+    assert [code for code in REASON_CODES if codes.count(code) != 1] == []
 
 
 def test_every_row_of_the_table_is_used_somewhere() -> None:
