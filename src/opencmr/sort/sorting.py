@@ -1,0 +1,128 @@
+"""What each series of a study shows, and which one the ventricles are measured on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from opencmr.anatomy.views import Sequence as Kind
+from opencmr.anatomy.views import View
+from opencmr.geometry.planes import angle_between_deg
+from opencmr.imaging.flag import QualityFlag, Severity
+from opencmr.imaging.study import Series, Study
+from opencmr.sort.evidence import (
+    SHORT_AXIS_DEG,
+    STACK_SLICES,
+    TYPICAL_LONG_AXIS,
+    LongAxis,
+    find_long_axis,
+    gather_evidence,
+    is_headless,
+)
+from opencmr.sort.rules import SEQUENCE_RULES, VIEW_RULES, weigh
+
+PARALLEL_DEG = 5.0
+"""Stacks whose normals differ by more are of different orientation."""
+FULL_STACK_SLICES = 6
+"""A stack that covers a ventricle has at least so many slices."""
+FULL_CINE_PHASES = 15
+"""With fewer phases end-systole may be missed (SCMR 2020: 45 ms or better)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The series to measure, or None; why; and what must be remarked."""
+
+    series: Series | None
+    why: str
+    flags: tuple[QualityFlag, ...] = ()
+
+
+def sort_study(study: Study) -> Study:
+    """Return the study with view, sequence, confidences and reasons filled in."""
+    axis = find_long_axis(study.series, _likely_short_axis(study.series))
+    return replace(study, series=tuple(_sorted(one, study.series, axis) for one in study.series))
+
+
+def _likely_short_axis(series: Sequence[Series]) -> Series | None:
+    """Return the oriented stack that by geometry alone is most like a short-axis cine."""
+    stacks = [
+        one
+        for one in series
+        if one.image.grid.orientation_known
+        and one.image.grid.shape[0] >= STACK_SLICES
+        and angle_between_deg(one.image.grid.normal, TYPICAL_LONG_AXIS) <= SHORT_AXIS_DEG
+    ]
+    return max(stacks, key=lambda s: (s.image.is_cine, s.image.grid.shape[0]), default=None)
+
+
+def _sorted(one: Series, series: Sequence[Series], axis: LongAxis) -> Series:
+    others = any(
+        set(one.uids) & set(other.uids)
+        and angle_between_deg(one.image.grid.normal, other.image.grid.normal) > PARALLEL_DEG
+        for other in series
+        if other is not one
+    )
+    evidence = gather_evidence(one, axis, other_orientations=others)
+    sequence, sequence_confidence, why_sequence = weigh(SEQUENCE_RULES, evidence, tuple(Kind))
+    view, view_confidence, why_view = weigh(VIEW_RULES, evidence, tuple(View))
+    flags = one.flags
+    if sequence is Kind.SCOUT:  # a scout is sparse on purpose
+        flags = tuple(flag for flag in flags if flag.code != "SPARSE_STACK")
+    return replace(
+        one,
+        view=view,
+        sequence=sequence,
+        view_confidence=round(view_confidence, 3),
+        sequence_confidence=round(sequence_confidence, 3),
+        because=(*why_sequence, *why_view),
+        flags=flags,
+    )
+
+
+def choose_sax_cine(study: Study) -> Choice:
+    """Choose the short-axis cine of a sorted study: complete, covering, latest.
+
+    Where there is none, a stack of unknown sequence from a file without a header is taken.
+    """
+    stacks = [
+        one
+        for one in study.series
+        if one.view is View.SAX and one.image.grid.shape[0] >= STACK_SLICES
+    ]
+    cines = [one for one in stacks if one.sequence is Kind.CINE]
+    if cines:
+        best = max(cines, key=_merit)
+        return Choice(best, _reason(best, len(cines)))
+    headless = [one for one in stacks if is_headless(one)]
+    if headless:
+        best = max(headless, key=_merit)
+        return Choice(best, f"{best.key} is a stack without a header, taken for a cine's phase")
+    flag = QualityFlag(
+        Severity.DO_NOT_REPORT,
+        "NO_SAX_CINE",
+        "No short-axis cine was found, so the ventricles were not measured. Look at the series "
+        "list.",
+        f"{len(study.series)} series",
+    )
+    return Choice(None, "no series is a short-axis cine", (flag,))
+
+
+def _merit(one: Series) -> tuple[bool, bool, bool, int, int, str, str, int]:
+    """Rank candidates; of equal repeats the latest."""
+    grid, header = one.image.grid, one.header
+    return (
+        all(flag.severity is not Severity.DO_NOT_REPORT for flag in one.flags),
+        grid.shape[0] >= FULL_STACK_SLICES,
+        one.image.phases >= FULL_CINE_PHASES,
+        grid.shape[0],
+        one.image.phases,
+        header.series_time,
+        header.acquisition_time,
+        header.series_number or 0,
+    )
+
+
+def _reason(best: Series, count: int) -> str:
+    slices, phases = best.image.grid.shape[0], best.image.phases
+    text = f"{best.key}: {slices} slices, {phases} phases, view confidence "
+    text += f"{best.view_confidence:.2f}"
+    return text if count == 1 else f"{text}; best of {count} short-axis cines"
