@@ -232,7 +232,7 @@ def make_report(
     grid = sax_grid(*shape[1:])
     trigger_ms = np.tile((np.arange(phases) * RR_MS / phases)[:, None], (1, slices))
     cine = Image(values, grid, trigger_ms, np.full(slices, RR_MS))
-    scout = untimed_image(values[:1, 3:6].copy(), sax_grid(3, *shape[2:]))
+    scout = untimed_image(values[:1, :3].copy(), sax_grid(3, *shape[2:]))
     sparse = QualityFlag(
         Severity.REVIEW,
         "SPARSE_STACK",

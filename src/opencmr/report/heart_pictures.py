@@ -52,6 +52,11 @@ class Tile:
     height_mm: float
     outlines: tuple[Outline, ...]
 
+    @property
+    def caption(self) -> str:
+        """The slice's number, and a word where nothing is outlined."""
+        return f"{self.slice_number}" + ("" if self.outlines else " · no outline")
+
 
 @dataclass(frozen=True, slots=True)
 class Panel:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from opencmr.report.contents import Report
 
 CITATION = "SCMR reporting guidelines, JCMR 2022; 24:29, tables 1 and 2"
-READER = "for the reader to add"
-INPUT = "not in the input"
-UNFIT = "could not be measured"
-NOT_ASSESSED = "not assessed by this version"
+READER = "For the reader to add"
+INPUT = "Not in the input"
+UNFIT = "Could not be measured"
+NOT_ASSESSED = "Not assessed by this version"
 
 
 @dataclass(frozen=True, slots=True)

@@ -372,15 +372,14 @@ def _with_unit(value: float | None, decimals: int, unit: str) -> str:
 
 def _study_facts(report: Report) -> tuple[Fact, ...]:
     identity, scanner = report.study.identity, report.study.scanner
-    field = scanner.field_strength_t
     machine = " ".join(part for part in (scanner.vendor, scanner.model) if part)
+    field = _with_unit(scanner.field_strength_t, 1, "T")
     facts = (
         ("Study date", iso_date(identity.study_date)),
         ("Examination", shown(identity.study_description)),
         ("Accession", shown(identity.accession_number, 64)),
         ("Site", shown(identity.institution)),
-        ("Scanner", shown(machine)),
-        ("Field strength", _with_unit(field, 1, "T")),
+        ("Scanner", ", ".join(part for part in (shown(machine), field) if part)),
     )
     return tuple(Fact(label, value) for label, value in facts if value)
 

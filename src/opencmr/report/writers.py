@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from opencmr.report import html, labels, run_record, tables
+from opencmr.report import html, labels, pdf, run_record, tables
 from opencmr.report.contents import Report
 
 Writer = Callable[[Report, Path], list[Path]]
@@ -14,6 +14,7 @@ WRITERS: tuple[tuple[str, Writer], ...] = (
     ("measurements", tables.write),
     ("segmentation", labels.write),
     ("page", html.write),
+    ("PDF", pdf.write),
 )
 """A new output is one file and one line here."""
 

@@ -1,0 +1,89 @@
+"""``report.pdf``: the page's content on A4, set by typst."""
+
+import json
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+
+import typst
+
+from opencmr.report import palette
+from opencmr.report.charts import Bullseye, bullseyes
+from opencmr.report.contents import Report
+from opencmr.report.files import write_bytes
+from opencmr.report.hearts import Heart, draw_hearts
+from opencmr.report.story import tell
+from opencmr.report.templating import environment
+
+FONT = "Libertinus Serif"
+"""The text face that the typst wheel carries."""
+LEGEND = (("endo", "LV endocardium"), ("epi", "LV epicardium"), ("rv", "RV endocardium"))
+
+
+def write(report: Report, folder: Path) -> list[Path]:
+    """Write ``report.pdf``."""
+    return [write_bytes(folder / "report.pdf", document(report))]
+
+
+def document(report: Report) -> bytes:
+    """Return the PDF.  Texts reach typst as JSON data alone, never as markup."""
+    template = files("opencmr.report").joinpath("templates/report.typ").read_bytes()
+    content = json.dumps(contents(report), ensure_ascii=False, allow_nan=False)
+    return bytes(typst.compile(template, format="pdf", sys_inputs={"data": content}))
+
+
+def contents(report: Report) -> dict[str, object]:
+    """Return everything that the document shows, as plain values; pictures as SVG."""
+    env = environment()
+
+    def svg(template: str, **content: object) -> str:
+        return env.get_template(template).render(**content)
+
+    def heart(drawn: Heart) -> dict[str, object]:
+        curves = drawn.curves
+        return {
+            "curves": svg("curves.svg.j2", chart=curves, font=FONT) if curves else None,
+            "summaries": [
+                {"name": c.name, "colour": c.colour, "text": c.summary}
+                for c in (curves.curves if curves else ())
+            ],
+            "panels": [
+                {
+                    "name": panel.name,
+                    "when": panel.when,
+                    "tiles": [
+                        {"svg": svg("tile.svg.j2", tile=t, sized=True), "caption": t.caption}
+                        for t in panel.tiles
+                    ],
+                }
+                for panel in drawn.panels
+            ],
+        }
+
+    def bullseye(drawn: Bullseye) -> dict[str, object]:
+        return {
+            "svg": svg("bullseye.svg.j2", bullseye=drawn, font=FONT),
+            "title": drawn.title,
+            "unit": drawn.unit,
+            "stops": drawn.stops,
+            "low": drawn.low,
+            "high": drawn.high,
+            "has_negative": drawn.has_negative,
+            "has_missing": drawn.has_missing,
+        }
+
+    return {
+        "story": asdict(tell(report)),
+        "hearts": [heart(drawn) for drawn in draw_hearts(report, moving=False)],
+        "bullseyes": [bullseye(drawn) for drawn in bullseyes(report)],
+        "legend": [{"name": n, "colour": palette.ON_DARK[kind]} for kind, n in LEGEND],
+        "palette": {
+            "ink": palette.INK,
+            "muted": palette.MUTED,
+            "line": palette.LINE,
+            "dark": palette.DARK,
+            "negative": palette.NEGATIVE,
+            "lv": palette.ON_PAPER["LV"],
+            "rv": palette.ON_PAPER["RV"],
+        },
+    }
