@@ -1,0 +1,448 @@
+"""Stacks from frames made up for the purpose: one test for each way in which they come."""
+
+import random
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from opencmr.geometry.grid import grid_from_spacing
+from opencmr.imaging.flag import QualityFlag, Severity
+from opencmr.imaging.study import SeriesHeader
+from opencmr.intake.assemble import Assembled, assemble_series, stack_flags
+from opencmr.intake.frame import Frame
+from opencmr.intake.stacks import phase_fractions, resample_in_time
+
+SAX = (0.6, 0.8, 0.0, 0.48, -0.36, -0.8)
+AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+ROWS, COLUMNS = 6, 8
+
+
+def frame(
+    z: float = 0.0,
+    phase: int = 0,
+    *,
+    phases: int = 5,
+    rr_ms: float | None = 800.0,
+    orientation: tuple[float, ...] = SAX,
+    series: str = "1.1",
+    echo_ms: float = 1.5,
+    thickness_mm: float = 8.0,
+    series_time: str = "100000",
+    **facts: object,
+) -> Frame:
+    """One picture of a cine, ``z`` mm along the normal; its brightness tells z and phase."""
+    normal = np.cross(orientation[:3], orientation[3:])
+    corner = normal * z - 20 * np.array(orientation[:3]) - 20 * np.array(orientation[3:])
+    values = np.full((ROWS, COLUMNS), 100 + 10 * z + phase, dtype=np.float32)
+    values[0, 0] = 0.0
+    header = SeriesHeader(
+        modality="MR",
+        series_time=series_time,
+        series_number=int(series.rsplit(".", maxsplit=1)[-1]),
+        slice_thickness_mm=thickness_mm,
+        echo_time_ms=echo_ms,
+    )
+    stated: dict[str, object] = {
+        "sop_instance_uid": f"{series}.{z:g}.{phase}.{series_time}",
+        "series_instance_uid": series,
+        "frame_of_reference_uid": "9.9",
+        "instance_number": round(z) * 100 + phase + 1,
+        "pixel_spacing_mm": (1.5, 1.5),
+        "image_position_mm": tuple(float(c) for c in corner),
+        "image_orientation": orientation,
+        "trigger_time_ms": None if rr_ms is None else phase * rr_ms / phases,
+        "rr_ms": rr_ms,
+        "echo_time_ms": echo_ms,
+        "image_type": ("ORIGINAL", "PRIMARY"),
+    }
+    return Frame(values, header, **(stated | facts))  # type: ignore[arg-type]
+
+
+def cine(positions: Iterable[float], phases: int = 5, **facts: object) -> list[Frame]:
+    """A whole stack, every slice with every phase."""
+    return [
+        frame(z, t, phases=phases, **facts)  # type: ignore[arg-type]
+        for z in positions
+        for t in range(phases)
+    ]
+
+
+def codes(flags: Iterable[QualityFlag]) -> list[str]:
+    return [flag.code for flag in flags]
+
+
+def shapes(assembled: Assembled) -> list[tuple[int, ...]]:
+    return [one.image.values.shape[:2] for one in assembled.series]
+
+
+def test_one_series_for_the_whole_stack_becomes_one_cine():
+    frames = cine([0, 10, 20, 30])
+    (one,) = assemble_series(frames).series
+    assert one.key == "s01"
+    assert one.image.values.shape == (5, 4, ROWS, COLUMNS)
+    assert one.image.grid.slice_spacing_mm == pytest.approx(10.0)
+    for z in range(4):
+        for t in range(5):
+            assert one.image.values[t, z, 3, 3] == 100 + 100 * z + t
+    assert one.image.sources[1 * 4 + 2] == "1.1.20.1.100000"
+    np.testing.assert_allclose(one.image.trigger_ms[:, 0], [0, 160, 320, 480, 640])
+    assert not one.flags
+
+
+def test_one_series_a_slice_with_its_own_heartbeat_becomes_one_cine():
+    frames = [
+        f
+        for i, rr_ms in enumerate((863.0, 776.0, 831.0))
+        for f in cine([i * 10], rr_ms=rr_ms, series=f"1.{i + 1}", series_time=f"10000{i}")
+    ]
+    (one,) = assemble_series(frames).series
+    assert one.image.values.shape[:2] == (5, 3)
+    assert len(one.uids) == 3
+    np.testing.assert_allclose(one.image.rr_ms, [863, 776, 831])
+    np.testing.assert_allclose(one.image.trigger_ms[1], np.array([863, 776, 831]) / 5)
+
+
+def test_two_series_that_interleave_evenly_become_one_cine():
+    frames = cine([0, 20, 40], series="1.1") + cine([10, 30, 50], series="1.2")
+    assert shapes(assemble_series(frames)) == [(5, 6)]
+
+
+def test_two_series_that_continue_each_other_become_one_cine():
+    frames = cine([0, 10, 20], series="1.1") + cine([30, 40, 50], series="1.2")
+    assert shapes(assemble_series(frames)) == [(5, 6)]
+
+
+def test_a_stack_planned_anew_in_between_stays_a_stack_of_its_own():
+    frames = cine([0, 10, 20], series="1.1") + cine([3, 13, 23], series="1.2")
+    assert shapes(assemble_series(frames)) == [(5, 3), (5, 3)]
+
+
+def test_a_whole_stack_acquired_again_stays_a_series_of_its_own():
+    frames = cine([0, 10, 20], series="1.1")
+    frames += cine([0, 10, 20], series="1.2", series_time="101500")
+    assembled = assemble_series(frames)
+    assert shapes(assembled) == [(5, 3), (5, 3)]
+    assert [one.header.series_time for one in assembled.series] == ["100000", "101500"]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_shuffled_files_and_instance_numbers_change_nothing(shuffler: random.Random):
+    frames = cine([0, 10, 20]) + cine([5], 1, orientation=AXIAL, series="1.2")
+    numbers = list(range(len(frames)))
+    shuffler.shuffle(numbers)
+    shuffled = [replace(f, instance_number=n) for f, n in zip(frames, numbers, strict=True)]
+    shuffler.shuffle(shuffled)
+    expected, found = assemble_series(frames), assemble_series(shuffled)
+    assert len(expected.series) == len(found.series)
+    for one, other in zip(expected.series, found.series, strict=True):
+        np.testing.assert_array_equal(one.image.values, other.image.values)
+        np.testing.assert_array_equal(one.image.grid.affines, other.image.grid.affines)
+        np.testing.assert_array_equal(one.image.trigger_ms, other.image.trigger_ms)
+        assert (one.key, one.flags, one.image.sources) == (
+            other.key,
+            other.flags,
+            other.image.sources,
+        )
+
+
+def test_a_scout_of_three_orientations_in_the_cines_own_series_is_separated():
+    coronal = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
+    sagittal = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
+    frames = cine([0, 10, 20])
+    for orientation in (AXIAL, coronal, sagittal):
+        frames += cine([0, 18, 36], 1, orientation=orientation, rr_ms=None)
+    assembled = assemble_series(frames)
+    assert sorted(shapes(assembled)) == [(1, 3), (1, 3), (1, 3), (5, 3)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"echo_ms": 3.0},
+        {"pixel_spacing_mm": (1.2, 1.2)},
+        {"image_type": ("ORIGINAL", "PRIMARY", "P")},
+        {"thickness_mm": 5.0},
+        {"frame_of_reference_uid": "9.8", "series": "1.2"},
+    ],
+    ids=["echo time", "spacing", "image type", "thickness", "frame of reference"],
+)
+def test_what_differs_in_kind_is_another_stack(other):
+    frames = cine([0, 10, 20])
+    more = cine([0, 10, 20], **({"series_time": "100500"} | other))
+    assert shapes(assemble_series(frames + more)) == [(5, 3), (5, 3)]
+
+
+def test_another_matrix_is_another_stack():
+    frames = cine([0, 10, 20])
+    small = [replace(f, values=f.values[:4].copy()) for f in cine([30], series="1.2")]
+    assert len(assemble_series(frames + small).series) == 2
+
+
+def test_a_series_whose_every_file_names_another_frame_of_reference_stays_whole():
+    frames = [replace(f, frame_of_reference_uid=f"9.{i}") for i, f in enumerate(cine([0, 10, 20]))]
+    (one,) = assemble_series(frames).series
+    assert one.image.values.shape[:2] == (5, 3)
+    assert one.frame_of_reference_uid == ""
+
+
+def test_single_pictures_are_not_joined_with_a_cine():
+    frames = cine([0, 10, 20]) + cine([30, 40, 50], 1, series="1.2")
+    assert sorted(shapes(assemble_series(frames))) == [(1, 3), (5, 3)]
+
+
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [
+        ({"pixel_spacing_mm": None}, "BAD_SPACING"),
+        ({"pixel_spacing_mm": (0.0, 1.0)}, "BAD_SPACING"),
+        ({"pixel_spacing_mm": (-1.0, 1.0)}, "BAD_SPACING"),
+        ({"pixel_spacing_mm": (float("nan"), 1.0)}, "BAD_SPACING"),
+        ({"pixel_spacing_mm": (1e9, 1.0)}, "BAD_SPACING"),
+        ({"image_position_mm": None}, "NO_GEOMETRY"),
+        ({"image_position_mm": (0.0, float("nan"), 0.0)}, "NO_GEOMETRY"),
+        ({"image_orientation": None}, "NO_GEOMETRY"),
+        ({"image_orientation": (2.0, 0.0, 0.0, 0.0, 1.0, 0.0)}, "BAD_ORIENTATION"),
+        ({"image_orientation": (1.0, 0.0, 0.0, 0.02, 0.9998, 0.0)}, "BAD_ORIENTATION"),
+        ({"image_orientation": (float("nan"), 0.0, 0.0, 0.0, 1.0, 0.0)}, "BAD_ORIENTATION"),
+        ({"image_type": ("ORIGINAL", "PRIMARY", "M", "MOSAIC")}, "MOSAIC"),
+    ],
+)
+def test_pictures_without_usable_geometry_are_left_out_and_named(facts, code):
+    good = cine([0, 10, 20])
+    bad = [replace(f, **facts) for f in cine([30], series="1.2")]
+    assembled = assemble_series(good + bad)
+    assert shapes(assembled) == [(5, 3)]
+    assert [(one.code, one.count) for one in assembled.left_out] == [(code, 5)]
+
+
+def test_a_missing_slice_is_found_by_position_and_its_volume_withheld():
+    (one,) = assemble_series(cine([0, 10, 20, 40, 50])).series
+    (flag,) = one.flags
+    assert (flag.code, flag.severity) == ("MISSING_SLICE", Severity.DO_NOT_REPORT)
+    assert "20.0" in flag.evidence
+
+
+def test_three_slices_with_one_wide_gap_miss_a_slice():
+    (one,) = assemble_series(cine([0, 10, 30])).series
+    assert codes(one.flags) == ["MISSING_SLICE", *codes(one.flags)[1:]]
+
+
+def test_a_gap_within_a_tenth_of_the_others_is_no_missing_slice():
+    (one,) = assemble_series(cine([0, 10, 20.9, 30])).series
+    assert not one.flags
+
+
+def test_slices_that_overlap_unevenly_are_flagged():
+    (one,) = assemble_series(cine([0, 10, 14, 24, 34])).series
+    assert codes(one.flags) == ["OVERLAPPING_SLICES"]
+    assert one.flags[0].severity is Severity.REVIEW
+
+
+def test_even_overlap_is_worth_knowing_only():
+    (flag,) = stack_flags(grid_from_spacing((9, 9, 9), (4.0, 1.0, 1.0)), 8.0)
+    assert (flag.code, flag.severity) == ("OVERLAPPING_SLICES", Severity.INFO)
+
+
+@pytest.mark.parametrize(
+    ("spacing_mm", "thickness_mm", "sparse"),
+    [(10.0, 8.0, False), (12.1, 8.0, True), (15.0, 12.0, True), (10.0, None, False)],
+)
+def test_slices_far_apart_are_a_sparse_stack(spacing_mm, thickness_mm, sparse):
+    grid = grid_from_spacing((6, 9, 9), (spacing_mm, 1.0, 1.0))
+    assert ("SPARSE_STACK" in codes(stack_flags(grid, thickness_mm))) is sparse
+
+
+def test_spacing_is_the_distance_of_positions_and_never_the_thickness():
+    frames = cine([0, 10, 20], thickness_mm=8.0)
+    frames = [replace(f, spacing_between_slices_mm=8.0) for f in frames]
+    (one,) = assemble_series(frames).series
+    np.testing.assert_allclose(one.image.grid.slice_extents_mm, [10, 10, 10])
+
+
+def test_rows_and_columns_of_pixels_that_are_not_square_are_told_apart():
+    frames = cine([0, 10, 20], pixel_spacing_mm=(2.0, 1.0), orientation=AXIAL)
+    grid = assemble_series(frames).series[0].image.grid
+    assert (grid.row_spacing_mm, grid.column_spacing_mm) == pytest.approx((2.0, 1.0))
+    np.testing.assert_allclose(grid.position_mm(0, 1, 0) - grid.position_mm(0, 0, 0), [0, 2, 0])
+    np.testing.assert_allclose(grid.position_mm(0, 0, 1) - grid.position_mm(0, 0, 0), [1, 0, 0])
+
+
+def test_slices_lie_along_the_normal_whatever_the_order_of_acquisition():
+    frames = cine([30, 0, 20, 10], orientation=AXIAL)
+    grid = assemble_series(frames).series[0].image.grid
+    np.testing.assert_allclose(grid.slice_positions_mm, [0, 10, 20, 30], atol=1e-9)
+
+
+def test_a_slice_that_lacks_one_phase_is_resampled_and_stated():
+    frames = [f for f in cine(range(0, 50, 10), 25) if f.sop_instance_uid != "1.1.20.7.100000"]
+    (one,) = assemble_series(frames).series
+    assert one.image.values.shape[:2] == (25, 5)
+    assert [(f.code, f.severity) for f in one.flags] == [("MISSING_FRAMES", Severity.REVIEW)]
+    assert "24" in one.flags[0].evidence
+    np.testing.assert_allclose(one.image.values[:, 2, 3, 3], 300 + np.arange(25), atol=1e-3)
+    np.testing.assert_allclose(one.image.trigger_ms[:, 2], 32.0 * np.arange(25))
+
+
+def test_a_phase_lost_without_trigger_times_is_found_by_instance_numbers():
+    frames = [f for f in cine([0, 10, 20], 25, rr_ms=None) if "1.10.7." not in f.sop_instance_uid]
+    (one,) = assemble_series(frames).series
+    np.testing.assert_allclose(one.image.values[:, 1, 3, 3], 200 + np.arange(25), atol=1e-3)
+    assert set(codes(one.flags)) == {"MISSING_FRAMES", "NO_TIMING"}
+
+
+def test_a_slice_that_lacks_too_many_phases_is_left_out_and_stated():
+    frames = [
+        f
+        for f in cine(range(0, 50, 10), 20)
+        if not (".40." in f.sop_instance_uid and f.trigger_time_ms >= 400)
+    ]
+    assembled = assemble_series(frames)
+    (one,) = assembled.series
+    assert one.image.values.shape[:2] == (20, 4)
+    assert [(f.code, f.severity) for f in one.flags] == [("MISSING_FRAMES", Severity.DO_NOT_REPORT)]
+    assert [(left.code, left.count) for left in assembled.left_out] == [("MISSING_FRAMES", 10)]
+
+
+def test_a_slice_planned_with_other_phases_is_resampled_without_alarm():
+    frames = cine([0, 10, 20, 30], 25) + cine([40], 20, series="1.2")
+    frames = [
+        replace(f, cardiac_number_of_images=20 if f.series_instance_uid == "1.2" else 25)
+        for f in frames
+    ]
+    (one,) = assemble_series(frames).series
+    assert one.image.values.shape[:2] == (25, 5)
+    assert [(f.code, f.severity) for f in one.flags] == [("MISSING_FRAMES", Severity.INFO)]
+
+
+def test_phases_that_every_slice_lacks_are_known_by_the_declared_number():
+    frames = [replace(f, cardiac_number_of_images=25) for f in cine([0, 10, 20], 24)]
+    (one,) = assemble_series(frames).series
+    assert codes(one.flags) == ["MISSING_FRAMES"]
+
+
+@pytest.mark.parametrize("trigger", [None, 12.0])
+def test_without_telling_trigger_times_instance_numbers_order_the_phases(trigger):
+    frames = [replace(f, trigger_time_ms=trigger, rr_ms=None) for f in cine([0, 10, 20])]
+    (one,) = assemble_series(frames[::-1]).series
+    assert one.image.values.shape[:2] == (5, 3)
+    np.testing.assert_array_equal(one.image.values[:, 0, 3, 3], 100 + np.arange(5))
+    assert codes(one.flags) == ["NO_TIMING"]
+    assert np.isnan(one.image.trigger_ms).all()
+    assert np.isnan(one.image.rr_ms).all()
+
+
+def test_trigger_times_in_seconds_are_recognised():
+    frames = [replace(f, trigger_time_ms=f.trigger_time_ms / 1000) for f in cine([0, 10, 20])]
+    (one,) = assemble_series(frames).series
+    np.testing.assert_allclose(one.image.trigger_ms[:, 0], [0, 160, 320, 480, 640])
+    assert codes(one.flags) == ["TIMING_REPAIRED"]
+
+
+def test_a_heartbeat_shorter_than_its_own_last_phase_is_not_believed():
+    frames = [replace(f, rr_ms=300.0) for f in cine([0, 10, 20])]
+    (one,) = assemble_series(frames).series
+    assert np.isnan(one.image.rr_ms).all()
+
+
+def test_a_slice_acquired_again_in_its_own_series_is_used_once_and_the_latest():
+    frames = [
+        f
+        for i, z in enumerate((0, 10, 20))
+        for f in cine([z], series=f"1.{i + 1}", series_time=f"10000{i}")
+    ]
+    again = cine([10], series="1.9", series_time="101000")
+    again = [replace(f, values=f.values + 500) for f in again]
+    assembled = assemble_series(frames + again)
+    (one,) = assembled.series
+    assert one.image.values.shape[:2] == (5, 3)
+    assert one.image.values[0, 1, 3, 3] == 700
+    assert codes(one.flags) == ["REPEATED_SLICE"]
+    assert [(left.code, left.count) for left in assembled.left_out] == [("REPEATED_SLICE", 5)]
+
+
+def test_of_two_acquisitions_the_complete_one_is_used_even_if_earlier():
+    frames = [
+        f
+        for i, z in enumerate((0, 10, 20))
+        for f in cine([z], series=f"1.{i + 1}", series_time=f"10000{i}")
+    ]
+    again = cine([10], series="1.9", series_time="101000")[:3]
+    (one,) = assemble_series(frames + again).series
+    assert one.image.values[0, 1, 3, 3] == 200
+    assert one.image.sources[1] == "1.2.10.0.100001"
+
+
+def test_a_slice_acquired_twice_within_one_series_is_no_longer_cine():
+    frames = [replace(f, acquisition_number=1) for f in cine([0, 10, 20])]
+    again = [
+        replace(f, acquisition_number=2, values=f.values + 500)
+        for f in cine([10], series_time="100100")
+    ]
+    (one,) = assemble_series(frames + again).series
+    assert one.image.values.shape[:2] == (5, 3)
+    assert one.image.values[0, 1, 3, 3] == 700
+
+
+def test_slices_without_signal_are_left_out_and_stated():
+    dead = [replace(f, values=np.zeros_like(f.values)) for f in cine([30])]
+    assembled = assemble_series(cine([0, 10, 20]) + dead)
+    (one,) = assembled.series
+    assert one.image.values.shape[:2] == (5, 3)
+    assert codes(one.flags) == ["NO_SIGNAL"]
+    assert [(left.code, left.count) for left in assembled.left_out] == [("NO_SIGNAL", 5)]
+
+
+def test_a_stack_without_any_signal_is_left_out():
+    frames = [replace(f, values=np.full_like(f.values, np.nan)) for f in cine([0, 10, 20])]
+    assembled = assemble_series(frames)
+    assert not assembled.series
+    assert [(left.code, left.count) for left in assembled.left_out] == [("NO_SIGNAL", 15)]
+
+
+def test_one_dead_phase_is_replaced_by_its_neighbours():
+    frames = [
+        replace(f, values=np.zeros_like(f.values)) if ".10.7." in f.sop_instance_uid else f
+        for f in cine([0, 10, 20], 25)
+    ]
+    (one,) = assemble_series(frames).series
+    np.testing.assert_allclose(one.image.values[7, 1, 3, 3], 207, atol=1e-3)
+    assert set(codes(one.flags)) == {"NO_SIGNAL", "MISSING_FRAMES"}
+
+
+def test_nothing_at_all_makes_no_series():
+    assert assemble_series([]) == Assembled(())
+
+
+def test_values_cannot_be_changed_after_assembly():
+    (one,) = assemble_series(cine([0, 10, 20])).series
+    with pytest.raises(ValueError, match="read-only"):
+        one.image.values[0] = 0
+
+
+@given(st.integers(3, 30), st.integers(3, 30))
+def test_resampling_over_a_heartbeat_keeps_a_constant_picture(found, wanted):
+    at, to = np.arange(found) / found, np.arange(wanted) / wanted
+    resampled = resample_in_time(np.full((found, 2, 2), 7.0), at, to)
+    np.testing.assert_allclose(resampled, 7.0)
+
+
+@given(st.integers(3, 30))
+def test_resampling_at_the_same_times_changes_nothing(phases):
+    at = np.arange(phases) / phases
+    values = np.random.default_rng(phases).normal(size=(phases, 2, 3))
+    np.testing.assert_allclose(resample_in_time(values, at, at), values, atol=1e-9)
+
+
+def test_a_heartbeat_that_nearly_ends_with_its_last_phase_still_has_growing_fractions():
+    from opencmr.intake.stacks import passes_of
+
+    frames = [replace(f, rr_ms=610.0) for f in cine([0], 5, rr_ms=800.0)]
+    (one,) = passes_of(frames)
+    fractions = phase_fractions(one, 5)
+    assert (np.diff(fractions) > 0).all()
+    assert np.ptp(fractions) < 1
