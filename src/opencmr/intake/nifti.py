@@ -83,11 +83,12 @@ def read_nifti(path: Path, *, spacing_mm: tuple[float, float, float] | None = No
         header = _read_header(stream)
         shape = _shape_of(header)
         stored = _read_values(stream, header, shape)
-    grid, flags = _grid_of(header, shape, spacing_mm)
-    values, more = _scaled(stored, header)
-    flags += more
-    flags += _check_axis_order(values, grid, given=spacing_mm is not None)
-    trigger_ms, rr_ms, more = _timing_of(header, shape)
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is judged below
+        grid, flags = _grid_of(header, shape, spacing_mm)
+        values, more = _scaled(stored, header)
+        flags += more
+        flags += _check_axis_order(values, grid, given=spacing_mm is not None)
+        trigger_ms, rr_ms, more = _timing_of(header, shape)
     values.flags.writeable = False
     image = Image(values, grid, trigger_ms, rr_ms, (_sha256(path),))
     return NiftiReading(image, tuple(flags + more))
