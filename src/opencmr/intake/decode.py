@@ -96,7 +96,7 @@ class DicomReader:
             raise _DecodingStoppedError("DECODE_CRASH") from error
         kind, facts, _ = self._message(0)
         if kind == FAILED:
-            return Refusal(**facts)
+            return self._refusal(facts)
         if kind != HEADER:
             raise _DecodingStoppedError("DECODE_CRASH")
         instance = facts["instance"]
@@ -117,13 +117,18 @@ class DicomReader:
         while True:
             kind, more, values = self._message(size)
             if kind == FAILED:
-                return Refusal(**more)
+                return self._refusal(more)
             if kind == DONE and len(frames) == len(facts["frames"]):
                 return tuple(frames)
             if kind != PIXELS or len(frames) == len(facts["frames"]):
                 raise _DecodingStoppedError("DECODE_CRASH")
             own = _with_tuples({**facts["frames"][len(frames)], **more})
             frames.append(Frame(values=values.reshape(rows, columns), **shared, **own))
+
+    def _refusal(self, facts: dict[str, Any]) -> Refusal:
+        if facts.pop("is_spent"):
+            self._kill()
+        return Refusal(**facts)
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is None:

@@ -50,7 +50,7 @@ def stored_frames(dataset: Dataset) -> Iterator[np.ndarray]:
         dataset.PhotometricInterpretation = "MONOCHROME2"
     dataset.SamplesPerPixel = 1
     found = 0
-    for stored, _ in decoder.iter_array(dataset, raw=True):
+    for stored, _ in decoder.iter_array(dataset, raw=True, correct_unused_bits=False):
         if found == frames_of(dataset):
             break
         found += 1

@@ -90,7 +90,8 @@ def _answer(path: str, answers: BinaryIO) -> None:
     except RefusedError as refused:
         _fail(answers, refused.code, refused.reason, known)
     except MemoryError:
-        _fail(answers, "TOO_LARGE", "Reading it needs more than the allowed memory.", known)
+        reason = "Reading it needs more than the allowed memory."
+        _fail(answers, "TOO_LARGE", reason, known, is_spent=True)
     except RecursionError:
         _fail(answers, "NESTING", "", known)
     except OSError:
@@ -98,12 +99,16 @@ def _answer(path: str, answers: BinaryIO) -> None:
     except BaseException as error:  # a codec's panic is no Exception
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
-        _fail(answers, "DECODE_FAILED" if known.get("has_header") else "UNREADABLE", "", known)
+        code = "DECODE_FAILED" if known.get("has_header") else "UNREADABLE"
+        _fail(answers, code, "", known, is_spent=not isinstance(error, Exception))
 
 
-def _fail(answers: BinaryIO, code: str, reason: str, known: dict[str, Any]) -> None:
-    known.pop("has_header", None)
-    _send(answers, FAILED, {"code": code, "reason": reason, **known})
+def _fail(
+    answers: BinaryIO, code: str, reason: str, known: dict[str, Any], *, is_spent: bool = False
+) -> None:
+    """Refuse a file; after running out of memory or a panic the process is not to be used."""
+    uids = {name: known[name] for name in UIDS if name in known}
+    _send(answers, FAILED, {"code": code, "reason": reason, "is_spent": is_spent, **uids})
 
 
 def _read(path: str, answers: BinaryIO, known: dict[str, Any]) -> None:
@@ -141,7 +146,7 @@ def _bytes_of(path: str) -> bytes:
             raise RefusedError("UNSAFE_PATH", "No regular file.")
         if facts.st_size > limits.INSTANCE_BYTES:
             raise RefusedError("TOO_LARGE", "The file has more than 512 MiB.")
-        return file.read(limits.INSTANCE_BYTES)
+        return file.read(facts.st_size)
 
 
 def _send(

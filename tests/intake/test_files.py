@@ -1,0 +1,251 @@
+"""Walking inputs: content decides, nothing is followed or written outside, everything counted."""
+
+import gzip
+import os
+import stat
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from opencmr.errors import InputError
+from opencmr.intake import limits
+from opencmr.intake.files import HEAD_BYTES, Kind, kind_of, walk
+from opencmr.intake.leftovers import Leftovers
+
+
+def _walked(root: Path, spool: Path) -> tuple[list[bytes], Counter[str]]:
+    """Return the contents of the candidates and the count of what was left out by code."""
+    spool.mkdir(exist_ok=True)
+    leftovers = Leftovers()
+    found = [candidate.path.read_bytes() for candidate in walk(root, spool, leftovers)]
+    codes: Counter[str] = Counter()
+    for row in leftovers.rows():
+        codes[row.code] += row.count
+    return found, codes
+
+
+def _dicom_bytes(number: int = 0, size: int = 400) -> bytes:
+    return bytes(128) + b"DICM" + number.to_bytes(4, "little") + bytes(size)
+
+
+def _nifti(path: Path) -> Path:
+    image = nibabel.Nifti1Image(np.zeros((3, 4, 5), np.int16), np.diag([1.5, 1.5, 8, 1]))
+    nibabel.save(image, path)
+    return path
+
+
+def test_content_decides_and_names_do_not(tmp_path):
+    root = tmp_path / "in"
+    root.mkdir()
+    (root / "holiday.jpg").write_bytes(_dicom_bytes())
+    (root / "image.dcm").write_bytes(b"no image at all")
+    _nifti(root / "stack.nii.gz").rename(root / "notes.txt")
+    found, codes = _walked(root, tmp_path / "spool")
+    assert len(found) == 2
+    assert codes == {"NOT_AN_IMAGE": 1}
+
+
+def test_kinds_are_told_apart(dicom, tmp_path):
+    nifti = _nifti(tmp_path / "a.nii").read_bytes()
+    bare = tmp_path / "bare"
+    plain = dicom.mr()
+    plain.preamble = None
+    plain.save_as(bare, enforce_file_format=False)
+    assert kind_of(nifti[:HEAD_BYTES]) is Kind.NIFTI
+    assert kind_of(gzip.compress(nifti)[:HEAD_BYTES]) is Kind.NIFTI
+    assert kind_of(gzip.compress(b"x" * 5000)[:HEAD_BYTES]) is Kind.OTHER
+    assert kind_of(bare.read_bytes()[:HEAD_BYTES]) is Kind.DICOM
+    for executable in (b"MZ", b"\x7fELF", b"%PDF", b"#!"):
+        assert kind_of(executable.ljust(128, b"\0") + b"DICM") is Kind.DICOM
+    assert kind_of(b"") is Kind.OTHER
+
+
+@given(st.binary(max_size=600))
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_have_a_kind(head):
+    assert kind_of(head) in Kind
+
+
+def test_nested_folders_are_walked_and_links_are_not_followed(tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret").write_bytes(_dicom_bytes(1))
+    root = tmp_path / "in"
+    deep = root.joinpath(*["d"] * 20)
+    deep.mkdir(parents=True)
+    (deep / "x").write_bytes(_dicom_bytes(2))
+    (root / "link").symlink_to(outside / "secret")
+    (root / "folder-link").symlink_to(outside)
+    (root / "loop").symlink_to(root)
+    os.mkfifo(root / "pipe")
+    (root / ".DS_Store").write_bytes(b"junk")
+    found, codes = _walked(root, tmp_path / "spool")
+    assert found == [_dicom_bytes(2)]
+    assert codes == {"UNSAFE_PATH": 3, "NOT_AN_IMAGE": 1}
+
+
+def test_members_of_an_archive_are_read_whatever_their_names(tmp_path):
+    archive = tmp_path / "in" / "a.zip"
+    archive.parent.mkdir()
+    names = ["../../evil", "/etc/passwd", "a\\..\\b", "CON", "x" * 300, "__MACOSX/._a", "ok/1"]
+    with zipfile.ZipFile(archive, "w") as writer:
+        for number, name in enumerate(names):
+            writer.writestr(name, _dicom_bytes(number))
+        link = zipfile.ZipInfo("link")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        writer.writestr(link, "/etc/passwd")
+        writer.writestr("readme.txt", "hello")
+        writer.writestr("inner.zip", b"PK\x03\x04" + bytes(600))
+    before = set(tmp_path.rglob("*"))
+    spool = tmp_path / "spool"
+    found, codes = _walked(archive, spool)
+    assert sorted(found) == sorted(_dicom_bytes(n) for n in (0, 1, 2, 3, 4, 6))
+    assert codes == {"UNSAFE_PATH": 1, "NOT_AN_IMAGE": 1, "NESTED_ARCHIVE": 1}
+    made = set(tmp_path.rglob("*")) - before
+    assert all(path == spool or spool in path.parents for path in made)
+
+
+@given(names=st.lists(st.text(min_size=1, max_size=60), min_size=1, max_size=5, unique=True))
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_no_member_name_leads_outside(tmp_path_factory, names):
+    top = tmp_path_factory.mktemp("top")
+    with zipfile.ZipFile(top / "a.zip", "w") as writer:
+        for name in names:
+            try:
+                writer.writestr(name.replace("\0", "") or "x", _dicom_bytes())
+            except UnicodeEncodeError:
+                continue
+    _walked(top / "a.zip", top / "spool")
+    assert {path.name for path in top.iterdir()} == {"a.zip", "spool"}
+
+
+def test_nifti_members_stay_and_dicom_members_go(tmp_path):
+    nifti = _nifti(tmp_path / "s.nii.gz")
+    archive = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w") as writer:
+        writer.write(nifti, "one")
+        writer.writestr("two", _dicom_bytes())
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    candidates = list(walk(archive, spool, Leftovers()))
+    kept = [candidate.path for candidate in candidates if candidate.path.exists()]
+    assert [path.suffixes for path in kept] == [[".nii", ".gz"]]
+    assert kept[0].read_bytes() == nifti.read_bytes()
+
+
+def test_a_member_that_inflates_too_much_is_stopped(tmp_path):
+    archive = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as writer:
+        writer.writestr("bomb", _dicom_bytes(0, 64 << 20))
+        writer.writestr("good", _dicom_bytes(1))
+    found, codes = _walked(archive, tmp_path / "spool")
+    assert found == [_dicom_bytes(1)]
+    assert codes == {"TOO_LARGE": 1}
+    left = [path for path in (tmp_path / "spool").rglob("*") if path.is_file()]
+    assert not left
+
+
+def test_archives_stop_at_the_limits_of_the_whole_input(tmp_path, monkeypatch):
+    root = tmp_path / "in"
+    root.mkdir()
+    for name in ("a.zip", "b.zip"):
+        with zipfile.ZipFile(root / name, "w") as writer:
+            for number in range(10):
+                writer.writestr(str(number), _dicom_bytes(number, 5000))
+    monkeypatch.setattr(limits, "INPUT_BYTES", 12 * 6000)
+    found, codes = _walked(root, tmp_path / "spool")
+    assert 12 <= len(found) <= 15
+    assert codes["TOO_LARGE"] == 20 - len(found)
+    monkeypatch.setattr(limits, "ARCHIVE_ENTRIES", 15)
+    found, codes = _walked(root, tmp_path / "spool-2")
+    assert len(found) == 10
+    assert codes["TOO_MANY_FILES"] == 1
+
+
+def test_an_archive_with_too_long_a_list_of_contents_is_refused_unread(tmp_path, monkeypatch):
+    archive = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w") as writer:
+        for number in range(200):
+            writer.writestr(f"{number}", b"")
+    monkeypatch.setattr(limits, "ARCHIVE_INDEX_BYTES", 4000)
+    found, codes = _walked(archive, tmp_path / "spool")
+    assert found == []
+    assert codes == {"TOO_MANY_FILES": 1}
+
+
+def test_damaged_and_encrypted_and_exotic_archives_are_named(tmp_path):
+    root = tmp_path / "in"
+    root.mkdir()
+    (root / "damaged.zip").write_bytes(b"PK\x03\x04" + bytes(400))
+    with zipfile.ZipFile(root / "bz2.zip", "w", zipfile.ZIP_BZIP2) as writer:
+        writer.writestr("x", _dicom_bytes())
+    with zipfile.ZipFile(root / "crypt.zip", "w") as writer:
+        writer.writestr("x", _dicom_bytes())
+    data = bytearray((root / "crypt.zip").read_bytes())
+    for place in (data.index(b"PK\x03\x04") + 6, data.index(b"PK\x01\x02") + 8):
+        data[place] |= 1
+    (root / "crypt.zip").write_bytes(data)
+    found, codes = _walked(root, tmp_path / "spool")
+    assert found == []
+    assert codes == {"UNREADABLE": 3}
+
+
+def test_an_entry_with_a_wrong_checksum_is_left_out(tmp_path):
+    archive = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w") as writer:
+        writer.writestr("x", _dicom_bytes(7))
+        writer.writestr("y", _dicom_bytes(8))
+    data = bytearray(archive.read_bytes())
+    data[data.index(b"DICM") + 50] ^= 0xFF
+    archive.write_bytes(data)
+    found, codes = _walked(archive, tmp_path / "spool")
+    assert found == [_dicom_bytes(8)]
+    assert codes == {"UNREADABLE": 1}
+
+
+def test_a_document_is_no_archive_of_images(tmp_path):
+    root = tmp_path / "in"
+    root.mkdir()
+    with zipfile.ZipFile(root / "letter.docx", "w") as writer:
+        writer.writestr("[Content_Types].xml", "<x/>")
+    found, codes = _walked(root, tmp_path / "spool")
+    assert found == []
+    assert codes == {"NOT_AN_IMAGE": 1}
+
+
+def test_a_dicomdir_stands_for_its_folder_and_its_paths_are_not_followed(tmp_path):
+    outside = tmp_path / "outside"
+    outside.write_bytes(_dicom_bytes(1))
+    root = tmp_path / "disc"
+    (root / "IMAGES").mkdir(parents=True)
+    (root / "IMAGES" / "I1").write_bytes(_dicom_bytes(2))
+    meta = b"\x02\0\x02\0UI\x16\x001.2.840.10008.1.3.10\0\0"
+    (root / "DICOMDIR").write_bytes(bytes(128) + b"DICM" + meta + b"..\\outside")
+    for named in (root / "DICOMDIR", root):
+        found, codes = _walked(named, tmp_path / f"spool-{named.name}")
+        assert found == [_dicom_bytes(2)]
+        assert not codes
+
+
+def test_a_wrong_path_is_an_error_that_says_so(tmp_path):
+    with pytest.raises(InputError, match="nothing at the given"):
+        _walked(tmp_path / "missing", tmp_path / "spool")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="neither a file nor a folder"):
+        _walked(tmp_path / "pipe", tmp_path / "spool")
+
+
+def test_progress_counts_up_to_the_total(tmp_path):
+    for number in range(5):
+        (tmp_path / f"{number}").write_bytes(_dicom_bytes(number))
+    steps = [(c.done, c.total) for c in walk(tmp_path, tmp_path, Leftovers())]
+    assert steps == [(n, 5) for n in range(1, 6)]
