@@ -37,6 +37,35 @@ def test_a_hole_in_the_wall_is_filled():
     assert keep_possible(labels, ACDC)[1, 20, 37] != 0
 
 
+def test_an_arc_of_wall_beyond_the_base_is_no_ventricle():
+    labels = heart()
+    base = labels.copy()
+    rows, columns = np.indices((60, 60))
+    distance = np.hypot(rows - 30, columns - 36)
+    base[4] = np.where((distance > 9) & (distance < 12) & (columns > 38), 2, 0)
+    labels[4] = 0
+    assert np.array_equal(keep_possible(base, ACDC), labels)
+
+
+def test_a_cavity_that_is_closed_by_contraction_leaves_its_wall():
+    labels = heart()
+    labels[0][labels[0] == 3] = 2
+    assert np.array_equal(keep_possible(labels, ACDC), labels)
+
+
+def test_a_second_cavity_becomes_wall():
+    labels = heart()
+    broken = labels.copy()
+    broken[2, 30, 27] = 3
+    assert np.array_equal(keep_possible(broken, ACDC), labels)
+
+
+def test_a_right_ventricle_without_a_left_one_goes():
+    labels = heart()
+    labels[3][labels[3] > 1] = 0
+    assert not keep_possible(labels, ACDC)[3].any()
+
+
 def test_an_empty_phase_stays_empty():
     empty = np.zeros((3, 8, 8), np.uint8)
     assert not keep_possible(empty, ACDC).any()

@@ -1,53 +1,93 @@
 """Which parts of a segmentation are anatomically possible.
 
-A heart is one body: the ventricles hang together through the stack, and each cavity is one
-part.  What does not hang together is a stray spot and becomes background.
+Every rule holds in all 1176 reference slices of the ACDC folds 1 to 4 (readers' own outlines;
+fold 0 was not looked at): a slice has one left ventricle, with one cavity, of convex outline
+(solidity at least 0.876); the right ventricle is drawn beside it (0.3 % of its voxels lie in
+slices without a left one) and is one part.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 from scipy import ndimage
+from skimage.measure import regionprops
 
 from opencmr.anatomy.structures import LabelScheme, Structure
 
 LINK_PX = 3
 """Breathing shifts neighbouring slices: parts this near in plane count as touching."""
+LEAST_SOLIDITY = 0.80
+"""Least area of the left ventricle, cavity and wall together, over that of its convex hull."""
 
 
 def keep_possible(labels: np.ndarray, scheme: LabelScheme) -> np.ndarray:
     """Return ``labels (Z, Y, X)`` of one phase without impossible parts.
 
-    The left ventricle (cavity and myocardium together) and the right ventricle each keep
-    their largest part through the stack; of the cavity, each slice keeps what its ventricle
-    keeps; holes inside the ventricles are filled with the structure around them.
+    Through the stack the left ventricle (cavity and myocardium) and the right one keep their
+    largest part, in each slice too.  A left ventricle that is no convex body is none, and where
+    there is no left ventricle there is no right one.  Holes are filled; a second cavity becomes
+    myocardium.
     """
-    myocardium = scheme.label_of(Structure.MYOCARDIUM)
-    cavity = scheme.label_of(Structure.LV)
-    right = scheme.label_of(Structure.RV)
-    left_body = _largest_part((labels == myocardium) | (labels == cavity))
-    right_body = _largest_part(labels == right)
     kept = np.zeros_like(labels)
-    kept[left_body] = labels[left_body]
-    kept[right_body] = right
-    for z in range(labels.shape[0]):
-        outer = np.isin(kept[z], (myocardium, cavity))
-        holes = ndimage.binary_fill_holes(outer) & (kept[z] == 0)
-        kept[z][holes] = cavity
-        holes = ndimage.binary_fill_holes(kept[z] == right) & (kept[z] == 0)
-        kept[z][holes] = right
+    if labels.any():
+        box = _box(labels)
+        kept[box] = _keep_possible_in_box(labels[box], scheme)
     return kept
 
 
-def _largest_part(mask: np.ndarray) -> np.ndarray:
+def _box(labels: np.ndarray) -> tuple[slice, slice, slice]:
+    """Return the in-plane box of what is labelled: the rules cost time by area."""
+    rows, columns = (np.flatnonzero(labels.any(axes)) for axes in ((0, 2), (0, 1)))
+    return (
+        slice(None),
+        slice(int(rows[0]), int(rows[-1]) + 1),
+        slice(int(columns[0]), int(columns[-1]) + 1),
+    )
+
+
+def _keep_possible_in_box(labels: np.ndarray, scheme: LabelScheme) -> np.ndarray:
+    myocardium = scheme.label_of(Structure.MYOCARDIUM)
+    cavity = scheme.label_of(Structure.LV)
+    right = scheme.label_of(Structure.RV)
+    left_body = (labels == myocardium) | (labels == cavity)
+    left_body = _largest_through_stack(_each_slice(left_body, _convex_part))
+    beside_left = left_body.any(axis=(1, 2), keepdims=True)
+    right_body = np.asarray((labels == right) & beside_left)
+    right_body = _each_slice(_largest_through_stack(right_body), _largest_part)
+    inner = _each_slice((labels == cavity) & left_body, _largest_part)
+    kept = np.zeros_like(labels)
+    kept[_each_slice(right_body, ndimage.binary_fill_holes)] = right
+    kept[_each_slice(left_body, ndimage.binary_fill_holes)] = myocardium
+    kept[_each_slice(inner, ndimage.binary_fill_holes)] = cavity
+    return kept
+
+
+def _each_slice(mask: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    return np.stack([change(plane) if plane.any() else plane for plane in mask])
+
+
+def _largest_part(plane: np.ndarray) -> np.ndarray:
+    parts, count = ndimage.label(plane, structure=np.ones((3, 3)))
+    if count <= 1:
+        return plane
+    sizes = np.bincount(parts.ravel())[1:]
+    return np.asarray(parts == 1 + int(np.argmax(sizes)))
+
+
+def _convex_part(plane: np.ndarray) -> np.ndarray:
+    """Return the largest part of ``plane (Y, X)``, or nothing when it is no convex body."""
+    part = ndimage.binary_fill_holes(_largest_part(plane))
+    (body,) = regionprops(part.astype(np.uint8))  # type: ignore[no-untyped-call]
+    convex = body.area <= 3 or body.solidity >= LEAST_SOLIDITY
+    return np.asarray(plane & part & convex)
+
+
+def _largest_through_stack(mask: np.ndarray) -> np.ndarray:
     """Return the part of ``mask (Z, Y, X)`` with most voxels, parts linked across slices."""
-    if not mask.any():
-        return mask
     disc = ndimage.iterate_structure(ndimage.generate_binary_structure(2, 1), LINK_PX)
     grown = ndimage.binary_dilation(mask, structure=disc[None])
-    linked = ndimage.generate_binary_structure(3, 1)
-    parts, count = ndimage.label(grown, structure=linked)
-    if count == 1:
+    parts, count = ndimage.label(grown, structure=ndimage.generate_binary_structure(3, 1))
+    if count <= 1:
         return mask
-    parts = parts * mask
-    sizes = np.bincount(parts.ravel(), minlength=count + 1)
-    sizes[0] = 0
-    return np.asarray(parts == int(np.argmax(sizes)))
+    sizes = np.bincount((parts * mask).ravel(), minlength=count + 1)[1:]
+    return np.asarray(mask & (parts == 1 + int(np.argmax(sizes))))

@@ -1,0 +1,100 @@
+"""``opencmr simulate``: a digital heart study with known truth."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from opencmr.cli import console
+
+if TYPE_CHECKING:
+    from opencmr.simulate import HeartParameters
+
+EndDiastolicVolume = Annotated[
+    float, typer.Option("--edv", help="LV end-diastolic volume, mL.", show_default=True)
+]
+EjectionFraction = Annotated[float, typer.Option("--ef", help="LV ejection fraction, %.")]
+Mass = Annotated[float | None, typer.Option("--mass", help="LV mass, g.", show_default="115")]
+Wall = Annotated[
+    float | None, typer.Option("--wall", help="LV wall thickness at end-diastole, mm.")
+]
+RightVolume = Annotated[float, typer.Option("--rv-edv", help="RV end-diastolic volume, mL.")]
+HeartRate = Annotated[float, typer.Option("--heart-rate", help="Beats per minute.")]
+Seed = Annotated[int, typer.Option("--seed", help="Decides noise, texture and UIDs.")]
+
+
+def parameters_of(
+    *,
+    edv_ml: float,
+    ef_percent: float,
+    mass_g: float | None,
+    wall_mm: float | None,
+    rv_edv_ml: float,
+    heart_rate_bpm: float,
+    seed: int,
+) -> "HeartParameters":
+    """Return the digital heart that the options describe."""
+    from opencmr.errors import ConfigurationError
+    from opencmr.simulate import HeartParameters, mass_of_wall_g
+
+    if mass_g is not None and wall_mm is not None:
+        raise ConfigurationError("give --mass or --wall, not both: one follows from the other")
+    if wall_mm is not None:
+        mass_g = mass_of_wall_g(edv_ml, wall_mm)
+    return HeartParameters(
+        edv_ml=edv_ml,
+        ef_percent=ef_percent,
+        lv_mass_g=115.0 if mass_g is None else mass_g,
+        rv_edv_ml=rv_edv_ml,
+        heart_rate_bpm=heart_rate_bpm,
+        seed=seed,
+    )
+
+
+def simulate(
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT", help="Folder; must not exist.")
+    ],
+    edv: EndDiastolicVolume = 150.0,
+    ef: EjectionFraction = 60.0,
+    mass: Mass = None,
+    wall: Wall = None,
+    rv_edv: RightVolume = 165.0,
+    heart_rate: HeartRate = 68.0,
+    phases: Annotated[int, typer.Option(help="Cardiac phases of the cines.")] = 30,
+    seed: Seed = 1,
+    nifti: Annotated[
+        bool, typer.Option("--nifti", help="Write the short axis as NIfTI, with its true labels.")
+    ] = False,
+    series_per_slice: Annotated[
+        bool, typer.Option(help="One DICOM series a slice, as some scanners write.")
+    ] = False,
+    small: Annotated[bool, typer.Option(help="A coarse and quick study of eight phases.")] = False,
+    quiet: console.Quiet = False,
+    verbose: console.Verbose = False,
+) -> None:
+    """Make a digital heart study with known truth, as DICOM or NIfTI."""
+    import dataclasses
+
+    from opencmr.errors import ConfigurationError
+    from opencmr.simulate import Protocol, simulate_study, write_dicom, write_nifti
+
+    if output.exists():
+        raise ConfigurationError(f"{output} exists; name a new folder")
+    parameters = parameters_of(
+        edv_ml=edv,
+        ef_percent=ef,
+        mass_g=mass,
+        wall_mm=wall,
+        rv_edv_ml=rv_edv,
+        heart_rate_bpm=heart_rate,
+        seed=seed,
+    )
+    protocol = Protocol.small() if small else dataclasses.replace(Protocol(), phases=phases)
+    with console.progress_bar(quiet=quiet) as progress:
+        study = simulate_study(parameters, protocol=protocol, progress=progress)
+    if nifti:
+        written = write_nifti(study, output)
+    else:
+        written = write_dicom(study, output, series_per_slice=series_per_slice)
+    console.say(f"wrote {len(written)} files to {output}; the truth is in truth.json", quiet=quiet)
