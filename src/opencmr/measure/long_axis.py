@@ -45,8 +45,8 @@ def ring_slices(ventricles: Ventricles, phase: int) -> np.ndarray:
         z
         for z in map(int, np.flatnonzero(ventricles.lv_voxels[phase]))
         if not (
-            ventricles.plane(Structure.LV, phase, z)
-            & ~binary_fill_holes(ventricles.plane(Structure.MYOCARDIUM, phase, z))
+            ventricles.near_heart(Structure.LV, phase, z)
+            & ~binary_fill_holes(ventricles.near_heart(Structure.MYOCARDIUM, phase, z))
         ).any()
     ]
     order = np.argsort(ventricles.segmentation.grid.slice_positions_mm[closed])

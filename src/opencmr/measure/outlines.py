@@ -11,8 +11,9 @@ from skimage.measure import find_contours
 SMOOTHING_PX = 1.0
 """Standard deviation of the Gaussian that takes the pixels' steps off an outline.
 
-It moves the outline of a circle of radius R px inwards by about 1 / (2 R) px: 0.05 px for a
-cavity of 10 px, far less than the steps that it removes.
+In pixels of the coarser in-plane spacing, and round in millimetres.  It moves the outline of a
+circle of radius R px inwards by about 1 / (2 R) px: 0.05 px for a cavity of 10 px, far less
+than the steps that it removes.
 """
 
 
@@ -37,8 +38,7 @@ def outline_mm(mask: np.ndarray, spacing_mm: tuple[float, float]) -> np.ndarray 
     first = where.min(0)
     box = mask[first[0] : where[:, 0].max() + 1, first[1] : where[:, 1].max() + 1]
     padded = np.pad(box.astype(np.float64), margin)
-    pixel_mm = float(np.sqrt(spacing_mm[0] * spacing_mm[1]))
-    sigma = [SMOOTHING_PX * pixel_mm / axis_mm for axis_mm in spacing_mm]
+    sigma = [SMOOTHING_PX * max(spacing_mm) / axis_mm for axis_mm in spacing_mm]
     smooth = gaussian_filter(padded, sigma, mode="constant")
     outlines = find_contours(smooth, 0.5)  # type: ignore[no-untyped-call]
     closed = [line for line in outlines if np.allclose(line[0], line[-1])]

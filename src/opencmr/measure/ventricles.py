@@ -224,6 +224,21 @@ class Ventricles:
             return np.zeros(labels.shape, dtype=bool)
         return np.asarray(labels == self.segmentation.scheme.label_of(structure))
 
+    @cached_property
+    def heart_box(self) -> tuple[slice, slice]:
+        """Rows and columns that hold every label of every phase, with a margin of 2 pixels."""
+        anywhere = np.asarray(self.segmentation.labels.any(axis=(0, 1)))
+        sides = []
+        for axis in (1, 0):
+            held = np.flatnonzero(anywhere.any(axis=axis))
+            first, last = (held[0], held[-1]) if held.size else (0, 0)
+            sides.append(slice(max(int(first) - 2, 0), int(last) + 3))
+        return sides[0], sides[1]
+
+    def near_heart(self, structure: Structure, phase: int, z: int) -> np.ndarray:
+        """Return :meth:`plane` within :attr:`heart_box`, where shapes are judged faster."""
+        return self.plane(structure, phase, z)[self.heart_box]
+
     def _count(self, structure: Structure) -> np.ndarray:
         if structure not in self.segmentation.scheme.structures.values():
             return np.zeros(self.segmentation.labels.shape[:2], dtype=np.int64)

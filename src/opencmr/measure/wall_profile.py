@@ -68,7 +68,10 @@ class WallProfile:
     def levels(self) -> dict[int, Level]:
         """Level of every ring slice that has both outlines, from base to apex."""
         found = levels(self.ventricles, self.phase)
-        return {z: level for z, level in found.items() if z in self.rings}
+        drawn = {z: level for z, level in found.items() if z in self.rings}
+        if not drawn:
+            raise Unmeasurable("TOO_FEW_RINGS", "the cavity is too small to outline on any slice")
+        return drawn
 
     @cached_property
     def rings(self) -> dict[int, RingOutlines]:

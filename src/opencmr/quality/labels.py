@@ -21,7 +21,7 @@ def fragment_percent(ventricles: Ventricles, phase: int, structure: Structure) -
     """
     worst = 0.0
     for z in range(ventricles.image.grid.shape[0]):
-        pieces, count = label(ventricles.plane(structure, phase, z), structure=_EIGHT)
+        pieces, count = label(ventricles.near_heart(structure, phase, z), structure=_EIGHT)
         if count > 1:
             sizes = np.bincount(pieces.ravel())[1:]
             worst = max(worst, 100.0 * (1.0 - sizes.max() / sizes.sum()))
@@ -39,9 +39,9 @@ def open_ring_percent(ventricles: Ventricles, phase: int) -> float:
 
 
 def _open_percent(ventricles: Ventricles, phase: int, z: int) -> float:
-    cavity = ventricles.plane(Structure.LV, phase, z)
+    cavity = ventricles.near_heart(Structure.LV, phase, z)
     border = binary_dilation(cavity) & ~cavity
-    wall = ventricles.plane(Structure.MYOCARDIUM, phase, z)
+    wall = ventricles.near_heart(Structure.MYOCARDIUM, phase, z)
     return 100.0 * float((border & ~wall).sum() / max(border.sum(), 1))
 
 
@@ -50,11 +50,11 @@ def rv_inside_percent(ventricles: Ventricles, phase: int) -> float:
     rv_total = int(ventricles.rv_voxels[phase].sum())
     inside = 0
     for z in np.flatnonzero(ventricles.rv_voxels[phase]):
-        left = ventricles.plane(Structure.LV, phase, int(z)) | ventricles.plane(
+        left = ventricles.near_heart(Structure.LV, phase, int(z)) | ventricles.near_heart(
             Structure.MYOCARDIUM, phase, int(z)
         )
         inside += int(
-            (binary_fill_holes(left) & ventricles.plane(Structure.RV, phase, int(z))).sum()
+            (binary_fill_holes(left) & ventricles.near_heart(Structure.RV, phase, int(z))).sum()
         )
     return 100.0 * inside / max(rv_total, 1)
 

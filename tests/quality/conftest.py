@@ -1,0 +1,68 @@
+"""A heart of discs that passes every check, to be spoilt one way at a time."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from opencmr.anatomy.policy import ACDC_POLICY
+from opencmr.anatomy.structures import ACDC
+from opencmr.geometry.grid import grid_from_spacing
+from opencmr.imaging.flag import QualityFlag
+from opencmr.imaging.image import Image
+from opencmr.imaging.measurement import Measurement
+from opencmr.imaging.segmentation import Segmentation
+from opencmr.imaging.study import Demographics, Series
+from opencmr.measure import Ventricles, measure_all
+from opencmr.quality.checks import check
+
+Judged = tuple[tuple[Measurement, ...], tuple[QualityFlag, ...]]
+
+
+def heart_labels(phases: int = 24) -> np.ndarray:
+    """Labels ``(T, 10, 96, 96)``: both ventricles taper from slice 1 to 8; 1.5 mm, 10 mm."""
+    rows, columns = np.mgrid[0:96, 0:96]
+    labels = np.zeros((phases, 10, 96, 96), dtype=np.uint8)
+    for phase in range(phases):
+        beat = (1 + np.cos(2 * np.pi * phase / phases)) / 2
+        for z in range(1, 9):
+            taper = np.sqrt(1 - ((z - 1) / 8.5) ** 2)
+            inner = (11.0 + 5.0 * beat) * taper
+            outer = np.sqrt(inner**2 + 200 * taper**2)
+            reach = np.hypot(rows - 48.2, columns - 52.4)
+            beside = np.hypot(rows - 48.2, columns - 52.4 + 0.8 * outer)
+            labels[phase, z][beside <= outer * (0.83 + 0.14 * beat)] = 1
+            labels[phase, z][reach <= outer] = 2
+            labels[phase, z][reach <= inner] = 3
+    return labels
+
+
+@pytest.fixture
+def labels() -> np.ndarray:
+    return heart_labels()
+
+
+@pytest.fixture(scope="session")
+def judge() -> Callable[..., Judged]:
+    """Measure and check labels ``(T, Z, Y, X)``; more flags may come with the series."""
+
+    def run(
+        labels: np.ndarray,
+        spacing_mm: tuple[float, float, float] = (10.0, 1.5, 1.5),
+        flags: tuple[QualityFlag, ...] = (),
+        rr_ms: float = 900.0,
+    ) -> Judged:
+        grid = grid_from_spacing(labels.shape[1:], spacing_mm)
+        timing = np.arange(labels.shape[0])[:, None] / labels.shape[0] * rr_ms
+        image = Image(
+            np.zeros(labels.shape, dtype=np.float32),
+            grid,
+            np.repeat(timing, labels.shape[1], axis=1),
+            np.full(labels.shape[1], rr_ms),
+        )
+        masks = Segmentation(labels, ACDC, grid, ACDC_POLICY, "phantom")
+        body = Demographics("F", 50.0, 170.0, 65.0)
+        found = measure_all(Ventricles(masks, image, body, "s01"))
+        return found, check(Series("s01", image, flags=flags), masks, found)
+
+    return run

@@ -1,0 +1,203 @@
+"""Each fault raises its flag, a sound heart none, and what is unfit is withheld."""
+
+import csv
+
+import nibabel as nib
+import numpy as np
+import pytest
+from scipy.ndimage import shift
+
+from opencmr.anatomy.reason_codes import REASON_CODES
+from opencmr.imaging.flag import QualityFlag, Severity
+from opencmr.quality import limits
+from opencmr.quality.checks import withhold
+
+
+def codes(judged) -> set[str]:
+    return {flag.code for flag in judged[1]}
+
+
+def test_a_sound_heart_raises_no_flag(judge, labels) -> None:
+    assert judge(labels)[1] == ()
+
+
+def test_every_flag_has_a_known_code_a_message_and_no_duplicate(judge, labels) -> None:
+    labels[:, 0], labels[:, 9] = labels[:, 1], labels[:, 5]
+    labels[0, 4, :6, :6] = 3
+    flags = judge(labels)[1]
+    assert len(flags) > 2
+    for flag in flags:
+        assert flag.code in REASON_CODES
+        assert flag.message.endswith(".")
+    assert len({(flag.code, flag.message) for flag in flags}) == len(flags)
+
+
+def test_the_flags_of_the_series_come_first(judge, labels) -> None:
+    sparse = QualityFlag(Severity.REVIEW, "SPARSE_STACK", "Far apart.")
+    assert judge(labels, flags=(sparse,))[1] == (sparse,)
+
+
+def test_no_heart_is_reported_as_none(judge, labels) -> None:
+    measurements, flags = judge(np.zeros_like(labels))
+    assert [(f.code, f.severity) for f in flags] == [("NO_HEART_FOUND", Severity.DO_NOT_REPORT)]
+    assert all(m.value is None for m in withhold(measurements, flags) if m.structure)
+
+
+def test_a_single_phase_is_said(judge, labels) -> None:
+    assert codes(judge(labels[:1])) == {"SINGLE_PHASE"}
+
+
+@pytest.mark.parametrize("spacing_mm", [(1.0, 1.0, 1.0), (25.0, 3.5, 3.5)])
+def test_a_heart_of_impossible_size_is_withheld(judge, labels, spacing_mm) -> None:
+    """Spacing lost on the way: 1 mm for all, or metres of heart."""
+    measurements, flags = judge(labels, spacing_mm)
+    assert "LV_SIZE_IMPLAUSIBLE" in {f.code for f in flags}
+    after = {m.quantity.symbol: m for m in withhold(measurements, flags)}
+    assert after["LVEF"].value is None
+    assert after["LVEF"].reason.startswith("LV_SIZE_IMPLAUSIBLE")
+    assert after["LVEF"].reference is None
+    assert after["BSA"].value is not None
+    assert after["HR"].value is not None
+
+
+def test_an_impossible_ejection_fraction_is_flagged(judge, labels) -> None:
+    still = np.repeat(labels[:1], 24, axis=0)
+    still[12][labels[1] == 3] = 3
+    assert "EF_IMPLAUSIBLE" in codes(judge(still))
+
+
+def test_stroke_volumes_that_part_are_flagged(judge, labels) -> None:
+    labels[:, 1:5][labels[:, 1:5] == 1] = 0
+    labels[:, 6:][labels[:, 6:] == 1] = 0
+    assert "SV_DISAGREE" in codes(judge(labels))
+
+
+def test_mass_lost_at_end_systole_is_flagged(judge, labels) -> None:
+    labels[12, 1:3] = 0
+    labels[11:14, 1:3] = 0
+    assert "MASS_DISAGREES" in codes(judge(labels))
+
+
+def test_a_stack_that_ends_in_the_ventricle_is_flagged(judge, labels) -> None:
+    assert "APEX_CUT" in codes(judge(labels[:, :6]))
+    towards_base = judge(labels[:, 1:])[1]
+    assert [(f.code, f.severity) for f in towards_base] == [("BASE_AT_STACK_END", Severity.INFO)]
+
+
+def test_reversed_slices_name_the_same_end(judge, labels) -> None:
+    assert "APEX_CUT" in codes(judge(labels[:, :6][:, ::-1]))
+    assert "APEX_CUT" not in codes(judge(labels[:, 1:][:, ::-1]))
+
+
+def test_a_label_in_pieces_is_flagged(judge, labels) -> None:
+    labels[0, 4, 2:9, 2:9] = 3
+    assert "LABEL_SCATTERED" in codes(judge(labels))
+
+
+def test_an_open_ring_in_the_middle_is_flagged(judge, labels) -> None:
+    labels[0, 4][:, 56:][labels[0, 4][:, 56:] == 2] = 0
+    assert "RING_OPEN" in codes(judge(labels))
+
+
+def test_a_right_ventricle_inside_the_left_one_is_flagged(judge, labels) -> None:
+    labels[0, 4, 46:51, 50:55] = 1
+    assert "RV_INSIDE_LV" in codes(judge(labels))
+
+
+def test_an_empty_middle_slice_is_flagged_even_off_the_phases_that_count(judge, labels) -> None:
+    labels[6, 4] = 0
+    flags = [f for f in judge(labels)[1] if f.code == "SLICE_EMPTY"]
+    assert {f.severity for f in flags} == {Severity.INFO}
+    labels[:, 4] = 0
+    flags = [f for f in judge(labels)[1] if f.code == "SLICE_EMPTY"]
+    assert flags == []  # a slice that is never labelled was never a slice of this heart
+
+
+def test_a_jump_of_the_curve_is_flagged(judge, labels) -> None:
+    labels[18, 1:5][labels[18, 1:5] == 2] = 3
+    jumps = [f for f in judge(labels)[1] if f.code == "CURVE_JUMP"]
+    assert len(jumps) == 1
+    assert "LV" in jumps[0].message
+
+
+def test_an_ejection_fraction_near_a_cut_point_is_noted(judge, labels) -> None:
+    measurements, _ = judge(labels)
+    before = next(m.value for m in measurements if m.quantity.symbol == "LVEF")
+    assert before is not None
+    assert before > 52
+    for z in range(1, 9):  # less motion: a smaller part of ED is emptied
+        labels[7:18, z] = labels[7, z]
+    judged = judge(labels)
+    percent = next(m.value for m in judged[0] if m.quantity.symbol == "LVEF")
+    assert percent is not None
+    near = min(abs(percent - p) for p in limits.EF_CUT_POINTS_PERCENT) <= 2
+    assert ("NEAR_CUT_POINT" in codes(judged)) == near
+
+
+def test_a_missing_slice_withholds_volumes_and_spares_the_wall(judge, labels) -> None:
+    missing = QualityFlag(Severity.DO_NOT_REPORT, "MISSING_SLICE", "A gap.")
+    measurements, flags = judge(labels, flags=(missing,))
+    after = {m.quantity.symbol: m for m in withhold(measurements, flags) if m.segment is None}
+    for symbol in ("LVEDV", "LVEF", "LVM", "RVSV", "LVEDVi", "LVV", "LVPER"):
+        assert after[symbol].value is None
+        assert after[symbol].reason.startswith("MISSING_SLICE")
+    assert after["WT_MEAN"].value is not None
+
+
+def test_lesser_flags_withhold_nothing(judge, labels) -> None:
+    measurements, _ = judge(labels)
+    flags = [QualityFlag(s, "SPARSE_STACK", "") for s in (Severity.INFO, Severity.REVIEW)]
+    assert withhold(measurements, flags) == measurements
+
+
+def corrupted(labels: np.ndarray, kind: int, rng: np.random.Generator) -> np.ndarray:
+    """One of five faults of row N03 in a middle slice of end-diastole."""
+    spoilt = labels.copy()
+    plane = spoilt[0, rng.integers(3, 7)]
+    where = rng.integers(2, 20, 2)
+    size = int(rng.integers(8, 16))
+    corner = plane[where[0] : where[0] + size, where[1] : where[1] + size]
+    if kind == 0:
+        plane[:] = 0  # empty
+    elif kind == 1:
+        corner[:] = 3  # doubled cavity
+    elif kind == 2:
+        corner[:] = 2  # scattered muscle
+    elif kind == 3:
+        row, column = rng.integers(46, 51), rng.integers(50, 55)
+        plane[row - 3 : row + 3, column - 3 : column + 3] = 1  # RV inside LV
+    else:
+        angle = np.arctan2(*(np.mgrid[0:96, 0:96] - [[[48.2]], [[52.4]]]))
+        off = np.abs(np.angle(np.exp(1j * (angle - rng.uniform(-np.pi, np.pi)))))
+        plane[(plane == 2) & (off < np.deg2rad(35))] = 0  # a ring open by a fifth
+    return spoilt
+
+
+def test_every_one_of_fifty_synthetic_corruptions_is_flagged(judge, labels) -> None:
+    rng = np.random.default_rng(0)
+    pair = labels[[0, 12]]
+    for number in range(50):
+        judged = judge(corrupted(pair, number % 5, rng))
+        serious = {f.code for f in judged[1] if f.severity is not Severity.INFO}
+        assert serious, number % 5
+
+
+def test_a_shifted_heart_is_still_sound(judge, labels) -> None:
+    moved = shift(labels, (0, 0, 7, -6), order=0)
+    assert judge(moved)[1] == ()
+
+
+@pytest.mark.real_data
+def test_few_reference_masks_are_flagged_for_review(judge, data_folder) -> None:
+    """Limits are 2.5-97.5 percentiles of these masks: some must fall outside, few may."""
+    folder = data_folder / "acdc"
+    with (folder / "metadata.csv").open(newline="") as lines:
+        patients = [row["patient"] for row in csv.DictReader(lines)]
+    review = 0
+    for patient in patients[::4]:
+        pair = [nib.load(folder / f"{patient}_{p}_gt.nii.gz") for p in ("ed", "es")]
+        labels = np.stack([np.asarray(p.dataobj).T.astype(np.uint8) for p in pair])
+        flags = judge(labels, tuple(float(mm) for mm in pair[0].header.get_zooms()[::-1]))[1]
+        assert not any(flag.severity is Severity.DO_NOT_REPORT for flag in flags)
+        review += any(flag.severity is Severity.REVIEW for flag in flags)
+    assert review <= 0.2 * len(patients[::4])
