@@ -3,8 +3,7 @@
 In a page, ``python`` blocks share one namespace and ``console`` blocks one empty folder,
 in the order of the page.  In a console block a line ``$ opencmr ...`` is a command that
 must succeed, and lines below it are its expected output, ``...`` standing for anything;
-other commands (``$ make``, ``$ git``, ``$ pip``, ``$ cd``) are for the reader and are not
-run.  A block that cannot run in a test says why in a comment on the line before it::
+other commands (``$ make``, ``$ pip``, ``$ cd``) are for the reader and are not run.  A block that cannot run in a test says why in a comment on the line before it::
 
     <!-- not run: needs the ACDC data -->
 """
@@ -24,7 +23,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
 RUNNABLE = {"python", "console"}
 SHOWN_ONLY = {"text", "toml", "json", "yaml", "csv", "bibtex", "make", "mermaid"}
-FOR_THE_READER = ("make", "git", "pip", "python", "cd", "unzip", "ls")
+FOR_THE_READER = ("make", "git", "pip", "python3", "cd", ".", "unzip", "ls")
 SECONDS = 600
 FENCE = re.compile(
     r"(?:<!-- not run: (?P<why>[^\n]+?) -->\n)?^```(?P<language>[^\n`]*)\n(?P<code>.*?)^```$",
