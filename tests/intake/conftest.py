@@ -150,10 +150,11 @@ def save(dataset: pydicom.Dataset, path: Path) -> Path:
 def _wrong_values_may_be_written() -> Iterator[None]:
     """These tests make files that pydicom would rather not write."""
     settings = pydicom.config.settings
-    before = settings.writing_validation_mode
+    before = settings.writing_validation_mode, settings.reading_validation_mode
     settings.writing_validation_mode = pydicom.config.IGNORE
+    settings.reading_validation_mode = pydicom.config.IGNORE
     yield
-    settings.writing_validation_mode = before
+    settings.writing_validation_mode, settings.reading_validation_mode = before
 
 
 class Dicom:

@@ -1,0 +1,278 @@
+"""The door of intake: from a path to studies, whatever else lies there."""
+
+import shutil
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEG2000Lossless
+
+from opencmr.errors import InputError
+from opencmr.imaging.flag import LeftOut
+from opencmr.intake.limits import DecodeLimits
+from opencmr.intake.studies import read_pair, read_studies
+
+
+def _codes(rows: tuple[LeftOut, ...]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for row in rows:
+        counts[row.code] += row.count
+    return counts
+
+
+def _only_image(path):
+    (study,) = read_studies(path).studies
+    (series,) = study.series
+    return series.image
+
+
+def _nifti(path: Path, zooms=(1.5, 1.5, 8.0), seed: int = 0) -> Path:
+    values = np.random.default_rng(seed).integers(0, 500, (6, 5, 4)).astype(np.int16)
+    image = nibabel.Nifti1Image(values, np.diag([*zooms, 1.0]))
+    image.header.set_xyzt_units("mm")
+    nibabel.save(image, path)
+    return path
+
+
+def test_a_folder_becomes_one_study_with_one_cine(cine_folder):
+    steps: list[tuple[str, int, int]] = []
+    result = read_studies(cine_folder(), progress=lambda *step: steps.append(step))
+    (study,) = result.studies
+    (series,) = study.series
+    assert series.image.values.shape == (4, 3, 12, 16)
+    assert series.image.grid.slice_spacing_mm == pytest.approx(10)
+    assert result.left_out == study.left_out == study.flags == ()
+    assert study.demographics.sex == "F"
+    assert study.demographics.age_years == pytest.approx(50, abs=0.1)
+    assert study.demographics.heart_rate_bpm == pytest.approx(75)
+    assert study.scanner.vendor == "ACME"
+    assert steps[0] == ("reading", 1, 12)
+    assert ("reading", 12, 12) in steps
+
+
+def test_zip_folder_dicomdir_and_shuffled_names_give_the_same_study(cine_folder, tmp_path):
+    folder = cine_folder()
+    files = sorted(folder.iterdir())
+    (plain,) = read_studies(folder).studies
+    archive = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as writer:
+        for path in files:
+            writer.write(path, path.name)
+    shuffled = tmp_path / "shuffled"
+    for number, place in enumerate(np.random.default_rng(2).permutation(len(files))):
+        (shuffled / str(number % 3)).mkdir(parents=True, exist_ok=True)
+        shutil.copy(files[place], shuffled / str(number % 3) / f"{number}.txt")
+    for source in (archive, shuffled):
+        (other,) = read_studies(source).studies
+        assert (other.key, other.input_sha256) == (plain.key, plain.input_sha256)
+        assert np.array_equal(other.series[0].image.values, plain.series[0].image.values)
+        assert other.series[0].image.sources == plain.series[0].image.sources
+
+
+def test_an_enhanced_study_equals_its_classic_twin(dicom, cine_folder, tmp_path):
+    classic = _only_image(cine_folder())
+    dicom.save(dicom.enhanced(dicom.cine()), tmp_path / "enhanced" / "1")
+    enhanced = _only_image(tmp_path / "enhanced")
+    assert np.array_equal(classic.values, enhanced.values)
+    assert np.allclose(classic.grid.affines, enhanced.grid.affines, atol=1e-6)
+    assert np.allclose(classic.trigger_ms, enhanced.trigger_ms)
+    assert np.allclose(classic.rr_ms, enhanced.rr_ms)
+
+
+def test_no_name_or_text_of_a_study_holds_an_identifier(cine_folder):
+    (study,) = read_studies(cine_folder()).studies
+    shown = " ".join([repr(study.identity), study.key, repr(study.left_out), repr(study.flags)])
+    for secret in ("Doe", "SECRET", "1970", "1.2.3.4"):
+        assert secret not in shown
+
+
+def test_sex_and_age_are_unknown_where_the_header_is_silent(cine_folder):
+    folder = cine_folder(PatientSex=None, PatientBirthDate=None, PatientAge=None)
+    (study,) = read_studies(folder).studies
+    assert (study.demographics.sex, study.demographics.age_years) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("size", "weight", "expected"),
+    [
+        ("1.75", "80", (175.0, 80.0)),
+        ("175", "80", (None, 80.0)),
+        ("1700", "0", (None, None)),
+        ("0", None, (None, None)),
+        (None, None, (None, None)),
+    ],
+)
+def test_body_sizes_that_cannot_be_true_are_unknown_and_flagged(
+    cine_folder, size, weight, expected
+):
+    folder = cine_folder(PatientSize=size, PatientWeight=weight)
+    (study,) = read_studies(folder).studies
+    assert (study.demographics.height_cm, study.demographics.weight_kg) == expected
+    impossible = sum(v is not None for v in (size, weight)) - sum(v is not None for v in expected)
+    assert [flag.code for flag in study.flags] == ["BSA_UNKNOWN"] * impossible
+
+
+def test_the_same_instance_twice_is_counted_once(cine_folder):
+    folder = cine_folder()
+    before = _only_image(folder)
+    shutil.copytree(folder, folder / "copy")
+    (study,) = read_studies(folder).studies
+    assert np.array_equal(study.series[0].image.values, before.values)
+    assert _codes(study.left_out) == {"DUPLICATE": 12}
+    assert study.flags == ()
+
+
+def test_a_copy_that_an_archive_relabelled_is_still_the_same_picture(cine_folder, dicom):
+    folder = cine_folder()
+    dicom.save(dicom.cine(StudyDescription="rewritten")[0], folder / "copy")
+    (study,) = read_studies(folder).studies
+    assert _codes(study.left_out) == {"DUPLICATE": 1}
+
+
+def test_one_instance_uid_with_two_contents_leaves_out_both_and_says_so(cine_folder, dicom):
+    folder = cine_folder()
+    for seed in (7, 8):
+        changed = dicom.cine()[0]
+        changed.PixelData = dicom.picture(seed=seed).tobytes()
+        dicom.save(changed, folder / f"other-{seed}")
+    (study,) = read_studies(folder).studies
+    assert _codes(study.left_out)["UID_CONFLICT"] == 3
+    assert "UID_CONFLICT" in {flag.code for flag in study.flags}
+    kept = set(study.series[0].image.sources)
+    assert dicom.cine()[0].SOPInstanceUID not in kept
+
+
+@pytest.mark.parametrize(
+    "change", [{"PatientID": "OTHER"}, {"PatientBirthDate": "19800101"}, {"PatientSex": "M"}]
+)
+def test_two_patients_under_one_study_uid_are_refused(cine_folder, dicom, change):
+    folder = cine_folder()
+    dicom.save(dicom.mr(SOPInstanceUID="1.2.3.99", **change), folder / "other")
+    with pytest.raises(InputError, match="PATIENT_MIX") as caught:
+        read_studies(folder)
+    assert "OTHER" not in str(caught.value)
+    assert "SECRET" not in str(caught.value)
+
+
+def test_a_scout_with_its_own_frame_of_reference_or_without_identity_is_no_mix(cine_folder, dicom):
+    folder = cine_folder()
+    scout = dicom.mr(
+        SOPInstanceUID="1.2.3.99",
+        SeriesInstanceUID="1.2.3.98",
+        FrameOfReferenceUID="1.2.3.97",
+        PatientBirthDate="00000000",
+        PatientSex=None,
+        TriggerTime=None,
+    )
+    dicom.save(scout, folder / "scout")
+    (study,) = read_studies(folder).studies
+    assert len(study.series) == 2
+    assert len({series.frame_of_reference_uid for series in study.series}) == 2
+
+
+def test_several_patients_and_strangers_in_one_folder_are_told_apart(cine_folder, dicom, tmp_path):
+    folder = cine_folder()
+    for number, dataset in enumerate(dicom.cine(StudyInstanceUID="1.2.77", PatientID="B")):
+        dataset.SOPInstanceUID += ".7"
+        dataset.SeriesInstanceUID += ".7"
+        dicom.save(dataset, folder / "b" / str(number))
+    dicom.save(dicom.mr(Modality="CT", StudyInstanceUID="1.2.88"), folder / "ct")
+    (folder / "notes.txt").write_text("hello")
+    _nifti(folder / "stack.nii.gz")
+    result = read_studies(folder)
+    assert len(result.studies) == 3
+    assert len({study.key for study in result.studies}) == 3
+    assert _codes(result.left_out) == {"NOT_MR": 1, "NOT_AN_IMAGE": 1}
+
+
+def test_a_file_that_hangs_the_decoder_does_not_stop_the_study(cine_folder, dicom):
+    folder = cine_folder()
+    endless = b"\x00\x00\x00\x0cjP  \r\n\x87\n" + bytes(64)
+    dataset = dicom.mr(SOPInstanceUID="1.2.3.99", PixelData=encapsulate([endless]))
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    dicom.save(dataset, folder / "005-endless")
+    result = read_studies(folder, decode_limits=DecodeLimits(pixels_s=0.5))
+    (study,) = result.studies
+    assert study.series[0].image.values.shape == (4, 3, 12, 16)
+    assert _codes(study.left_out) == {"DECODE_TIMEOUT": 1}
+    assert [flag.code for flag in study.flags] == ["DECODE_TIMEOUT"]
+
+
+def test_a_truncated_instance_is_named_in_its_study(cine_folder):
+    folder = cine_folder()
+    path = sorted(folder.iterdir())[-1]
+    path.write_bytes(path.read_bytes()[:-100])
+    (study,) = read_studies(folder).studies
+    assert _codes(study.left_out)["TRUNCATED"] == 1
+    assert "TRUNCATED" in {flag.code for flag in study.flags}
+
+
+@pytest.mark.parametrize("content", [b"", b"hello"])
+def test_an_input_without_images_says_what_was_found(tmp_path, content):
+    (tmp_path / "Jane-Doe.txt").write_bytes(content)
+    with pytest.raises(InputError, match="1 x file: NOT_AN_IMAGE") as caught:
+        read_studies(tmp_path)
+    assert "Jane" not in str(caught.value)
+    assert caught.value.exit_status == 4
+
+
+def test_an_empty_folder_says_so(tmp_path):
+    with pytest.raises(InputError, match="empty"):
+        read_studies(tmp_path)
+
+
+def test_each_nifti_file_is_a_study_and_a_copy_is_none(tmp_path):
+    one = _nifti(tmp_path / "a.nii.gz")
+    _nifti(tmp_path / "b.nii", seed=1)
+    shutil.copy(one, tmp_path / "c.nii.gz")
+    result = read_studies(tmp_path)
+    assert len(result.studies) == 2
+    assert {study.uid for study in result.studies} == {""}
+    assert _codes(result.left_out) == {"DUPLICATE": 1}
+
+
+def test_nifti_without_spacing_is_refused_with_the_remedy_unless_it_is_given(tmp_path):
+    path = _nifti(tmp_path / "a.nii", zooms=(1.0, 1.0, 1.0))
+    data = bytearray(path.read_bytes())
+    data[123] = 0
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="--spacing"):
+        read_studies(path)
+    (study,) = read_studies(path, spacing_mm=(8.0, 1.5, 1.25)).studies
+    assert study.series[0].image.grid.slice_spacing_mm == pytest.approx(8)
+
+
+def test_a_pair_of_stacks_is_one_study_of_two_phases(tmp_path):
+    study = read_pair(_nifti(tmp_path / "ed.nii"), _nifti(tmp_path / "es.nii", seed=1))
+    assert study.series[0].image.phases == 2
+    assert study.key
+    assert study.key in read_pair(tmp_path / "ed.nii", tmp_path / "es.nii").key
+
+
+@pytest.mark.real_data
+def test_a_ge_cine_is_read_whole(data_folder):
+    result = read_studies(data_folder / "sunnybrook" / "SC-HF-I-1.zip")
+    (study,) = result.studies
+    (series,) = study.series
+    assert series.image.values.shape == (20, 12, 256, 256)
+    assert study.left_out == ()
+    assert 50 < (study.demographics.heart_rate_bpm or 0) < 100
+
+
+@pytest.mark.real_data
+def test_scouts_of_nine_patients_are_nine_studies(data_folder):
+    result = read_studies(data_folder / "sunnybrook" / "localizers.zip")
+    assert len(result.studies) == 9
+    assert all(study.demographics.heart_rate_bpm is None for study in result.studies)
+
+
+@pytest.mark.real_data
+def test_a_siemens_study_is_read_whole(data_folder):
+    (study,) = read_studies(data_folder / "siemens_multiview" / "patient1.zip").studies
+    assert sum(series.image.grid.shape[0] for series in study.series) == 11
+    assert all(series.image.phases == 25 for series in study.series)
