@@ -388,6 +388,23 @@ def test_a_slice_acquired_twice_within_one_series_is_no_longer_cine():
     assert one.image.values[0, 1, 3, 3] == 700
 
 
+def test_a_scout_acquired_again_is_used_once_and_is_no_cine():
+    frames = cine([0, 18, 36], 1, rr_ms=None, orientation=AXIAL)
+    again = cine([18], 1, rr_ms=None, orientation=AXIAL, series_time="100200")
+    (one,) = assemble_series(frames + again).series
+    assert one.image.values.shape[:2] == (1, 3)
+    assert "REPEATED_SLICE" in codes(one.flags)
+
+
+def test_pictures_of_one_phase_at_several_inversion_times_are_kept_together():
+    frames = [
+        replace(f, inversion_time_ms=100.0 * t, trigger_time_ms=600.0, sop_instance_uid=f"7.{t}")
+        for t, f in enumerate(cine([0], 8))
+    ]
+    (one,) = assemble_series(frames).series
+    assert one.image.values.shape[:2] == (8, 1)
+
+
 def test_slices_without_signal_are_left_out_and_stated():
     dead = [replace(f, values=np.zeros_like(f.values)) for f in cine([30])]
     assembled = assemble_series(cine([0, 10, 20]) + dead)

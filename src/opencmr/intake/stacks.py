@@ -35,7 +35,7 @@ EVEN_TOLERANCE = 0.1
 TRIGGER_EQUAL_MS = 0.01
 """Trigger times closer than this are the same time."""
 REPEAT_MINIMUM_PHASES = 5
-"""Fewer equal trigger times than this do not prove that a slice was acquired again."""
+"""Fewer phases than this are no cine, and their trigger times prove no repetition."""
 SECONDS_SPAN = (0.2, 2.5)
 """A cine whose trigger times span so little states seconds: no heartbeat lasts 2.5 ms."""
 PHASE_SHARE = 0.8
@@ -259,11 +259,21 @@ def _cluster_positions(placed: list[tuple[float, Frame]]) -> list[tuple[float, l
 
 
 def _separate_repeats(frames: list[Frame]) -> list[list[Frame]]:
-    """Split frames of one slice and series where the whole heartbeat was acquired again."""
+    """Split frames of one slice and series where it was acquired again.
+
+    Either the whole heartbeat is there more than once, or a few pictures in which nothing
+    speaks of time, contrast or a cine (scouts are often repeated so).
+    """
     moments = [_moment(frame) for frame in frames]
     counts = Counter(moments)
     times = set(counts.values())
-    if len(counts) < REPEAT_MINIMUM_PHASES or len(times) != 1 or times == {1}:
+    again = len(counts) >= REPEAT_MINIMUM_PHASES and len(times) == 1 and times != {1}
+    alike = (
+        len(counts) == 1 < len(frames) < REPEAT_MINIMUM_PHASES
+        and frames[0].trigger_time_ms is None
+        and (frames[0].cardiac_number_of_images or 0) <= 1
+    )
+    if not again and not alike:
         return [frames]
     runs: dict[int, list[Frame]] = defaultdict(list)
     seen: Counter[object] = Counter()
@@ -274,10 +284,10 @@ def _separate_repeats(frames: list[Frame]) -> list[list[Frame]]:
     return list(runs.values())
 
 
-def _moment(frame: Frame) -> tuple[float, int]:
+def _moment(frame: Frame) -> tuple[float, int, float]:
     trigger_ms = frame.trigger_time_ms
     rounded = -1.0 if trigger_ms is None else round(trigger_ms / TRIGGER_EQUAL_MS)
-    return rounded, frame.temporal_position or 0
+    return rounded, frame.temporal_position or 0, frame.inversion_time_ms or 0.0
 
 
 def _acquired(frame: Frame) -> tuple[int, str, str, int, str, int]:

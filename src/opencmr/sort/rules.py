@@ -68,6 +68,11 @@ def _stands_still(e: Evidence) -> bool:
     return e.phases > 2 and e.heartbeat_share is not None and e.heartbeat_share < STILL_SHARE
 
 
+def _is_moving(e: Evidence) -> bool:
+    """Return whether a heartbeat is shown: phase pictures of stills are no velocities."""
+    return _sweeps(e) or (e.phases >= CINE_PHASES and e.heartbeat_share is None)
+
+
 def _typed(e: Evidence, *parts: str) -> bool:
     return any(part in e.header.image_type for part in parts)
 
@@ -97,6 +102,7 @@ SEQUENCE_RULES: tuple[Rule[Kind], ...] = (
         lambda e: e.silent and 1 < e.phases < CINE_PHASES,
     ),
     Rule(Kind.CINE, -4.0, "a single phase is no cine", lambda e: e.phases == 1),
+    Rule(Kind.CINE, -4.0, "all its pictures are of one phase", _stands_still),
     Rule(
         Kind.CINE,
         1.0,
@@ -107,7 +113,7 @@ SEQUENCE_RULES: tuple[Rule[Kind], ...] = (
         Kind.FLOW,
         6.0,
         "velocity-encoded pictures by their image type",
-        lambda e: _typed(e, "P", "PHASE MAP", "VELOCITY", "PHASE", "PHASE CONTRAST M"),
+        lambda e: _typed(e, "P", "PHASE MAP", "VELOCITY", "PHASE") and _is_moving(e),
     ),
     Rule(
         Kind.FLOW,

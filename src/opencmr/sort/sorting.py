@@ -26,6 +26,9 @@ FULL_STACK_SLICES = 6
 FULL_CINE_PHASES = 15
 """With fewer phases end-systole may be missed (SCMR 2020: 45 ms or better)."""
 
+STACK_CODES = frozenset({"MISSING_SLICE", "OVERLAPPING_SLICES", "SPARSE_STACK"})
+"""Flags that mean nothing where no volume is meant to be measured."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -65,8 +68,8 @@ def _sorted(one: Series, series: Sequence[Series], axis: LongAxis) -> Series:
     sequence, sequence_confidence, why_sequence = weigh(SEQUENCE_RULES, evidence, tuple(Kind))
     view, view_confidence, why_view = weigh(VIEW_RULES, evidence, tuple(View))
     flags = one.flags
-    if sequence is Kind.SCOUT:  # a scout is sparse on purpose
-        flags = tuple(flag for flag in flags if flag.code != "SPARSE_STACK")
+    if sequence is Kind.SCOUT:  # its slices lie where they were wanted
+        flags = tuple(flag for flag in flags if flag.code not in STACK_CODES)
     return replace(
         one,
         view=view,

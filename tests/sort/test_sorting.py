@@ -1,0 +1,372 @@
+"""Sorting: what a series shows, by geometry and timing, whatever was typed into it."""
+
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from opencmr.anatomy.reason_codes import REASON_CODES
+from opencmr.anatomy.views import Sequence as Kind
+from opencmr.anatomy.views import View
+from opencmr.geometry.grid import Grid, grid_from_spacing
+from opencmr.imaging.flag import QualityFlag, Severity
+from opencmr.imaging.image import Image, untimed_image
+from opencmr.imaging.study import Series, SeriesHeader, Study
+from opencmr.sort.evidence import TYPICAL_LONG_AXIS, gather_evidence, turn_about_deg
+from opencmr.sort.rules import SEQUENCE_RULES, TURNS_DEG, VIEW_RULES, weigh
+from opencmr.sort.sorting import choose_sax_cine, find_long_axis, sort_study
+
+AXIS = TYPICAL_LONG_AXIS / np.linalg.norm(TYPICAL_LONG_AXIS)
+HEART_MM = np.array([40.0, -30.0, 10.0])
+LONG_AXIS_VIEWS = (View.TWO_CHAMBER, View.THREE_CHAMBER, View.FOUR_CHAMBER)
+
+
+def grid_across(
+    normal: np.ndarray, centre: np.ndarray = HEART_MM, slices: int = 1, spacing_mm: float = 10.0
+) -> Grid:
+    """A stack of 4 x 4 pixels of 30 mm, centred on a point."""
+    normal = normal / np.linalg.norm(normal)
+    right = np.cross([0.1, 0.2, 0.97], normal)
+    right /= np.linalg.norm(right)
+    down = np.cross(normal, right)
+    affines = np.tile(np.eye(4), (slices, 1, 1))
+    affines[:, :3, 0], affines[:, :3, 1] = 30 * down, 30 * right
+    steps = (np.arange(slices) - (slices - 1) / 2)[:, None] * spacing_mm
+    affines[:, :3, 3] = centre - 45 * (down + right) + steps * normal
+    return Grid((slices, 4, 4), affines)
+
+
+def series(key: str, grid: Grid, phases: int = 20, **facts: object) -> Series:
+    """A series whose trigger times sweep the heartbeat when there is more than one phase."""
+    header = {
+        name: facts.pop(name) for name in list(facts) if name in SeriesHeader.__dataclass_fields__
+    }
+    values = np.zeros((phases, *grid.shape), np.float32)
+    image = untimed_image(values, grid)
+    if phases > 1:
+        times = np.arange(phases)[:, None] * 800.0 / phases * np.ones(grid.shape[0])
+        image = Image(values, grid, times, np.full(grid.shape[0], 800.0))
+    said = SeriesHeader(**({"modality": "MR"} | header))  # type: ignore[arg-type]
+    stated: dict[str, object] = {"uids": (f"1.{key}",), "frame_of_reference_uid": "9"}
+    return Series(key, image, header=said, **(stated | facts))  # type: ignore[arg-type]
+
+
+def long_axis_plane(turn_deg: float, axis: np.ndarray = AXIS, beside_mm: float = 0.0) -> Grid:
+    """A plane that holds the long axis, turned about it."""
+    up = np.array([0, 0, 1.0]) - axis[2] * axis
+    up /= np.linalg.norm(up)
+    right = np.cross(up, axis)
+    right = right if right[0] < 0 else -right
+    held = np.cos(np.radians(turn_deg)) * up + np.sin(np.radians(turn_deg)) * right
+    normal = np.cross(axis, held)
+    return grid_across(normal, HEART_MM + beside_mm * normal)
+
+
+def sorted_series(*them: Series) -> dict[str, Series]:
+    return {one.key: one for one in sort_study(Study("k", them)).series}
+
+
+def flag(severity: Severity, code: str) -> QualityFlag:
+    return QualityFlag(severity, code, "made up")
+
+
+def test_the_short_axis_cine_is_found_when_every_description_lies():
+    study = sort_study(
+        Study(
+            "k",
+            (
+                series("s01", grid_across(AXIS, slices=10), series_description="cine 4CH"),
+                series("s02", long_axis_plane(2), series_description="cine SAX stack"),
+                series("s03", long_axis_plane(62), series_description="SAX"),
+                series("s04", long_axis_plane(122), series_description="short axis"),
+                series("s05", grid_across(np.array([0, 0, 1.0]), slices=9), 1),
+            ),
+        )
+    )
+    views = {one.key: one.view for one in study.series}
+    assert views["s01"] is View.SAX
+    assert [views[f"s0{i}"] for i in (2, 3, 4)] == list(LONG_AXIS_VIEWS)
+    choice = choose_sax_cine(study)
+    assert choice.series is not None
+    assert choice.series.key == "s01"
+    assert not choice.flags
+
+
+turned = st.tuples(*[st.floats(-0.25, 0.25)] * 3)
+
+
+@settings(max_examples=40, deadline=None)
+@given(turned, st.floats(-15, 15), st.booleans())
+def test_long_axis_views_are_told_by_their_turn_about_the_axis(turn, error_deg, backwards):
+    axis = Rotation.from_rotvec(turn).apply(AXIS)
+    normal = -axis if backwards else axis
+    found = sorted_series(
+        series("sax", grid_across(normal, slices=9)),
+        *(
+            series(view.value, long_axis_plane(TURNS_DEG[view] + error_deg, axis))
+            for view in LONG_AXIS_VIEWS
+        ),
+    )
+    assert found["sax"].view is View.SAX
+    for view in LONG_AXIS_VIEWS:
+        assert found[view.value].view is view
+        assert found[view.value].sequence is Kind.CINE
+
+
+def test_long_axis_views_are_told_without_a_short_axis_stack_too():
+    found = sorted_series(
+        *(series(v.value, long_axis_plane(TURNS_DEG[v])) for v in LONG_AXIS_VIEWS)
+    )
+    assert [one.view for one in found.values()] == list(LONG_AXIS_VIEWS)
+
+
+def test_a_plane_beside_the_left_ventricle_is_none_of_its_views():
+    found = sorted_series(
+        series("sax", grid_across(AXIS, slices=9)),
+        *(series(v.value, long_axis_plane(TURNS_DEG[v])) for v in LONG_AXIS_VIEWS),
+        series("right", long_axis_plane(2, beside_mm=45.0), series_description="2CH"),
+    )
+    assert found["right"].view is View.OTHER
+    assert any("45 mm beside" in reason for reason in found["right"].because)
+
+
+def test_planes_in_another_frame_of_reference_are_never_combined():
+    found = sorted_series(
+        series("sax", grid_across(AXIS, slices=9)),
+        *(series(v.value, long_axis_plane(TURNS_DEG[v])) for v in LONG_AXIS_VIEWS),
+        series("far", long_axis_plane(2, beside_mm=45.0), frame_of_reference_uid="8"),
+    )
+    assert found["far"].view is View.TWO_CHAMBER
+
+
+@pytest.mark.parametrize("normal", [(0, 0, 1.0), (0, 1.0, 0), (1.0, 0, 0)])
+def test_a_cine_stack_along_a_body_axis_is_no_short_axis(normal):
+    found = sorted_series(
+        series("s01", grid_across(np.array(normal), slices=12), series_description="cine SAX")
+    )
+    assert found["s01"].view is View.OTHER
+
+
+def test_a_mirrored_heart_is_still_taken_for_short_axis_but_less_surely():
+    usual = sorted_series(series("s01", grid_across(AXIS, slices=10)))["s01"]
+    mirrored = sorted_series(series("s01", grid_across(AXIS * [-1, 1, 1], slices=10)))["s01"]
+    assert mirrored.view is View.SAX
+    assert mirrored.view_confidence < usual.view_confidence - 0.2
+
+
+def test_a_stack_without_orientation_is_taken_for_short_axis_and_says_so():
+    grid = grid_from_spacing((9, 4, 4), (10.0, 1.5, 1.5))
+    (one,) = sort_study(
+        Study("k", (Series("s01", untimed_image(np.zeros((1, 9, 4, 4), np.float32), grid)),))
+    ).series
+    assert one.view is View.SAX
+    assert 0.5 < one.view_confidence < 0.8
+    assert any("unknown orientation" in reason for reason in one.because)
+    assert one.sequence is Kind.OTHER
+
+
+def test_a_pair_of_stacks_is_taken_for_a_cine():
+    grid = grid_from_spacing((9, 4, 4), (10.0, 1.5, 1.5))
+    study = sort_study(
+        Study("k", (Series("s01", untimed_image(np.zeros((2, 9, 4, 4), np.float32), grid)),))
+    )
+    assert study.series[0].sequence is Kind.CINE
+    assert choose_sax_cine(study).series is not None
+
+
+def test_a_nifti_cine_without_timing_is_a_cine():
+    grid = grid_from_spacing((9, 4, 4), (10.0, 1.5, 1.5))
+    image = untimed_image(np.zeros((25, 9, 4, 4), np.float32), grid)
+    assert sorted_series(Series("s01", image))["s01"].sequence is Kind.CINE
+
+
+SINGLE = {"phases": 1}
+STILL = {"phases": 8, "still": True}
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts"),
+    [
+        (Kind.CINE, {}),
+        (Kind.CINE, {"series_description": "LGE psir"}),
+        (Kind.FLOW, {"image_type": ("ORIGINAL", "PRIMARY", "P"), "series_description": "cine"}),
+        (Kind.FLOW, {"sequence_name": "*fl2d1_v150in"}),
+        (
+            Kind.LGE,
+            {
+                "phases": 1,
+                "inversion_time_ms": 300.0,
+                "scanning_sequence": ("GR", "IR"),
+                "contrast_agent": "Gd",
+            },
+        ),
+        (Kind.LGE, {"phases": 1, "series_description": "PSIR de sax"}),
+        (Kind.T1_MAPPING, {**STILL, "series_description": "MOLLI native"}),
+        (Kind.T1_MAPPING, {**SINGLE, "image_type": ("DERIVED", "PRIMARY", "T1 MAP")}),
+        (Kind.T2_MAPPING, {**SINGLE, "series_description": "T2 Map SAX"}),
+        (Kind.SCOUT, {**SINGLE, "series_description": "Localizer"}),
+        (Kind.OTHER, {**SINGLE}),
+        (Kind.OTHER, {**STILL}),
+    ],
+)
+def test_sequences_are_told_by_timing_and_header(kind, facts):
+    facts = dict(facts)
+    still = facts.pop("still", False)
+    one = series("s01", grid_across(AXIS, slices=3), **facts)
+    if still:
+        image = one.image
+        one = replace(one, image=replace(image, trigger_ms=600 + 0.01 * image.trigger_ms))
+    assert sorted_series(one)["s01"].sequence is kind
+
+
+def test_stacks_of_several_orientations_under_one_uid_are_scouts():
+    normals = np.eye(3)
+    them = [
+        replace(
+            series(f"s0{i}", grid_across(normals[i], slices=5, spacing_mm=18.0), 1), uids=("1",)
+        )
+        for i in range(3)
+    ]
+    them = [replace(one, flags=(flag(Severity.REVIEW, "SPARSE_STACK"),)) for one in them]
+    for one in sorted_series(*them).values():
+        assert one.sequence is Kind.SCOUT
+        assert one.sequence_confidence > 0.8
+        assert one.flags == ()
+
+
+def sax_study(*them: Series) -> Study:
+    return sort_study(Study("k", them))
+
+
+def chosen(*them: Series) -> str | None:
+    choice = choose_sax_cine(sax_study(*them))
+    return choice.series.key if choice.series else None
+
+
+def test_the_stack_that_covers_the_heart_is_chosen():
+    few = series("few", grid_across(AXIS, slices=3), 40)
+    many = series("many", grid_across(AXIS, slices=10), 25)
+    assert chosen(few, many) == "many"
+
+
+def test_the_stack_with_enough_phases_is_chosen():
+    coarse = series("coarse", grid_across(AXIS, slices=11), 8)
+    fine = series("fine", grid_across(AXIS, slices=10), 25)
+    assert chosen(coarse, fine) == "fine"
+
+
+def test_a_complete_stack_is_chosen_before_one_that_misses_a_slice():
+    whole = series("whole", grid_across(AXIS, slices=9))
+    gappy = series("gappy", grid_across(AXIS, slices=11))
+    gappy = replace(gappy, flags=(flag(Severity.DO_NOT_REPORT, "MISSING_SLICE"),))
+    assert chosen(gappy, whole) == "whole"
+
+
+def test_of_equal_stacks_the_latest_is_chosen():
+    first = series("first", grid_across(AXIS, slices=10), series_time="100000")
+    second = series("second", grid_across(AXIS, slices=10), series_time="101500")
+    assert chosen(second, first) == "second"
+    assert chosen(first, second) == "second"
+
+
+def test_a_study_without_a_short_axis_cine_says_so():
+    choice = choose_sax_cine(sax_study(series("s01", long_axis_plane(2))))
+    assert choice.series is None
+    assert [f.code for f in choice.flags] == ["NO_SAX_CINE"]
+    assert choice.flags[0].code in REASON_CODES
+    assert choice.flags[0].severity is Severity.DO_NOT_REPORT
+
+
+def test_a_late_enhancement_stack_with_a_header_is_not_measured_as_a_cine():
+    lge = series("s01", grid_across(AXIS, slices=10), 1, series_description="LGE SAX")
+    assert chosen(lge) is None
+
+
+def test_an_empty_study_is_sorted():
+    assert sort_study(Study("k", ())).series == ()
+    assert choose_sax_cine(Study("k", ())).series is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda v: np.linalg.norm(v) > 0.1),
+    st.integers(1, 12),
+    st.integers(1, 30),
+    st.text(max_size=20),
+)
+def test_every_series_gets_an_answer_with_a_confidence_and_a_reason(normal, slices, phases, text):
+    one = series("s01", grid_across(np.array(normal), slices=slices), phases)
+    one = replace(one, header=replace(one.header, series_description=text, protocol_name=text))
+    found = sorted_series(one)["s01"]
+    assert 0 < found.view_confidence <= 1
+    assert 0 < found.sequence_confidence <= 1
+    assert len(found.because) >= 2
+    assert text.strip() == "" or len(text) < 4 or not any(text in why for why in found.because)
+
+
+def test_the_turn_of_a_plane_does_not_depend_on_the_sense_of_its_normal():
+    normal = np.asarray(long_axis_plane(62).normal)
+    assert turn_about_deg(normal, AXIS) == pytest.approx(62.0, abs=1e-6)
+    assert turn_about_deg(-normal, AXIS) == pytest.approx(62.0, abs=1e-6)
+
+
+def test_a_confidence_falls_when_evidence_speaks_for_two_answers():
+    grid = grid_across(AXIS, slices=10)
+    axis = find_long_axis([], None)
+
+    def confidence(description: str) -> float:
+        one = series("s01", grid, series_description=description)
+        evidence = gather_evidence(one, axis, other_orientations=False)
+        return weigh(VIEW_RULES, evidence, tuple(View))[1]
+
+    assert confidence("4CH") < confidence("") < confidence("SAX")
+
+
+def test_what_a_human_typed_never_weighs_more_than_geometry_or_timing():
+    for rule in (*VIEW_RULES, *SEQUENCE_RULES):
+        if rule.because.startswith("described"):
+            assert rule.weight <= 2.5
+
+
+@pytest.mark.real_data
+def test_the_views_of_a_real_study_are_found_although_its_descriptions_lie(data_folder: Path):
+    from opencmr.intake.studies import read_studies
+
+    path = data_folder / "siemens_multiview" / "patient1.zip"
+    (study,) = read_studies(path).studies
+    study = sort_study(study)
+    views = [one.view for one in study.series]
+    lax = [View.FOUR_CHAMBER, View.THREE_CHAMBER, View.TWO_CHAMBER]
+    assert views == [View.SAX, *lax, View.OTHER, View.RVOT]
+    assert {one.sequence for one in study.series} == {Kind.CINE}
+    sax = choose_sax_cine(study).series
+    assert sax is not None
+    assert sax.image.values.shape[:2] == (25, 6)
+    assert len(sax.uids) == 6
+    assert [f.code for f in sax.flags] == ["SPARSE_STACK"]
+    assert sax.image.grid.slice_spacing_mm == pytest.approx(17.7, abs=0.01)
+    assert set(np.round(sax.image.rr_ms)) == {776, 814, 829, 831, 860, 863}
+
+
+@pytest.mark.real_data
+def test_a_real_cine_is_told_from_the_scouts_in_its_own_series(data_folder: Path, tmp_path: Path):
+    from opencmr.intake.studies import read_studies
+
+    folder = data_folder / "sunnybrook"
+    for name, kept in (("SC-HF-I-1", ""), ("localizers", "SCD0000101")):
+        with zipfile.ZipFile(folder / f"{name}.zip") as archive:
+            for number, entry in enumerate(sorted(archive.namelist())):
+                if kept in entry and not entry.endswith("/"):
+                    (tmp_path / f"{name}{number}").write_bytes(archive.read(entry))
+    studies = read_studies(tmp_path).studies
+    (cine,) = (
+        one.image for study in studies for one in sort_study(study).series if one.image.is_cine
+    )
+    assert cine.values.shape == (20, 12, 256, 256)
+    assert cine.grid.slice_spacing_mm == pytest.approx(10.0, abs=1e-3)
+    assert cine.grid.row_spacing_mm == pytest.approx(1.367188)
