@@ -295,7 +295,7 @@ def make_report(
                 ),
             ),
             {"ed_es": "from the volume curve", "bsa_formula": "Mosteller"},
-            "2026-02-14T10:32:00+01:00",
+            "2026-03-02T10:32:00+01:00",
             {"intake": 1.2, "segment": 18.4, "measure": 0.8},
             {"numpy": "2.2.1", "onnxruntime": "1.20.1"},
         ),
@@ -313,3 +313,9 @@ def report() -> Report:
 def small_report() -> Report:
     """The same on few voxels, for tests that write many times."""
     return make_report(shape=(6, 5, 64, 72))
+
+
+@pytest.fixture(scope="session")
+def tiny_report() -> Report:
+    """Too few phases to move, for tests of text."""
+    return make_report(shape=(3, 3, 48, 56))

@@ -1,8 +1,8 @@
 """Charts as numbers for an SVG template: volume curves and bull's-eyes."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,8 @@ from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.study import Series
 from opencmr.report import palette
 from opencmr.report.contents import Report
-from opencmr.report.phases import phase_times_ms, volume_curve_ml
+from opencmr.report.phases import ed_es_phases, phase_times_ms, volume_curve_ml
+from opencmr.report.plain_text import prose
 from opencmr.report.story import unit_text
 
 WIDTH, HEIGHT = 560.0, 320.0
@@ -42,8 +43,7 @@ class Curve:
     name: str
     colour: str
     points: tuple[tuple[float, float], ...]
-    ed: tuple[float, float]
-    es: tuple[float, float]
+    marks: Mapping[str, tuple[float, float]]
     label_y: float
     summary: str
 
@@ -91,59 +91,47 @@ class Bullseye:
     high: str
     has_negative: bool
     has_missing: bool
+    reason: str
+    """Why no segment has a value; empty when one has."""
 
 
 def curve_chart(report: Report, series: Series) -> CurveChart | None:
     """Return the chart of a series' volume curves, None where there is no curve."""
     found = {name: volume_curve_ml(report, series, symbol) for symbol, name in CURVES}
-    curves = {name: values for name, values in found.items() if values is not None}
-    if not curves:
+    curves_ml = {name: curve for name, curve in found.items() if curve is not None}
+    if not curves_ml:
         return None
-    times = phase_times_ms(series.image)
+    times_ms = phase_times_ms(series.image)
     phases = series.image.phases
-    x_values = np.arange(phases) * 100 / phases if times is None else times
-    x_title = "% of the beat" if times is None else "ms after the R wave"
+    x_values = np.arange(phases) * 100 / phases if times_ms is None else times_ms
+    x_unit, x_title = ("%", "% of the beat") if times_ms is None else ("ms", "ms after the R wave")
     x_end = max(float(x_values[-1]), 1e-9)
-    y_end = max(max(float(c.max()) for c in curves.values()) * HEADROOM, 1e-9)
+    y_end = max(max(float(np.nanmax(c)) for c in curves_ml.values()) * HEADROOM, 1e-9)
 
     def place(x: float, y: float) -> tuple[float, float]:
         across, up = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
         return round(LEFT + across * x / x_end, 1), round(TOP + up * (1 - y / y_end), 1)
+
+    def draw(name: str, curve_ml: np.ndarray) -> Curve:
+        ed, es = ed_es_phases(report, series, name) or (0, 0)
+        spots = [place(float(x), float(y)) for x, y in zip(x_values, curve_ml, strict=True)]
+        points = tuple(p for p, y in zip(spots, curve_ml, strict=True) if np.isfinite(y))
+        marks = {"ED": ed, "ES": es}
+        summary = "; ".join(
+            f"{what} {curve_ml[phase]:.0f} mL at phase {phase + 1} ({x_values[phase]:.0f} {x_unit})"
+            for what, phase in marks.items()
+            if np.isfinite(curve_ml[phase])
+        )
+        seen = {what: spots[phase] for what, phase in marks.items() if np.isfinite(curve_ml[phase])}
+        return Curve(name, palette.ON_PAPER[name], points, seen, points[-1][1], summary)
 
     return CurveChart(
         series.key,
         x_title,
         tuple(Tick(place(x, 0)[0], f"{x:g}") for x in _round_numbers(x_end, 6)),
         tuple(Tick(place(0, y)[1], f"{y:g}") for y in _round_numbers(y_end, 5)),
-        _spread_labels(
-            [
-                _curve(
-                    name,
-                    values,
-                    [place(float(x), float(y)) for x, y in zip(x_values, values, strict=True)],
-                    x_values,
-                    "%" if times is None else "ms",
-                )
-                for name, values in curves.items()
-            ]
-        ),
+        _spread_labels([draw(name, curve_ml) for name, curve_ml in curves_ml.items()]),
     )
-
-
-def _curve(
-    name: str,
-    values: np.ndarray,
-    points: list[tuple[float, float]],
-    x_values: np.ndarray,
-    x_unit: str,
-) -> Curve:
-    ed, es = int(values.argmax()), int(values.argmin())
-    summary = "; ".join(
-        f"{what} {values[phase]:.0f} mL at phase {phase + 1} ({x_values[phase]:.0f} {x_unit})"
-        for what, phase in (("ED", ed), ("ES", es))
-    )
-    colour = palette.ON_PAPER[name]
-    return Curve(name, colour, tuple(points), points[ed], points[es], points[-1][1], summary)
 
 
 def _spread_labels(curves: list[Curve]) -> tuple[Curve, ...]:
@@ -153,9 +141,7 @@ def _spread_labels(curves: list[Curve]) -> tuple[Curve, ...]:
     for curve in sorted(curves, key=lambda c: c.label_y):
         previous = max(curve.label_y, previous + LABEL_DISTANCE)
         placed[curve.name] = previous
-    return tuple(
-        Curve(c.name, c.colour, c.points, c.ed, c.es, placed[c.name], c.summary) for c in curves
-    )
+    return tuple(replace(curve, label_y=placed[curve.name]) for curve in curves)
 
 
 def _round_numbers(end: float, wanted: int) -> list[float]:
@@ -182,7 +168,7 @@ def bullseyes(report: Report) -> tuple[Bullseye, ...]:
 def _bullseye(found: Sequence[Measurement]) -> Bullseye:
     quantity = found[0].quantity
     values = {m.segment: m.value for m in found if m.value is not None and math.isfinite(m.value)}
-    reasons = {m.segment: m.reason for m in found if m.value is None}
+    reasons = {m.segment: prose(m.reason) for m in found if m.value is None}
     ends = list(values.values()) or [0.0, 1.0]
     low, high = BULLSEYE_SCALES.get(quantity.symbol, (min(ends), max(ends)))
     signed_scale = low < 0
@@ -221,6 +207,7 @@ def _bullseye(found: Sequence[Measurement]) -> Bullseye:
         f"{high:g}",
         not signed_scale and any(v < 0 for v in values.values()),
         len(values) < len(AHA_SEGMENTS),
+        "" if values else "; ".join(dict.fromkeys(reasons.values())),
     )
 
 

@@ -16,7 +16,7 @@ from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Series
 from opencmr.report import palette
 from opencmr.report.outlines import Outline, outlines
-from opencmr.report.phases import phase_text
+from opencmr.report.phases import FEWEST_PHASES, phase_text
 
 MARGIN_MM = 16.0
 """Surroundings shown about the heart."""
@@ -30,7 +30,7 @@ WINDOW_PERCENTILES = (1.0, 99.6)
 """Grey values below and above are black and white."""
 CINE_TILES = 6
 CINE_COLUMNS = 3
-CINE_TILE_PIXELS = 196
+CINE_TILE_PIXELS = 240
 """Width of one slice in the moving picture."""
 CINE_FRAMES = 30
 """Frames of the moving picture at most."""
@@ -115,9 +115,9 @@ class HeartPictures:
         return Panel(name, phase_text(self._image, phase), tiles)
 
     def moving(self) -> Moving | None:
-        """Return the beating heart, or None for a single phase."""
+        """Return the beating heart, or None for too few phases."""
         phases = self._image.phases
-        if phases < 2:
+        if phases < FEWEST_PHASES:
             return None
         shown = self._representative_slices()
         chosen = sorted(

@@ -8,6 +8,8 @@ from opencmr.report.contents import Report
 from opencmr.report.heart_pictures import HeartPictures, Moving, Panel
 from opencmr.report.phases import ed_es_phases
 
+PHASE_NAMES = ("End-diastole", "End-systole")
+
 
 @dataclass(frozen=True, slots=True)
 class Heart:
@@ -26,14 +28,12 @@ def draw_hearts(report: Report, *, moving: bool) -> tuple[Heart, ...]:
 
 def _draw(report: Report, series: Series, *, moving: bool) -> Heart:
     pictures = HeartPictures(series, report.segmentations[series.key])
-    ed, es = ed_es_phases(report, series)
-    if es is None:
-        panels = [pictures.panel("Outlines", ed)]
-    else:
-        panels = [pictures.panel("End-diastole", ed), pictures.panel("End-systole", es)]
+    found = ed_es_phases(report, series, "LV")
+    shown = (("Outlines", 0),) if found is None else zip(PHASE_NAMES, found, strict=True)
+    panels = tuple(pictures.panel(name, phase) for name, phase in shown)
     return Heart(
         series.key,
         curve_chart(report, series),
-        tuple(panels),
+        panels,
         pictures.moving() if moving else None,
     )

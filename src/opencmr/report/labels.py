@@ -1,10 +1,12 @@
 """``segmentation/``: the labels as NIfTI, with the meaning of their integers beside them."""
 
 import json
+import re
 import tempfile
 from pathlib import Path
 
 from opencmr.imaging.segmentation import Segmentation
+from opencmr.imaging.study import short_hash
 from opencmr.intake.nifti import write_labels_nifti
 from opencmr.report.contents import DISCLAIMER, Report
 from opencmr.report.files import adopt, write_json
@@ -28,7 +30,7 @@ def _write_one(
     segmentation: Segmentation, author: str, series_key: str, folder: Path
 ) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"{series_key}_seg.nii.gz"
+    name = f"{_stem(series_key)}_seg.nii.gz"
     with tempfile.TemporaryDirectory(prefix=".", dir=folder) as workplace:
         image, sidecar = write_labels_nifti(
             Path(workplace) / name,
@@ -46,3 +48,10 @@ def _write_one(
         "disclaimer": DISCLAIMER,
     }
     return [folder / name, write_json(folder / sidecar.name, {**described, **more})]
+
+
+def _stem(series_key: str) -> str:
+    """Return the key if it is fit to name a file, else a hash that stands for it."""
+    return (
+        series_key if re.fullmatch(r"[A-Za-z0-9_-]{1,40}", series_key) else short_hash(series_key)
+    )

@@ -70,6 +70,7 @@ def contents(report: Report) -> dict[str, object]:
             "high": drawn.high,
             "has_negative": drawn.has_negative,
             "has_missing": drawn.has_missing,
+            "reason": drawn.reason,
         }
 
     return {

@@ -37,6 +37,15 @@ def shown(text: str, limit: int = SHOWN_LIMIT) -> str:
     return visible if len(text) <= limit and len(visible) <= limit else visible[: limit - 1] + "…"
 
 
+def prose(reason: str, limit: int = 600) -> str:
+    """Return a reason without the code that it starts with.
+
+    >>> prose("BSA_UNKNOWN: height or weight is not given")
+    'height or weight is not given'
+    """
+    return shown(re.sub(r"^[A-Z][A-Z0-9_]+: ", "", reason), limit)
+
+
 def person_name(name: str) -> str:
     """Return a DICOM person name (PS3.5 6.2.1.2) as a reader writes it.
 

@@ -38,7 +38,7 @@ def _measured(*symbols: str) -> Callable[[Report], bool]:
 
 def _wall_thickness(report: Report) -> bool:
     return any(
-        m.quantity.symbol == "WT" and m.segment is not None and m.value is not None
+        m.quantity.symbol in {"WT", "WT_MEAN", "WT_MAX"} and m.value is not None
         for m in report.measurements
     )
 

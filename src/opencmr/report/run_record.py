@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path, PurePath
 
 from opencmr.imaging.flag import LeftOut, QualityFlag
@@ -16,66 +17,53 @@ LIMIT = 2000
 
 def write(report: Report, folder: Path, written: Sequence[Path] = ()) -> list[Path]:
     """Write ``run.json``, which lists the files ``written`` before it with their SHA-256."""
-    words = identifying_words(report.study.identity)
-    content = _plain(run_record(report), words)
     files = [
         {"path": path.relative_to(folder).as_posix(), "sha256": sha256_of(path)}
         for path in sorted(written)
     ]
-    assert isinstance(content, dict)
-    return [write_json(folder / "run.json", {**content, "files": files})]
+    return [write_json(folder / "run.json", {**run_record(report), "files": files})]
 
 
 def run_record(report: Report) -> dict[str, object]:
-    """Return what ``run.json`` says, but for the files."""
+    """Return what ``run.json`` says, but for the files: strict JSON types, no identity.
+
+    Free text may quote a header, so the words of the identity are taken out of it.
+    """
+    words = identifying_words(report.study.identity)
     made = report.provenance
     return {
         "disclaimer": DISCLAIMER,
-        "created": made.created,
+        "created": _plain(made.created),
         "study": report.study.key,
         "input_sha256": report.study.input_sha256,
-        "versions": {"opencmr": made.opencmr_version, **made.packages},
-        "models": [
-            {
-                "name": model.name,
-                "version": model.version,
-                "sha256": model.sha256,
-                "terms": model.terms,
-                "training_data": model.training_data,
-            }
-            for model in made.models
-        ],
-        "configuration": made.configuration,
-        "timings_s": made.timings_s,
-        "flags": [_flag(flag) for flag in report.flags],
-        "left_out": [_left_out(item) for item in report.study.left_out],
-        "series": [_series(series, report) for series in report.study.series],
+        "versions": _plain({"opencmr": made.opencmr_version, **made.packages}),
+        "models": [_plain(asdict(model)) for model in made.models],
+        "configuration": _plain(made.configuration, words),
+        "timings_s": _plain(made.timings_s),
+        "flags": [_remark(flag, words) for flag in report.flags],
+        "left_out": [_remark(item, words) for item in report.study.left_out],
+        "series": [_series(series, report, words) for series in report.study.series],
     }
 
 
-def _flag(flag: QualityFlag) -> dict[str, object]:
+def _remark(remark: QualityFlag | LeftOut, words: tuple[str, ...]) -> dict[str, object]:
+    fixed = {"severity", "code"}
     return {
-        "severity": flag.severity.value,
-        "code": flag.code,
-        "message": flag.message,
-        "evidence": flag.evidence,
+        name: _plain(value, () if name in fixed else words)
+        for name, value in asdict(remark).items()
     }
 
 
-def _left_out(item: LeftOut) -> dict[str, object]:
-    return {"what": item.what, "code": item.code, "reason": item.reason, "count": item.count}
-
-
-def _series(series: Series, report: Report) -> dict[str, object]:
+def _series(series: Series, report: Report, words: tuple[str, ...]) -> dict[str, object]:
     grid = series.image.grid
     segmentation = report.segmentations.get(series.key)
     return {
         "key": series.key,
         "view": series.view.value,
-        "view_confidence": series.view_confidence,
+        "view_confidence": _plain(series.view_confidence),
         "sequence": series.sequence.value,
-        "sequence_confidence": series.sequence_confidence,
-        "because": series.because,
+        "sequence_confidence": _plain(series.sequence_confidence),
+        "because": _plain(series.because, words),
         "phases": series.image.phases,
         "slices": grid.shape[0],
         "rows": grid.shape[1],
@@ -84,12 +72,12 @@ def _series(series: Series, report: Report) -> dict[str, object]:
         "row_spacing_mm": grid.row_spacing_mm,
         "column_spacing_mm": grid.column_spacing_mm,
         "measured": segmentation is not None,
-        "segmented_by": segmentation.author if segmentation else None,
+        "segmented_by": _plain(segmentation.author, words) if segmentation else None,
         "flags": [flag.code for flag in series.flags],
     }
 
 
-def _plain(value: object, words: tuple[str, ...]) -> object:
+def _plain(value: object, words: tuple[str, ...] = ()) -> object:
     """Return ``value`` as strict JSON types, its texts without identity or file names."""
     if isinstance(value, Mapping):
         return {str(_plain(str(key), words)): _plain(item, words) for key, item in value.items()}

@@ -13,7 +13,7 @@ from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.measurement import Measurement, ReferenceVerdict
 from opencmr.imaging.study import Series
 from opencmr.report.contents import DISCLAIMER, Report
-from opencmr.report.plain_text import iso_date, person_name, shown
+from opencmr.report.plain_text import iso_date, person_name, prose, shown
 from opencmr.report.reporting_elements import CITATION, missing_elements
 
 LV_ROWS = (
@@ -43,11 +43,15 @@ RV_ROWS = (
 KEY_NUMBERS = (("LVEF",), ("LVEDVi", "LVEDV"), ("RVEF",), ("LVMi", "LVM"))
 """The four numbers set large; the first of each that has a value is shown."""
 CURVE_SYMBOLS = frozenset({"LVV", "RVV"})
+PHASE_SUFFIX = "_PHASE"
+"""Quantities that number a cardiac phase: told beside the curves and the pictures."""
+EXPECTED = frozenset({"Study date", "Scanner"})
+"""Study facts that are shown as not given when they are not."""
 STRIP_MARGIN = 0.7
 """Width of the strip outside the normal range on either side, in widths of the range."""
 TEXT_LIMIT = 600
 """Characters shown of a message, a reason or evidence."""
-_SUPERSCRIPTS = {"m2": "m²", "mm2": "mm²", "/min": "/min"}
+_SHOWN_UNITS = {"m2": "m²", "mm2": "mm²", "1": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +209,9 @@ def tell(report: Report) -> Story:
     rv = _chamber(report, RV_ROWS)
     placed = {row.symbol for row in (*lv, *rv)} | {"BSA"}
     further = tuple(
-        _row(m, m.quantity.name) for m in whole_heart if m.quantity.symbol not in placed
+        _row(m, m.quantity.name)
+        for m in whole_heart
+        if m.quantity.symbol not in placed and not m.quantity.symbol.endswith(PHASE_SUFFIX)
     )
     return Story(
         disclaimer=DISCLAIMER,
@@ -255,11 +261,11 @@ def unit_text(unit: str) -> str:
     >>> unit_text("mL/m2")
     'mL/m²'
     """
-    return "/".join(_SUPERSCRIPTS.get(part, part) for part in unit.split("/"))
+    return "/".join(_SHOWN_UNITS.get(part, part) for part in unit.split("/"))
 
 
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(shown(text, TEXT_LIMIT) for text in texts if text))
+    return tuple(dict.fromkeys(prose(text, TEXT_LIMIT) for text in texts if text))
 
 
 def _number(value: float | None, decimals: int) -> str:
@@ -301,7 +307,7 @@ def _row(measurement: Measurement, label: str) -> Row:
         z_score=_signed(reference.z_score, 1) if reference else "",
         verdict=reference.verdict if reference else "",
         strip=_strip(measurement.value, reference),
-        reason=shown(measurement.reason, TEXT_LIMIT),
+        reason=prose(measurement.reason, TEXT_LIMIT),
         evidence=shown(measurement.evidence, TEXT_LIMIT),
         indexed=label == "indexed",
     )
@@ -381,7 +387,7 @@ def _study_facts(report: Report) -> tuple[Fact, ...]:
         ("Site", shown(identity.institution)),
         ("Scanner", ", ".join(part for part in (shown(machine), field) if part)),
     )
-    return tuple(Fact(label, value) for label, value in facts if value)
+    return tuple(Fact(label, value) for label, value in facts if value or label in EXPECTED)
 
 
 def _measured_from(report: Report) -> str:

@@ -1,0 +1,131 @@
+"""The page and the PDF: self-contained, complete, and honest about what is missing."""
+
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from opencmr.imaging.image import untimed_image
+from opencmr.imaging.study import Study
+from opencmr.report import html, pdf
+from opencmr.report.contents import DISCLAIMER, Report
+from opencmr.report.writers import write_report
+
+
+def _without_measurement(report: Report) -> Report:
+    return replace(report, segmentations={}, measurements=())
+
+
+def _single_phase(report: Report) -> Report:
+    series, segmentation = report.study.series[1], report.segmentations["s02"]
+    still = replace(series, image=untimed_image(series.image.values[:1], series.image.grid))
+    return replace(
+        report,
+        study=replace(report.study, series=(still,)),
+        segmentations={"s02": replace(segmentation, labels=segmentation.labels[:1])},
+        measurements=(),
+    )
+
+
+def _nothing_labelled(report: Report) -> Report:
+    segmentation = report.segmentations["s02"]
+    empty = replace(segmentation, labels=np.zeros_like(segmentation.labels))
+    return replace(report, segmentations={"s02": empty}, measurements=())
+
+
+def _two_series(report: Report) -> Report:
+    series = report.study.series[1]
+    again = replace(series, key="s03")
+    return replace(
+        report,
+        study=replace(report.study, series=(series, again)),
+        segmentations=dict.fromkeys(("s02", "s03"), report.segmentations["s02"]),
+    )
+
+
+def _no_series(report: Report) -> Report:
+    return replace(report, study=Study("0" * 12, ()), segmentations={}, measurements=(), flags=())
+
+
+ODD = (_without_measurement, _single_phase, _nothing_labelled, _two_series, _no_series)
+
+
+@pytest.mark.parametrize("make", ODD)
+def test_odd_studies_give_every_output(small_report: Report, tmp_path: Path, make) -> None:  # type: ignore[no-untyped-def]
+    written = {path.name for path in write_report(make(small_report), tmp_path)}
+    assert {"report.html", "report.pdf", "measurements.json", "run.json"} <= written
+
+
+def test_the_page_needs_no_network_and_no_script(report: Report) -> None:
+    page = html.page(report)
+    assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in page
+    assert "<script" not in page
+    for address in re.findall(r"""(?:src|href|srcset)=["']([^"']{0,40})""", page):
+        assert address.startswith("data:image/")
+    links = set(re.findall(r"""https?://[^"' >]+""", page))
+    assert links <= {"http://www.w3.org/2000/svg"}
+    assert "@import" not in page
+    assert "url(http" not in page
+
+
+def test_the_disclaimer_stands_on_top_and_in_the_footer_of_every_printed_page(
+    report: Report,
+) -> None:
+    page = html.page(report)
+    footer = page.index('class="print-foot"')
+    assert DISCLAIMER in page[footer : footer + 200]
+    header = page.index('class="top"')
+    assert DISCLAIMER in page[header : header + 400]
+    assert "display:table-footer-group" in page
+
+
+def test_the_page_shows_every_slice_at_both_phases_and_the_beating_heart(report: Report) -> None:
+    page = html.page(report)
+    slices = report.study.series[1].image.grid.shape[0]
+    assert page.count('class="slice"') == 2 * slices
+    assert "data:image/webp" in page
+    assert page.count('class="bullseye"') == 2
+    assert page.count('class="chart"') == 1
+
+
+def test_truth_is_shown_only_where_it_is_known(report: Report) -> None:
+    assert "Truth beside measurement" not in html.page(report)
+    assert "Truth beside measurement" in html.page(replace(report, truth={"LVEF": 57.0}))
+
+
+def test_withheld_numbers_are_not_on_the_page(small_report: Report) -> None:
+    withheld = tuple(
+        replace(m, value=None, reason="withheld by a check", reference=None, interval=None)
+        for m in small_report.measurements
+    )
+    page = html.page(replace(small_report, measurements=withheld))
+    assert "58.9" not in page
+    assert "withheld by a check" in page
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="needs pdftotext (poppler-utils)")
+def test_the_pdf_says_the_disclaimer_on_every_page_and_shows_hostile_text_as_text(
+    report: Report, tmp_path: Path
+) -> None:
+    scanner = replace(report.study.scanner, model="#panic() *bold* {{7*7}}")
+    path = tmp_path / "report.pdf"
+    path.write_bytes(pdf.document(replace(report, study=replace(report.study, scanner=scanner))))
+    text = subprocess.run(
+        ["pdftotext", "-layout", str(path), "-"], check=True, capture_output=True, text=True
+    ).stdout
+    pages = [page for page in text.split("\f") if page.strip()]
+    assert len(pages) >= 2
+    assert all(DISCLAIMER in page for page in pages)
+    assert "#panic() *bold* {{7*7}}" in text
+    assert "Lovelace, Ada" in text
+
+
+def test_two_runs_write_the_same_bytes(small_report: Report, tmp_path: Path) -> None:
+    first = write_report(small_report, tmp_path / "a")
+    second = write_report(small_report, tmp_path / "b")
+    for one, other in zip(first, second, strict=True):
+        assert one.read_bytes() == other.read_bytes(), one.name

@@ -1,0 +1,126 @@
+"""What a report tells in words."""
+
+from dataclasses import replace
+
+import pytest
+
+from opencmr.imaging.flag import QualityFlag, Severity
+from opencmr.imaging.measurement import Measurement
+from opencmr.imaging.study import Demographics, Identity, Scanner
+from opencmr.report.contents import Report
+from opencmr.report.story import Strip, tell
+
+
+def _flag(severity: Severity) -> QualityFlag:
+    return QualityFlag(severity, "NO_TIMING", severity.value)
+
+
+@pytest.mark.parametrize(
+    ("severities", "level"),
+    [
+        ((), "clear"),
+        ((Severity.INFO,), "clear"),
+        ((Severity.INFO, Severity.REVIEW), "review"),
+        ((Severity.REVIEW, Severity.DO_NOT_REPORT), "withheld"),
+    ],
+)
+def test_the_banner_follows_the_worst_flag(
+    small_report: Report, severities: tuple[Severity, ...], level: str
+) -> None:
+    flagged = replace(small_report, flags=tuple(_flag(s) for s in severities))
+    assert tell(flagged).banner.level == level
+
+
+def test_a_study_in_which_nothing_was_measured_says_so_first(small_report: Report) -> None:
+    empty = replace(small_report, segmentations={}, measurements=(), flags=())
+    story = tell(empty)
+    assert story.banner.level == "withheld"
+    assert (story.lv, story.rv, story.key_numbers) == ((), (), ())
+
+
+def test_remarks_come_worst_first_and_once(small_report: Report) -> None:
+    info, worst = _flag(Severity.INFO), _flag(Severity.DO_NOT_REPORT)
+    story = tell(replace(small_report, flags=(info, worst, info)))
+    assert [r.severity for r in story.remarks] == ["do not report", "info"]
+
+
+def test_rows_follow_the_clinical_order_whatever_the_order_of_measurement(
+    small_report: Report,
+) -> None:
+    story = tell(replace(small_report, measurements=small_report.measurements[::-1]))
+    assert [row.symbol for row in story.lv][:3] == ["LVEDV", "LVEDVi", "LVESV"]
+    assert [row.symbol for row in story.rv][-3:] == ["RVEF", "RVCO", "RVCI"]
+    assert [row.symbol for row in story.key_numbers] == ["LVEF", "LVEDVi", "RVEF", "LVMi"]
+
+
+def test_every_whole_heart_measurement_is_told_somewhere(small_report: Report) -> None:
+    story = tell(small_report)
+    told = {row.symbol for row in (*story.lv, *story.rv, *story.further)} | {"BSA"}
+    whole = {
+        m.quantity.symbol for m in small_report.measurements if m.phase is None and not m.segment
+    }
+    assert whole <= told
+
+
+def _find(report: Report, symbol: str, **changes: object) -> Report:
+    changed: list[Measurement] = [
+        replace(m, **changes) if m.quantity.symbol == symbol else m  # type: ignore[arg-type]
+        for m in report.measurements
+    ]
+    return replace(report, measurements=tuple(changed))
+
+
+@pytest.mark.parametrize(
+    ("value", "marker", "beyond"),
+    [
+        (51.0, 29.17, ""),
+        (71.0, 70.83, ""),
+        (61.0, 50.0, ""),
+        (5.0, 0.0, "low"),
+        (95.0, 100.0, "high"),
+    ],
+)
+def test_the_strip_places_a_value_about_its_normal_range(
+    small_report: Report, value: float, marker: float, beyond: str
+) -> None:
+    row = next(r for r in tell(_find(small_report, "LVEF", value=value)).lv if r.symbol == "LVEF")
+    assert row.strip == Strip(29.17, 70.83, marker, beyond)
+
+
+def test_a_withheld_value_shows_its_reason_and_no_range(small_report: Report) -> None:
+    report = _find(small_report, "LVEF", value=None, reason="SPARSE_STACK: too rough")
+    row = next(r for r in tell(report).lv if r.symbol == "LVEF")
+    assert (row.value, row.reason, row.strip, row.range) == ("–", "too rough", None, "")
+
+
+def test_negative_numbers_carry_a_true_minus_and_rounding_leaves_no_negative_zero(
+    small_report: Report,
+) -> None:
+    rows = {r.symbol: r for r in tell(_find(small_report, "SVDIFF", value=-2.4)).further}
+    assert rows["SVDIFF"].value == "−2"
+    rows = {r.symbol: r for r in tell(_find(small_report, "SVDIFF", value=-0.2)).further}
+    assert rows["SVDIFF"].value == "0"
+
+
+def test_truth_stands_beside_measurement_with_the_difference(small_report: Report) -> None:
+    story = tell(replace(small_report, truth={"LVEF": 57.0, "UNKNOWN": 1.0}))
+    (row,) = story.truth
+    assert (row.truth, row.measured, row.difference) == ("57.0", "58.9", "+1.9")
+
+
+def test_recommended_elements_that_are_not_there_are_listed_with_why(small_report: Report) -> None:
+    bare = replace(
+        small_report,
+        study=replace(
+            small_report.study,
+            identity=Identity(),
+            demographics=Demographics(),
+            scanner=Scanner(),
+        ),
+    )
+    missing = {group.why: group.names for group in tell(bare).missing}
+    assert {"Scanner", "Sex", "Height", "Date of procedure"} <= set(missing["Not in the input"])
+    assert "Sex" not in str(tell(small_report).missing)
+    without = replace(small_report, measurements=())
+    unfit = next(g for g in tell(without).missing if g.why == "Could not be measured")
+    assert "LVEF" in unfit.names

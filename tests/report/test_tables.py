@@ -1,0 +1,81 @@
+"""measurements.json and measurements.csv."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from opencmr.imaging.measurement import Measurement
+from opencmr.report import tables
+from opencmr.report.contents import DISCLAIMER, Report
+
+
+def _strict(text: str) -> dict[str, object]:
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    parsed: dict[str, object] = json.loads(text, parse_constant=refuse)
+    return parsed
+
+
+def _with(report: Report, **changes: object) -> Report:
+    first: Measurement = replace(report.measurements[0], **changes)  # type: ignore[arg-type]
+    return replace(report, measurements=(first,))
+
+
+def test_json_and_csv_hold_the_same_numbers(small_report: Report, tmp_path: Path) -> None:
+    json_path, csv_path = tables.write(small_report, tmp_path)
+    content = _strict(json_path.read_text(encoding="utf-8"))
+    rows = content["measurements"]
+    assert isinstance(rows, list)
+    lines = list(csv.DictReader(io.StringIO(csv_path.read_text(encoding="utf-8"))))
+    assert len(rows) == len(lines) == len(small_report.measurements)
+    for row, line, measurement in zip(rows, lines, small_report.measurements, strict=True):
+        assert row["symbol"] == line["symbol"] == measurement.quantity.symbol
+        assert line["value"] == ("" if row["value"] is None else str(row["value"]))
+        assert line["range_low"] == ("" if not row["range"] else str(row["range"]["low"]))
+        if measurement.value is not None:
+            assert row["value"] == pytest.approx(measurement.value, abs=1e-6)
+    assert content["disclaimer"] == DISCLAIMER
+
+
+def test_a_measurement_without_a_value_is_null_with_its_reason(small_report: Report) -> None:
+    row = tables.measurement_rows(_with(small_report, value=None, reason="no heart rate"))[0]
+    assert row["value"] is None
+    assert row["reason"] == "no heart rate"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_number_that_is_not_finite_becomes_null_with_a_reason(
+    small_report: Report, tmp_path: Path, value: float
+) -> None:
+    path, _ = tables.write(_with(small_report, value=value, interval=(value, 1.0)), tmp_path)
+    content = _strict(path.read_text(encoding="utf-8"))
+    (row,) = content["measurements"]  # type: ignore[misc]
+    assert row["value"] is None
+    assert row["reason"]
+    assert row["interval"] == [None, 1.0]
+
+
+@pytest.mark.parametrize(
+    "text", ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1", '=HYPERLINK("x")', "  =1"]
+)
+def test_a_text_that_a_spreadsheet_would_run_is_prefixed(small_report: Report, text: str) -> None:
+    rows = tables.measurement_rows(_with(small_report, evidence=text))
+    (line,) = csv.DictReader(io.StringIO(tables.as_csv(rows)))
+    assert not line["evidence"].startswith(tables.FORMULA_STARTS)
+    assert line["evidence"].startswith("'")
+
+
+def test_negative_numbers_stay_numbers_in_the_csv(small_report: Report) -> None:
+    rows = tables.measurement_rows(_with(small_report, value=-2.5))
+    (line,) = csv.DictReader(io.StringIO(tables.as_csv(rows)))
+    assert line["value"] == "-2.5"
+
+
+def test_words_of_the_identity_are_taken_out_of_reasons_and_evidence(small_report: Report) -> None:
+    row = tables.measurement_rows(_with(small_report, evidence="from LOVELACE sa, CANARY-4711"))[0]
+    assert row["evidence"] == "from [redacted] sa, [redacted]"
