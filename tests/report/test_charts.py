@@ -72,7 +72,7 @@ def test_without_any_curve_the_phases_come_from_the_labels(report: Report) -> No
 
 def _corners(path: str) -> list[tuple[float, float]]:
     """Return start, outer end, inner end and inner start of a ring segment's path."""
-    pairs = re.findall(r"(?:[ML]|0 0 [01] )(-?[\d.]+) (-?[\d.]+)", path)
+    pairs = re.findall(r"(?:[ML]|A\d+ \d+ 0 0 [01] )(-?[\d.]+) (-?[\d.]+)", path)
     return [(float(x), float(y)) for x, y in pairs]
 
 
