@@ -190,6 +190,12 @@ def test_a_series_whose_every_file_names_another_frame_of_reference_stays_whole(
     assert one.frame_of_reference_uid == ""
 
 
+def test_one_series_a_slice_is_joined_when_no_frame_of_reference_survived():
+    frames = [f for i in range(4) for f in cine([i * 10], series=f"1.{i + 1}")]
+    frames = [replace(f, frame_of_reference_uid=f"9.{i}") for i, f in enumerate(frames)]
+    assert shapes(assemble_series(frames)) == [(5, 4)]
+
+
 def test_single_pictures_are_not_joined_with_a_cine():
     frames = cine([0, 10, 20]) + cine([30, 40, 50], 1, series="1.2")
     assert sorted(shapes(assemble_series(frames))) == [(1, 3), (5, 3)]

@@ -282,6 +282,15 @@ def test_a_study_without_a_short_axis_cine_says_so():
     assert choice.flags[0].severity is Severity.DO_NOT_REPORT
 
 
+def test_the_only_stack_of_a_file_is_measured_even_where_its_orientation_speaks_against_it():
+    axial = grid_across(np.array([0, 0, 1.0]), slices=9)
+    image = untimed_image(np.zeros((25, 9, 4, 4), np.float32), axial)
+    choice = choose_sax_cine(sax_study(Series("s01", image)))
+    assert choice.series is not None
+    assert [(f.code, f.severity) for f in choice.flags] == [("VIEW_UNCERTAIN", Severity.REVIEW)]
+    assert chosen(series("s01", axial)) is None
+
+
 def test_a_late_enhancement_stack_with_a_header_is_not_measured_as_a_cine():
     lge = series("s01", grid_across(AXIS, slices=10), 1, series_description="LGE SAX")
     assert chosen(lge) is None

@@ -169,8 +169,8 @@ def frames_of_reference(frames: Iterable[Frame]) -> dict[str, str]:
     """Return each series' frame of reference UID; empty where it does not state one alone.
 
     A series has one frame of reference (DICOM PS3.3 C.7.4.1).  One that states several went
-    through a careless de-identification: its pictures still share their coordinates, but
-    nothing ties them to other series.
+    through a careless de-identification: its pictures still share their coordinates, so that
+    parallel slices of one protocol may be stacked, but no planes are combined across series.
     """
     stated: dict[str, set[str]] = defaultdict(set)
     for frame in frames:
@@ -189,10 +189,9 @@ def split_by_kind(frames: Iterable[Frame]) -> list[list[Frame]]:
     references = frames_of_reference(frames)
     exact: dict[tuple[object, ...], list[Frame]] = defaultdict(list)
     for frame in frames:
-        uid = frame.series_instance_uid
         exact[
             frame.matrix,
-            references[uid] or uid,
+            references[frame.series_instance_uid],
             frame.modality,
             tuple(part.upper() for part in frame.image_type),
             frame.header.scanning_sequence,

@@ -17,7 +17,7 @@ from opencmr.sort.evidence import (
     gather_evidence,
     is_headless,
 )
-from opencmr.sort.rules import SEQUENCE_RULES, VIEW_RULES, weigh
+from opencmr.sort.rules import SEQUENCE_RULES, THICK_MM, VIEW_RULES, weigh
 
 PARALLEL_DEG = 5.0
 """Stacks whose normals differ by more are of different orientation."""
@@ -99,6 +99,9 @@ def choose_sax_cine(study: Study) -> Choice:
     if headless:
         best = max(headless, key=_merit)
         return Choice(best, f"{best.key} is a stack without a header, taken for a cine's phase")
+    last = _only_stack_without_header(study)
+    if last is not None:
+        return last
     flag = QualityFlag(
         Severity.DO_NOT_REPORT,
         "NO_SAX_CINE",
@@ -107,6 +110,24 @@ def choose_sax_cine(study: Study) -> Choice:
         f"{len(study.series)} series",
     )
     return Choice(None, "no series is a short-axis cine", (flag,))
+
+
+def _only_stack_without_header(study: Study) -> Choice | None:
+    """Return the one stack that a user gave as a file without a header, whatever its view."""
+    if len(study.series) != 1:
+        return None
+    (one,) = study.series
+    spacing_mm = one.image.grid.slice_spacing_mm or 0.0
+    if not is_headless(one) or one.image.grid.shape[0] < STACK_SLICES or spacing_mm < THICK_MM:
+        return None
+    flag = QualityFlag(
+        Severity.REVIEW,
+        "VIEW_UNCERTAIN",
+        "The file's orientation is not that of a short-axis stack. It was measured as one, being "
+        "the only stack given: look at the pictures.",
+        "; ".join(one.because),
+    )
+    return Choice(one, f"{one.key} is the only stack, given without a header", (flag,))
 
 
 def _merit(one: Series) -> tuple[bool, bool, bool, int, int, str, str, int]:
