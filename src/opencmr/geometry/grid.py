@@ -129,7 +129,7 @@ class Grid:
     @property
     def voxel_mm3(self) -> np.ndarray:
         """Volume ``(Z,)`` that one voxel of each slice stands for."""
-        return self.pixel_mm2 * self.slice_extents_mm
+        return np.asarray(self.pixel_mm2 * self.slice_extents_mm)
 
     @property
     def is_regular(self) -> bool:
@@ -144,7 +144,7 @@ class Grid:
         rows, columns = self.shape[1:]
         corners = np.array([[0, 0], [rows - 1, 0], [0, columns - 1]], dtype=np.float64)
         homogeneous = np.column_stack([corners, np.zeros(3), np.ones(3)])
-        return np.einsum("zij,cj->zci", self.affines, homogeneous)[..., :3]
+        return np.asarray(np.einsum("zij,cj->zci", self.affines, homogeneous)[..., :3])
 
     def position_mm(self, z: int, row: float, column: float) -> np.ndarray:
         """Return the LPS position ``(3,)`` in mm of a voxel's centre."""
