@@ -5,6 +5,8 @@ import csv
 import nibabel as nib
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.ndimage import shift
 
 from opencmr.anatomy.reason_codes import REASON_CODES
@@ -120,6 +122,17 @@ def test_a_jump_of_the_curve_is_flagged(judge, labels) -> None:
     assert "LV" in jumps[0].message
 
 
+def test_a_jump_that_lasts_is_flagged_too(judge, labels) -> None:
+    widened = labels[18:, 1:5]
+    widened[widened == 2] = 3
+    assert "CURVE_JUMP" in codes(judge(labels))
+
+
+def test_a_base_that_leaves_a_slice_in_mid_systole_is_no_jump(judge, labels) -> None:
+    labels[6:19, 1] = 0
+    assert "CURVE_JUMP" not in codes(judge(labels))
+
+
 def test_an_ejection_fraction_near_a_cut_point_is_noted(judge, labels) -> None:
     measurements, _ = judge(labels)
     before = next(m.value for m in measurements if m.quantity.symbol == "LVEF")
@@ -180,6 +193,25 @@ def test_every_one_of_fifty_synthetic_corruptions_is_flagged(judge, labels) -> N
         judged = judge(corrupted(pair, number % 5, rng))
         serious = {f.code for f in judged[1] if f.severity is not Severity.INFO}
         assert serious, number % 5
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    phases=st.integers(1, 14),
+    slices=st.integers(1, 5),
+    blob=st.integers(1, 9),
+)
+def test_no_labels_whatever_make_measuring_or_checking_fail(
+    judge, seed, phases, slices, blob
+) -> None:
+    rng = np.random.default_rng(seed)
+    coarse = rng.choice(4, size=(phases, slices, 5, 4), p=rng.dirichlet(np.ones(4)))
+    labels = coarse.repeat(blob, axis=2).repeat(blob, axis=3).astype(np.uint8)
+    measurements, flags = judge(labels, (7.0, 1.3, 1.9))
+    for measurement in withhold(measurements, flags):
+        assert measurement.value is None or np.isfinite(measurement.value)
+        assert measurement.value is not None or measurement.reason.split(":")[0] in REASON_CODES
 
 
 def test_a_shifted_heart_is_still_sound(judge, labels) -> None:

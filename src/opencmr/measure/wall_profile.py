@@ -75,7 +75,7 @@ class WallProfile:
 
     @cached_property
     def rings(self) -> dict[int, RingOutlines]:
-        """Outlines of every ring slice on which both could be drawn."""
+        """Outlines of every ring slice on which both could be drawn about a centre inside."""
         spacing_mm = self.ventricles.spacing_mm
         drawn = {}
         for z in levels(self.ventricles, self.phase):
@@ -83,8 +83,12 @@ class WallProfile:
             wall = self.ventricles.plane(Structure.MYOCARDIUM, self.phase, z)
             endocardium = outline_mm(cavity, spacing_mm)
             epicardium = outline_mm(cavity | wall, spacing_mm)
-            if endocardium is not None and epicardium is not None:
-                drawn[z] = RingOutlines(endocardium, epicardium, centroid_mm(endocardium))
+            if endocardium is None or epicardium is None:
+                continue
+            ring = RingOutlines(endocardium, epicardium, centroid_mm(endocardium))
+            # A centre outside its own cavity (a crescent) sees no wall on some rays.
+            if np.isfinite(ring.thickness_mm(_ANGLES)).all():
+                drawn[z] = ring
         return drawn
 
     @cached_property

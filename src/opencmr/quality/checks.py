@@ -38,7 +38,6 @@ from opencmr.quality.limits import (
     OPEN_RING_LIMIT_PERCENT,
     RV_INSIDE_LIMIT_PERCENT,
     STEP_LIMIT_PERCENT,
-    STEP_RATE_LIMIT_PER_S,
     SVDIFF_LIMITS_PERCENT,
 )
 
@@ -241,18 +240,17 @@ def curve_steady(subject: Subject) -> Iterator[QualityFlag]:
     for chamber in _chambers(subject):
         if chamber.phases < RATE_PHASES:
             continue
-        rr_ms = subject.series.image.mean_rr_ms or 1000.0
-        limit = max(STEP_LIMIT_PERCENT, 100 * STEP_RATE_LIMIT_PER_S * rr_ms / 1e3 / chamber.phases)
-        curve_ml = chamber.curve_ml
-        steps = 100 * np.abs(curve_ml - np.roll(curve_ml, 1)) / curve_ml.max()
-        if steps.max() > limit:
+        steps = 100 * np.diff(chamber.curve_ml, prepend=chamber.curve_ml[-1:])
+        beyond = np.abs(steps - (np.roll(steps, 1) + np.roll(steps, -1)) / 2)
+        beyond /= chamber.curve_ml.max()
+        if beyond.max() > STEP_LIMIT_PERCENT:
             yield QualityFlag(
                 Severity.REVIEW,
                 "CURVE_JUMP",
                 f"The volume curve of the {chamber.structure.value} jumps between two frames: "
                 "check the contours there.",
-                f"{steps.max():.0f} % of EDV before phase {int(steps.argmax()) + 1}, believable "
-                f"{limit:.0f} %",
+                f"the step to phase {int(beyond.argmax()) + 1} goes {beyond.max():.0f} % of EDV "
+                f"beyond those next to it, believable {STEP_LIMIT_PERCENT:.0f} %",
             )
 
 
