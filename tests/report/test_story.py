@@ -124,3 +124,14 @@ def test_recommended_elements_that_are_not_there_are_listed_with_why(small_repor
     without = replace(small_report, measurements=())
     unfit = next(g for g in tell(without).missing if g.why == "Could not be measured")
     assert "LVEF" in unfit.names
+
+
+def test_a_reason_that_repeats_is_told_once_and_then_dittoed(small_report: Report) -> None:
+    lost = tuple(
+        replace(m, value=None, reason="too rough", reference=None)
+        if m.quantity.symbol.startswith("LV")
+        else m
+        for m in small_report.measurements
+    )
+    reasons = [row.reason for row in tell(replace(small_report, measurements=lost)).lv]
+    assert reasons == ["too rough"] + ["″"] * (len(reasons) - 1)

@@ -6,7 +6,7 @@ a template must escape.
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from opencmr.anatomy.reason_codes import REASON_CODES
 from opencmr.imaging.flag import QualityFlag, Severity
@@ -42,6 +42,7 @@ RV_ROWS = (
 )
 KEY_NUMBERS = (("LVEF",), ("LVEDVi", "LVEDV"), ("RVEF",), ("LVMi", "LVM"))
 """The four numbers set large; the first of each that has a value is shown."""
+DITTO = "″"
 CURVE_SYMBOLS = frozenset({"LVV", "RVV"})
 PHASE_SUFFIX = "_PHASE"
 """Quantities that number a cardiac phase: told beside the curves and the pictures."""
@@ -278,7 +279,16 @@ def _number(value: float | None, decimals: int) -> str:
 
 def _chamber(report: Report, rows: tuple[tuple[str, str], ...]) -> tuple[Row, ...]:
     found = ((report.find(symbol), label) for symbol, label in rows)
-    return tuple(_row(measurement, label) for measurement, label in found if measurement)
+    return _ditto([_row(measurement, label) for measurement, label in found if measurement])
+
+
+def _ditto(rows: list[Row]) -> tuple[Row, ...]:
+    """Return the rows with a reason that repeats that of the row before as a ditto mark."""
+    reasons = [""] + [row.reason for row in rows]
+    return tuple(
+        replace(row, reason=DITTO) if row.reason and row.reason == before else row
+        for row, before in zip(rows, reasons, strict=False)
+    )
 
 
 def _key_numbers(report: Report) -> tuple[Row, ...]:
@@ -360,7 +370,7 @@ def _patient_facts(report: Report) -> tuple[Fact, ...]:
         ("BSA", _with_unit(bsa.value if bsa else None, 2, "m²")),
         ("Heart rate", _with_unit(_heart_rate_bpm(report), 0, "/min")),
     )
-    return tuple(Fact(label, value) for label, value in facts)
+    return tuple(Fact(label, value) for label, value in facts if value or label != "BSA")
 
 
 def _heart_rate_bpm(report: Report) -> float | None:
@@ -431,17 +441,17 @@ def _remark(flag: QualityFlag) -> Remark:
 def _banner(report: Report) -> Banner:
     severities = {flag.severity for flag in report.flags}
     to_check = len({f for f in report.flags if f.severity is Severity.REVIEW})
-    if Severity.DO_NOT_REPORT in severities:
-        return Banner(
-            "withheld",
-            "Do not report these results",
-            "At least one check failed. The numbers concerned are withheld; see why below.",
-        )
     if not report.measured_series():
         return Banner(
             "withheld",
             "Nothing was measured",
             "No series could be segmented. What was found, and why it was not used, is below.",
+        )
+    if Severity.DO_NOT_REPORT in severities:
+        return Banner(
+            "withheld",
+            "Do not report these results",
+            "At least one check failed. The numbers concerned are withheld; see why below.",
         )
     if to_check:
         points = "1 point needs" if to_check == 1 else f"{to_check} points need"
