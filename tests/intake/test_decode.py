@@ -18,7 +18,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from opencmr.intake import worker
+from opencmr.intake import decode, worker
 from opencmr.intake.decode import DicomReader
 from opencmr.intake.limits import DecodeLimits
 from opencmr.intake.refusal import Refusal
@@ -93,7 +93,7 @@ def test_an_encoding_without_a_codec_is_refused_by_name(reader, dicom, tmp_path,
 def test_a_codec_that_never_ends_is_stopped_and_the_next_file_is_read(dicom, tmp_path):
     endless = _endless(dicom, tmp_path / "endless")
     good = dicom.save(dicom.mr(), tmp_path / "good")
-    with DicomReader(DecodeLimits(pixels_s=0.5)) as reader:
+    with DicomReader(DecodeLimits(pixels_s=2.0)) as reader:
         assert _frame(reader.read(good)).matrix == (12, 16)
         started = time.monotonic()
         read = reader.read(endless)
@@ -103,9 +103,21 @@ def test_a_codec_that_never_ends_is_stopped_and_the_next_file_is_read(dicom, tmp
         assert _frame(reader.read(good)).matrix == (12, 16)
 
 
+def test_a_folder_full_of_traps_ends_soon(dicom, tmp_path, monkeypatch):
+    monkeypatch.setattr(decode, "PATIENCE", 1)
+    endless = _endless(dicom, tmp_path / "endless")
+    with DicomReader(DecodeLimits(pixels_s=2.0)) as reader:
+        reader.read(endless)
+        monkeypatch.setattr(decode, "HASTE_S", 0.2)
+        reader._limits = DecodeLimits(pixels_s=600.0)
+        started = time.monotonic()
+        assert reader.read(endless).code == "DECODE_TIMEOUT"
+        assert time.monotonic() - started < decode.QUICK_S
+
+
 @pytest.mark.real_data
 def test_the_hostile_files_that_hang_pydicom_are_stopped(dicom, tmp_path, data_folder):
-    with DicomReader(DecodeLimits(pixels_s=0.5)) as reader:
+    with DicomReader(DecodeLimits(pixels_s=2.0)) as reader:
         for path in sorted((data_folder / "hostile").glob("*.dcm")):
             dataset = pydicom.dcmread(path)
             dataset.Modality = "MR"
@@ -123,7 +135,7 @@ def test_a_process_that_dies_is_named_and_replaced(dicom, tmp_path):
     with DicomReader(DecodeLimits(pixels_s=60.0)) as reader:
         reader.read(good)
         (started,) = [c for c in psutil.Process().children() if c.pid not in before]
-        killer = threading.Timer(0.3, started.kill)
+        killer = threading.Timer(1.0, started.kill)
         killer.start()
         read = reader.read(endless)
         killer.join()

@@ -35,6 +35,10 @@ ALARM_GRACE_S = 5.0
 """How much later than the parent the process would end itself."""
 QUICK_S = 10.0
 """Pixels of up to some MiB are decoded in milliseconds; this long is for a loaded machine."""
+PATIENCE = 10
+"""After so many stopped processes each further file of the input gets ``HASTE_S`` only."""
+HASTE_S = 1.0
+"""Five hundred times what a good file takes; a folder full of traps ends in minutes."""
 SECONDS_PER_MIB = 1.0
 """Further time for each MiB of decoded pixels, up to the limit."""
 
@@ -59,6 +63,7 @@ class DicomReader:
         self._limits = decode_limits or DecodeLimits()
         self._process: subprocess.Popen[bytes] | None = None
         self._deadline = 0.0
+        self._stops = 0
 
     def __enter__(self) -> "DicomReader":
         return self
@@ -77,15 +82,19 @@ class DicomReader:
         try:
             return self._read(path, known)
         except _DecodingStoppedError as stopped:
+            self._stops += 1
             self._kill()
             return Refusal(stopped.code, **known)
+        except (KeyError, TypeError, ValueError):  # facts that no reader of ours would send
+            self._kill()
+            return Refusal("DECODE_CRASH", **known)
         except BaseException:
             self._kill()  # an answer that was not read to its end belongs to no other file
             raise
 
     def _read(self, path: Path, known: dict[str, str]) -> tuple[Frame, ...] | Refusal:
         process = self._started()
-        self._deadline = time.monotonic() + self._limits.header_s
+        self._allow(self._limits.header_s)
         alarm_s = self._limits.header_s + self._limits.pixels_s + ALARM_GRACE_S
         request = json.dumps({"path": os.fspath(path), "alarm_s": alarm_s}) + "\n"
         assert process.stdin is not None
@@ -111,7 +120,7 @@ class DicomReader:
             raise _DecodingStoppedError("DECODE_CRASH")
         decoded_mib = size * len(facts["frames"]) / limits.MIB
         allowed_s = min(self._limits.pixels_s, QUICK_S + SECONDS_PER_MIB * decoded_mib)
-        self._deadline = time.monotonic() + allowed_s
+        self._allow(allowed_s)
         shared = _shared_facts(facts["instance"])
         frames: list[Frame] = []
         while True:
@@ -124,6 +133,11 @@ class DicomReader:
                 raise _DecodingStoppedError("DECODE_CRASH")
             own = _with_tuples({**facts["frames"][len(frames)], **more})
             frames.append(Frame(values=values.reshape(rows, columns), **shared, **own))
+
+    def _allow(self, seconds: float) -> None:
+        """Set the deadline of the next messages."""
+        seconds = seconds if self._stops < PATIENCE else min(seconds, HASTE_S)
+        self._deadline = time.monotonic() + seconds
 
     def _refusal(self, facts: dict[str, Any]) -> Refusal:
         if facts.pop("is_spent"):

@@ -132,13 +132,9 @@ class FrameGroups:
     For a classic instance there is the data set alone.
     """
 
-    def __init__(self, dataset: Dataset, index: int) -> None:
+    def __init__(self, dataset: Dataset, groups: list[Dataset]) -> None:
         self._dataset = dataset
-        self._groups: list[Dataset] = []
-        if sop_class_of(dataset) in ENHANCED_CLASSES:
-            own = value(dataset, "PerFrameFunctionalGroupsSequence") or ()
-            shared = value(dataset, "SharedFunctionalGroupsSequence") or ()
-            self._groups = [*own[index : index + 1], *shared[:1]]
+        self._groups = groups
 
     def sources(self, group: str) -> Iterator[Dataset]:
         """Yield where a group's attributes may stand, the most particular first."""
@@ -175,6 +171,19 @@ class FrameGroups:
         return None
 
 
+def groups_of_frames(dataset: Dataset) -> list[FrameGroups]:
+    """Return the functional groups of every frame.
+
+    Made once for an instance: pydicom visits all items whenever a sequence is asked for.
+    """
+    frames = frames_of(dataset)
+    if sop_class_of(dataset) not in ENHANCED_CLASSES:
+        return [FrameGroups(dataset, [])] * frames
+    own = list(value(dataset, "PerFrameFunctionalGroupsSequence") or ())
+    shared = list(value(dataset, "SharedFunctionalGroupsSequence") or ())[:1]
+    return [FrameGroups(dataset, [*own[i : i + 1], *shared]) for i in range(frames)]
+
+
 def _items(dataset: Dataset, tag: tuple[int, int]) -> list[Dataset]:
     try:
         return list(dataset[tag].value)
@@ -182,9 +191,8 @@ def _items(dataset: Dataset, tag: tuple[int, int]) -> list[Dataset]:
         return []
 
 
-def frame_facts(dataset: Dataset, index: int) -> Facts:
-    """Return what holds for one frame, 0-based, under the names of ``Frame``'s fields."""
-    groups = FrameGroups(dataset, index)
+def frame_facts(dataset: Dataset, groups: FrameGroups, frame_number: int) -> Facts:
+    """Return what holds for one frame, 1-based, under the names of ``Frame``'s fields."""
     orientation = groups.first(
         lambda d, k: numbers(d, k, 6), "PlaneOrientationSequence", "ImageOrientationPatient"
     )
@@ -203,7 +211,7 @@ def frame_facts(dataset: Dataset, index: int) -> Facts:
     acquisition_time = acquired[8:].split("+")[0].split("-")[0] if acquired else ""
     acquisition_time = acquisition_time or text(dataset, "AcquisitionTime")
     return {
-        "frame_number": index + 1,
+        "frame_number": frame_number,
         "pixel_spacing_mm": spacing,
         "image_position_mm": position,
         "image_orientation": orientation,
@@ -247,9 +255,11 @@ def _heartbeat_ms(dataset: Dataset, groups: FrameGroups) -> float | None:
     return None if rate is None else 60_000 / rate
 
 
-def series_header(dataset: Dataset, first: Facts) -> Facts:
-    """Return the evidence about the series under the names of ``SeriesHeader``'s fields."""
-    groups = FrameGroups(dataset, 0)
+def series_header(dataset: Dataset, groups: FrameGroups, first: Facts) -> Facts:
+    """Return the evidence about the series under the names of ``SeriesHeader``'s fields.
+
+    ``groups`` and ``first`` are those of the first frame.
+    """
     timing = "MRTimingAndRelatedParametersSequence"
     return {
         "modality": text(dataset, "Modality").strip(),

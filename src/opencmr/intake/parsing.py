@@ -9,6 +9,7 @@ import zlib
 from typing import Any
 
 import pydicom
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.filereader import _read_file_meta_info, read_preamble
 from pydicom.multival import MultiValue
@@ -119,7 +120,7 @@ def _vr_of(dataset: Dataset, tag: Any) -> str:
     vr = getattr(element, "VR", None)
     if vr is None or vr == "UN":
         try:
-            return str(pydicom.datadict.dictionary_VR(tag))
+            return str(dictionary_VR(tag))
         except KeyError:
             return str(vr or "UN")
     return str(vr)
@@ -133,10 +134,11 @@ def sop_class_of(dataset: Dataset) -> str:
 
 def value(dataset: Dataset | None, keyword: str) -> Any:
     """Return an element's value, or None where it is absent or cannot be converted."""
-    if dataset is None:
+    tag = tag_for_keyword(keyword)
+    if dataset is None or tag is None or tag not in dataset.keys():  # noqa: SIM118  (faster)
         return None
     try:
-        found = dataset.get(keyword)
+        found = dataset[tag].value
     except Exception:  # any bytes may stand in any element
         return None
     return None if found is None or found == "" else found

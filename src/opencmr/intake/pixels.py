@@ -4,7 +4,6 @@ Runs in the decoding process only: codecs hang, panic and ask for gigabytes.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -110,7 +109,9 @@ def _without_unused_bits(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
     return np.asarray(lifted.view(f"{kind}{stored.dtype.itemsize}") >> (cell - bits))
 
 
-def values_of(stored: np.ndarray, dataset: Dataset, index: int) -> tuple[np.ndarray, Any]:
+def values_of(
+    stored: np.ndarray, dataset: Dataset, groups: FrameGroups
+) -> tuple[np.ndarray, dict[str, str]]:
     """Return a frame's real values ``(Y, X) float32`` and facts about their scaling.
 
     Raises
@@ -118,7 +119,7 @@ def values_of(stored: np.ndarray, dataset: Dataset, index: int) -> tuple[np.ndar
     RefusedError
         ``SCALING_CONFLICT`` for a relaxation map, ``NO_SIGNAL`` for values that are not finite.
     """
-    scalings = _scalings(dataset, index)
+    scalings = _scalings(dataset, groups)
     if scalings_conflict(scalings, float(stored.min()), float(stored.max())):
         raise RefusedError("SCALING_CONFLICT")
     if value(dataset, "ModalityLUTSequence"):
@@ -150,8 +151,7 @@ def _inverted(
     return np.asarray(linear.at(low) + linear.at(high) - values)
 
 
-def _scalings(dataset: Dataset, index: int) -> Scalings:
-    groups = FrameGroups(dataset, index)
+def _scalings(dataset: Dataset, groups: FrameGroups) -> Scalings:
     group = "PixelValueTransformationSequence"
     slope = groups.first(number, group, "RescaleSlope")
     intercept = groups.first(number, group, "RescaleIntercept")

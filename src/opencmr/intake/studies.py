@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from opencmr.anatomy.reason_codes import REASON_CODES
-from opencmr.errors import InputError, OpencmrError
+from opencmr.errors import GeometryError, InputError, OpencmrError
 from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
 from opencmr.imaging.study import Identity, Scanner, Series, Study, short_hash
 from opencmr.intake.assemble import assemble_series
@@ -161,7 +161,11 @@ def _dicom_study(uid: str, frames: list[Frame], leftovers: Leftovers) -> Study |
         what = f"study {short_hash(uid)}"
         leftovers.add(what, "PATIENT_MIX", study_uid=uid, count=len(frames))
         return None
-    assembled = assemble_series(frames)
+    try:
+        assembled = assemble_series(frames)
+    except GeometryError:
+        leftovers.add(f"study {short_hash(uid)}", "NO_GEOMETRY", study_uid=uid, count=len(frames))
+        return None
     if not assembled.series:
         for row in assembled.left_out:
             leftovers.add(row.what, row.code, row.reason, study_uid=uid, count=row.count)

@@ -112,8 +112,14 @@ def _fail(
 
 
 def _read(path: str, answers: BinaryIO, known: dict[str, Any]) -> None:
-    from opencmr.intake.headers import frame_facts, instance_facts, refuse_unfit, series_header
-    from opencmr.intake.parsing import frames_of, open_dicom, refuse_damaged, text
+    from opencmr.intake.headers import (
+        frame_facts,
+        groups_of_frames,
+        instance_facts,
+        refuse_unfit,
+        series_header,
+    )
+    from opencmr.intake.parsing import open_dicom, refuse_damaged, text
     from opencmr.intake.pixels import stored_frames, values_of
 
     data = _bytes_of(path)
@@ -123,14 +129,15 @@ def _read(path: str, answers: BinaryIO, known: dict[str, Any]) -> None:
     refuse_damaged(dataset)
     refuse_unfit(dataset)
     instance = instance_facts(dataset)
-    facts = [frame_facts(dataset, index) for index in range(frames_of(dataset))]
-    instance["header"] = series_header(dataset, facts[0])
+    groups = groups_of_frames(dataset)
+    facts = [frame_facts(dataset, own, number) for number, own in enumerate(groups, start=1)]
+    instance["header"] = series_header(dataset, groups[0], facts[0])
     instance["content_sha256"] = hashlib.sha256(data).hexdigest()
     shape = [int(dataset.Rows), int(dataset.Columns)]
     _send(answers, HEADER, {"instance": instance, "frames": facts, "shape": shape})
     known["has_header"] = True
     for index, stored in enumerate(stored_frames(dataset)):
-        values, scaling = values_of(stored, dataset, index)
+        values, scaling = values_of(stored, dataset, groups[index])
         if list(values.shape) != shape:
             raise RefusedError("DECODE_FAILED", "The pixels have another shape than declared.")
         _send(answers, PIXELS, scaling, values)
