@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from opencmr.anatomy.structures import ACDC, Structure
 from opencmr.geometry.grid import Grid
 from opencmr.simulate.body import (
     Body,
@@ -21,7 +22,18 @@ from opencmr.simulate.painter import (
     HeartTexture,
     heart_texture,
 )
-from opencmr.simulate.physics import coil_sensitivity, k_space_window, magnitude_image
+from opencmr.simulate.physics import (
+    band_profile,
+    coil_sensitivity,
+    field_error_hz,
+    k_space_window,
+    magnitude_image,
+)
+
+COARSE_STEP = 4
+"""Pixels between the points at which the heart is looked for."""
+MARGIN_MM = 7.0
+"""The heart's fat and its outline's irregularities lie within this distance."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +73,9 @@ class Scan:
         Standard deviation of the noise, in stored values.
     acquired : (rows, columns)
         Share of k-space that was acquired.
+    off_resonance_hz : float
+        Field error at the body's edge.
+    flip_deg, tr_ms : float
     """
 
     signals: Mapping[str, float]
@@ -70,6 +85,9 @@ class Scan:
     shading: float
     noise: float
     acquired: tuple[float, float]
+    off_resonance_hz: float = 0.0
+    flip_deg: float = 52.0
+    tr_ms: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -114,13 +132,24 @@ def acquire(
         shift = np.zeros(3) if shifts_mm is None else shifts_mm[z]
         _acquire_slice(world, grid, z, shapes, scan, shift, values[:, z], labels[:, z])
         middle = slice_points(grid, z, np.zeros(1))[:, 0]
-        shading = coil_sensitivity(middle, scan.shading)
+        shading = coil_sensitivity(middle, scan.shading) * _bands(middle, scan)
         for t in range(len(shapes)):
             values[t, z] = magnitude_image(
                 values[t, z] * shading * np.float32(scan.gain), window, scan.noise, random
             )
     np.rint(values, out=values)
     return Acquired(values, labels)
+
+
+def _bands(position_mm: np.ndarray, scan: Scan) -> np.ndarray | float:
+    """Return what off-resonance leaves of the signal, alike for all tissues (plausible)."""
+    if not scan.off_resonance_hz:
+        return 1.0
+    return band_profile(
+        field_error_hz(position_mm, scan.off_resonance_hz),
+        flip_deg=scan.flip_deg,
+        tr_ms=scan.tr_ms,
+    )
 
 
 def slice_points(
@@ -163,6 +192,7 @@ def _acquire_slice(
     window = _heart_window(world, points)
     if window is None:
         return
+    window = _beating_window(world, points, window, shapes, pixel_mm)
     region = (slice(None), *window)
     painter = HeartPainter(
         world.frame.to_heart(points[(slice(None), *region)]).astype(np.float32),
@@ -183,14 +213,52 @@ def _heart_window(world: World, points: np.ndarray) -> tuple[slice, slice] | Non
     middle = world.frame.to_patient(np.array([18.0, 0.0, world.parameters.long_axis_mm * 0.72]))
     square = sum(np.square(points[i] - np.float32(middle[i])) for i in range(3))
     near = (square < MAX_REACH_MM**2).any(0)
-    if not near.any():
-        return None
     rows, columns = np.flatnonzero(near.any(1)), np.flatnonzero(near.any(0))
+    if min(rows.size, columns.size) < 2 * COARSE_STEP:
+        return None
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
+def _beating_window(
+    world: World,
+    points: np.ndarray,
+    window: tuple[slice, slice],
+    shapes: tuple[HeartShape, ...],
+    pixel_mm: float,
+) -> tuple[slice, slice]:
+    """Narrow ``window`` to the heart of this slice, looked for on every fourth pixel."""
+    coarse = tuple(slice(part.start, part.stop, COARSE_STEP) for part in window)
+    position = world.frame.to_heart(points[(slice(None), slice(None), *coarse)])
+    position = position.astype(np.float32)
+    painter = HeartPainter(position, position[0], world.heart, {}, COARSE_STEP * pixel_mm)
+    extremes = (max(shapes, key=_fullness), min(shapes, key=_fullness))
+    inside = np.zeros(position.shape[2:], dtype=bool)
+    for shape in extremes:
+        inside |= (painter.reach(shape) < MARGIN_MM).any(0)
+    if not inside.any():
+        return window
+    narrowed = []
+    for part, axis in zip(window, (1, 0), strict=True):
+        hit = np.flatnonzero(inside.any(axis))
+        start = part.start + COARSE_STEP * max(int(hit[0]) - 1, 0)
+        narrowed.append(slice(start, min(part.start + COARSE_STEP * (int(hit[-1]) + 2), part.stop)))
+    return narrowed[0], narrowed[1]
+
+
+def _fullness(shape: HeartShape) -> float:
+    return shape.filling + shape.rv_filling
+
+
 def label_voxels(rv: np.ndarray, myocardium: np.ndarray, lv: np.ndarray) -> np.ndarray:
-    """Return the label ``(Y, X)`` of what fills most of each voxel, from shares ``(S, Y, X)``."""
-    shares = np.stack([rv.mean(0), myocardium.mean(0), lv.mean(0)])
-    nothing = 1 - shares.sum(0)
-    return np.asarray(np.concatenate([nothing[None], shares]).argmax(0), dtype=np.uint8)
+    """Return the labels ``(Y, X)`` uint8 in the ACDC scheme, from shares ``(S, Y, X)``.
+
+    Endocardium, epicardium and the outline of both ventricles are each drawn where half of the
+    voxel lies inside, so that no structure gains where three meet.
+    """
+    cavity = lv.mean(0)
+    ventricle = cavity + myocardium.mean(0)
+    both = ventricle + rv.mean(0)
+    labels = np.where(both > 0.5, ACDC.label_of(Structure.RV), 0)
+    labels = np.where(ventricle > 0.5, ACDC.label_of(Structure.MYOCARDIUM), labels)
+    labels = np.where(cavity > 0.5, ACDC.label_of(Structure.LV), labels)
+    return np.asarray(labels, dtype=np.uint8)

@@ -13,11 +13,11 @@ from opencmr.simulate.heart import HeartParameters, heart_shape
 from opencmr.simulate.texture import CosineField, cosine_field, tubes
 
 APEX_DIRECTION = (0.68, -0.60, -0.42)
-"""Where the LV's apex points: left, anterior, inferior (plausible, within 10 degrees of the
-study in ``siemens_multiview``)."""
+"""Where the LV's apex points: left, anterior, inferior (plausible; 7 degrees from the short-axis
+normal of Sunnybrook's SC-HF-I-1)."""
 ROLL_DEG = 10.0
 """Turn of the RV about the long axis from horizontal towards inferior (plausible)."""
-HEART_CENTRE_MM = (34.0, -12.0, 0.0)
+HEART_CENTRE_MM = (36.0, -18.0, 0.0)
 """LPS position of the middle of the LV's long axis at end-diastole."""
 
 
@@ -109,6 +109,7 @@ class BodyTexture:
     lung: tuple[CosineField, CosineField]
     liver: tuple[CosineField, CosineField]
     organ: CosineField
+    bowel: CosineField
 
 
 def body_texture(random: np.random.Generator) -> BodyTexture:
@@ -118,6 +119,7 @@ def body_texture(random: np.random.Generator) -> BodyTexture:
         (cosine_field(random, 42.0), cosine_field(random, 42.0)),
         (cosine_field(random, 75.0, 6), cosine_field(random, 75.0, 6)),
         cosine_field(random, 18.0),
+        cosine_field(random, 46.0),
     )
 
 
@@ -139,7 +141,7 @@ def body_of(parameters: HeartParameters, texture: BodyTexture) -> Body:
     shape = heart_shape(parameters, 1.0, 1.0)
     return Body(
         half_width_mm=168 * size,
-        half_depth_mm=112 * size,
+        half_depth_mm=108 * size,
         fat_mm=float(np.clip(9 + 1.3 * (bmi - 22), 5, 35)),
         diaphragm_mm=-(shape.epi_radius_mm + 4),
         texture=texture,
@@ -181,11 +183,28 @@ def paint_body(
     paint(canvas, lung, signals["lung"])
     a, b = (field.at(position_mm) for field in texture.lung)
     hilum = np.exp(-np.square(x / 95) - np.square((y - 20) / 75))
-    paint(canvas, lung * tubes(a, b, 0.16 + 0.22 * hilum) * 0.75, signals["venous blood"])
+    paint(canvas, lung * tubes(a, b, 0.10 + 0.16 * hilum) * 0.6, signals["venous blood"])
+    _paint_retrosternal_fat(canvas, position_mm, inside, signals, pixel_mm)
     room = lung.copy()
-    _paint_abdomen(canvas, room, position_mm, inside, body, signals, pixel_mm)
+    _paint_abdomen(canvas, room, position_mm, inside, soft, body, signals, pixel_mm)
     _paint_spine_and_vessels(canvas, room, position_mm, soft, signals, pixel_mm)
     return PaintedBody(canvas, room)
+
+
+def _paint_retrosternal_fat(
+    canvas: np.ndarray,
+    position_mm: np.ndarray,
+    inside: np.ndarray,
+    signals: Mapping[str, float],
+    pixel_mm: float,
+) -> None:
+    """Paint the fat between sternum, pericardium and diaphragm."""
+    x, y, z = position_mm
+    low = np.clip(-(z + 5) / 40, 0, 1)
+    middle = np.exp(-np.square((x - 15 - 35 * low) / (38 + 22 * low)))
+    thickness_mm = (9 + 13 * low) * middle
+    pad = np.maximum(-(inside + thickness_mm), y + 35)
+    paint(canvas, cover(pad, pixel_mm) * cover(inside, pixel_mm), signals["fat"])
 
 
 def _torso_distance(
@@ -207,9 +226,9 @@ def _paint_ribs(
     slope = z + 0.35 * y
     period = np.float32(31.0)
     along = np.mod(slope, period) - period / 2
-    rib = np.sqrt(np.square(along / 1.4) + np.square(wall + 9)) - 4.5
+    rib = np.sqrt(np.square(along / 1.5) + np.square(wall + 9)) - 4.2
     paint(canvas, cover(rib, pixel_mm), signals["cortical bone"])
-    paint(canvas, cover(rib + 1.8, pixel_mm), signals["bone marrow"])
+    paint(canvas, cover(rib + 1.3, pixel_mm), signals["bone marrow"])
     sternum = np.maximum(np.hypot((x + 4) / 3.2, wall + 8) - 5, y + 20)
     paint(canvas, cover(sternum, pixel_mm), signals["cortical bone"])
     paint(canvas, cover(sternum + 1.5, pixel_mm), signals["bone marrow"])
@@ -229,6 +248,7 @@ def _paint_abdomen(
     room: np.ndarray,
     position_mm: np.ndarray,
     inside: np.ndarray,
+    soft: np.ndarray,
     body: Body,
     signals: Mapping[str, float],
     pixel_mm: float,
@@ -240,17 +260,22 @@ def _paint_abdomen(
     below = below + 3
     organ = body.texture.organ.at(position_mm)
     paint(canvas, cover(below, pixel_mm), signals["fat"])
-    liver = np.maximum(below + 0.5, (x - 38 + 0.5 * (y + 20)) * np.float32(0.9))
+    bowel = 12 * (body.texture.bowel.at(position_mm) - 0.35)
+    paint(canvas, cover(np.maximum(-bowel, below + 14), pixel_mm), signals["skeletal muscle"])
+    content = signals["spleen"] * (1 + 0.35 * np.tanh(organ))
+    paint(canvas, cover(np.maximum(2.5 - bowel, below + 16.5), pixel_mm), content)
+    stomach = np.maximum(
+        ellipsoid_distance(position_mm, (78, -2, -88), (50, 56, 50)) + 2 * soft, below + 3
+    )
+    paint(canvas, cover(stomach, pixel_mm), signals["vessel wall"])
+    content = signals["stomach content"] * (0.7 + 0.3 * np.tanh(2 * organ * soft))
+    paint(canvas, cover(stomach + 3.5, pixel_mm), content)
+    lobe_mm = 62 + 0.75 * np.clip(z + 30, -80, 0) - 0.4 * np.clip(y + 30, 0, 90) + 9 * soft
+    liver = np.maximum(below + 0.5, (x - lobe_mm) * np.float32(0.75))
     covered = cover(liver, pixel_mm)
     paint(canvas, covered, signals["liver"] * (1 + 0.03 * organ))
     a, b = (field.at(position_mm) for field in body.texture.liver)
     paint(canvas, covered * tubes(a, b, 0.17), signals["venous blood"])
-    stomach = np.maximum(
-        ellipsoid_distance(position_mm, (72, -8, -92), (44, 46, 50)) + 3 * organ, below + 2
-    )
-    paint(canvas, cover(stomach, pixel_mm), signals["vessel wall"])
-    content = signals["stomach content"] * (0.75 + 0.25 * np.tanh(2 * organ))
-    paint(canvas, cover(stomach + 4, pixel_mm), content)
     spleen = np.maximum(
         ellipsoid_distance(position_mm, (112, 62, -90), (32, 42, 55)) + 1.5 * organ, below + 2
     )

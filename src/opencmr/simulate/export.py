@@ -17,6 +17,11 @@ def write_truth(study: SimulatedStudy, folder: Path) -> Path:
     """Write ``truth.json``: symbol to value, then the parameters that made the study."""
     content = {
         **{symbol: round(value, 6) for symbol, value in study.truth.items()},
+        "policy": study.labels.policy.text,
+        "curves_ml": {
+            "LVV": [round(shape.cavity_ml, 6) for shape in study.shapes],
+            "RVV": [round(shape.rv_ml, 6) for shape in study.shapes],
+        },
         "voxelised": {s: round(v, 6) for s, v in study.truth_voxelised.items()},
         "parameters": asdict(study.parameters),
         "protocol": asdict(study.protocol),

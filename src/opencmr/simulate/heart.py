@@ -28,8 +28,12 @@ APICAL_WALL_SHARE = 0.62
 """Thickness of the apex over the wall's at the equator at end-diastole (plausible)."""
 RV_APEX_SHARE = 0.16
 """Height of the RV's apex over the LV's, as a share of the long axis."""
+RV_BLUNTNESS = 0.42
+"""Exponent of the crescent's depth across the septum: 0.5 is an ellipse, less is blunter."""
 RV_CONUS_MM = 8.0
-"""How far the RV reaches above the LV's valve plane anteriorly, and below it inferiorly."""
+"""How far the RV's outflow reaches above the LV's valve plane anteriorly."""
+RV_INFERIOR_DIP_MM = 3.0
+"""How far the tricuspid plane lies below the LV's valve plane inferiorly."""
 RV_WALL_MM = 3.0
 """Thickness of the RV's free wall at end-diastole."""
 _QUADRATURE = (320, 320)
@@ -88,9 +92,9 @@ class HeartParameters:
     rv_edv_ml: float = 165.0
     rv_ef_percent: float | None = None
     heart_rate_bpm: float = 68.0
-    longitudinal_shortening_percent: float = 16.0
+    longitudinal_shortening_percent: float = 18.0
     twist_deg: float = 12.0
-    rv_insertion_deg: float = 62.0
+    rv_insertion_deg: float = 64.0
     papillary_radius_mm: float = 4.5
     sex: str = "M"
     age_years: float = 45.0
@@ -231,20 +235,6 @@ class HeartShape:
         linear, square = _rv_coefficients(self)
         return linear * self.rv_depth_mm + square * self.rv_depth_mm**2
 
-    def radial_modulation(self, cosine: np.ndarray, sine: np.ndarray) -> np.ndarray:
-        """Return how far the LV's outline departs from a circle, by the angle's cosine and sine.
-
-        The mean of its square over the angle is 1, so that no area and no volume changes.
-        """
-        double_cosine = cosine * cosine - sine * sine
-        double_sine = 2 * cosine * sine
-        triple_cosine = cosine * (4 * cosine * cosine - 3)
-        two, three = _OUTLINE
-        return np.asarray(
-            (1 + two[0] * double_cosine + two[1] * double_sine + three * triple_cosine)
-            / np.sqrt(1 + (two[0] ** 2 + two[1] ** 2 + three**2) / 2)
-        )
-
     def epi_radius_at(self, z_mm: np.ndarray) -> np.ndarray:
         """Return the epicardial radius at a height; the ellipsoid continues above the base."""
         share = (z_mm - self.centre_mm) / self.epi_half_axis_mm
@@ -252,7 +242,8 @@ class HeartShape:
 
     def rv_top_mm(self, sine: np.ndarray) -> np.ndarray:
         """Return the height where the RV ends: lower inferiorly, a conus anteriorly."""
-        return np.asarray(self.base_mm + RV_CONUS_MM * sine)
+        rise = np.where(sine > 0, RV_CONUS_MM, RV_INFERIOR_DIP_MM)
+        return np.asarray(self.base_mm + rise * sine)
 
     def rv_profile(self, theta: np.ndarray, z_mm: np.ndarray) -> np.ndarray:
         """Return the RV's depth over the epicardium as a share of ``rv_depth_mm``."""
@@ -260,13 +251,29 @@ class HeartShape:
         height = np.clip((z_mm - apex_mm) / (self.base_mm - apex_mm), 0, 1.2)
         rise = np.minimum(height / 0.8, 1)
         insertion = np.deg2rad(self.parameters.rv_insertion_deg) * (0.62 + 0.38 * rise)
-        across = np.sqrt(np.maximum(1 - np.square(theta / insertion), 0))
+        turn = np.square(theta / insertion)
+        across = np.maximum(1 - turn, 0) ** RV_BLUNTNESS * (1 + 0.3 * turn)
         along = np.sqrt(rise * (2 - rise)) * rise**0.25
         return np.asarray(across * along * (1 + 0.12 * np.sin(theta) * height))
 
 
 _OUTLINE = ((0.022, -0.015), 0.014)
 """Second and third harmonic of the LV's outline: nearly round, as hearts are (plausible)."""
+
+
+def radial_modulation(cosine: np.ndarray, sine: np.ndarray) -> np.ndarray:
+    """Return how far the LV's outline departs from a circle, by the angle's cosine and sine.
+
+    The mean of its square over the angle is 1, so that no area and no volume changes.
+    """
+    double_cosine = cosine * cosine - sine * sine
+    double_sine = 2 * cosine * sine
+    triple_cosine = cosine * (4 * cosine * cosine - 3)
+    two, three = _OUTLINE
+    return np.asarray(
+        (1 + two[0] * double_cosine + two[1] * double_sine + three * triple_cosine)
+        / np.sqrt(1 + (two[0] ** 2 + two[1] ** 2 + three**2) / 2)
+    )
 
 
 def _ellipsoid_factor(share: float) -> float:
@@ -297,7 +304,7 @@ def _rv_coefficients(shape: HeartShape) -> tuple[float, float]:
     reach_mm = shape.rv_top_mm(sine) - bottom_mm
     z_mm = bottom_mm + (np.arange(heights)[:, None] + 0.5) / heights * reach_mm
     profile = shape.rv_profile(theta, z_mm)
-    radius_mm = shape.epi_radius_at(z_mm) * shape.radial_modulation(cosine, sine)
+    radius_mm = shape.epi_radius_at(z_mm) * radial_modulation(cosine, sine)
     cell = reach_mm / heights * (2 * limit / angles) / 1000
     return float((radius_mm * profile * cell).sum()), float((profile**2 / 2 * cell).sum())
 
@@ -406,10 +413,14 @@ def beat(
         The phase at which the LV is largest.
     rv_delay_phases : int
         How many phases later the RV is smallest.
+
+    Raises
+    ------
+    ConfigurationError
+        For fewer than two phases.
     """
     if phases < 2:
-        filling = np.ones(phases)
-        return tuple(heart_shape(parameters, f, f) for f in filling)
+        raise ConfigurationError(f"a beat needs two phases or more, found {phases}")
     step = int(np.clip(round(end_systole_share(parameters.heart_rate_bpm) * phases), 1, phases - 1))
     rv_step = int(np.clip(step + rv_delay_phases, 1, phases - 1))
     share = (np.arange(phases) - end_diastolic_phase) % phases / phases

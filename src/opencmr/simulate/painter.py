@@ -6,14 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from opencmr.simulate.body import capsule_distance, cover, ellipsoid_distance, paint
-from opencmr.simulate.heart import RV_APEX_SHARE, HeartShape
-from opencmr.simulate.texture import (
-    ANGLES,
-    HEIGHTS,
-    CosineField,
-    cosine_field,
-    ridge_table,
-)
+from opencmr.simulate.heart import RV_APEX_SHARE, HeartShape, radial_modulation
+from opencmr.simulate.texture import CosineField, cosine_field
 
 ATRIAL_ROOF_MM = 54.0
 """Height of the left atrium's roof over the end-diastolic valve plane."""
@@ -27,8 +21,7 @@ MAX_REACH_MM = 118.0
 class HeartTexture:
     """The irregularities of one heart."""
 
-    trabeculae: np.ndarray
-    rv_trabeculae: np.ndarray
+    trabeculae: CosineField
     fat: CosineField
     muscle: CosineField
     flow: tuple[CosineField, CosineField]
@@ -37,8 +30,7 @@ class HeartTexture:
 def heart_texture(random: np.random.Generator) -> HeartTexture:
     """Draw the irregularities of a heart."""
     return HeartTexture(
-        ridge_table(random, (6, 15), 3.0),
-        ridge_table(random, (5, 13), 3.0),
+        cosine_field(random, 9.5, 14),
         cosine_field(random, 55.0, 8),
         cosine_field(random, 9.0, 8),
         (cosine_field(random, 26.0, 8), cosine_field(random, 19.0, 8)),
@@ -91,7 +83,9 @@ class HeartPainter:
         safe = np.maximum(self._r, 1e-6)
         self._cosine, self._sine = x / safe, y / safe
         self._theta = np.arctan2(y, x)
-        self._column = np.round(self._theta * (ANGLES / (2 * np.pi))).astype(np.int32)
+        self._trabeculae = texture.trabeculae.at(position_mm)
+        self._modulation = radial_modulation(self._cosine, self._sine)
+        self._rounded = self._r / self._modulation
         self._fat = np.clip(texture.fat.at(position_mm), -1, 2)
         self._muscle = 1 + 0.03 * texture.muscle.at(position_mm)
         self._flow = tuple(field.at(position_mm) for field in texture.flow)
@@ -106,25 +100,25 @@ class HeartPainter:
             Where in the heartbeat, 0 to 1: turns the flow's pattern.
         """
         distances = self._distances(shape)
+        atria = self._atria(shape)
         canvas = background.copy()
         turn = 2 * np.pi * share
         flow = np.cos(turn) * self._flow[0] + np.sin(turn) * self._flow[1]
-        self._paint_fat(canvas, shape, distances)
-        self._paint_atria_and_vessels(canvas, shape, flow)
+        self._paint_fat(canvas, self._outline(shape, distances, atria))
+        self._paint_atria_and_vessels(canvas, atria, flow)
         self._paint_right_ventricle(canvas, shape, distances, flow)
         self._paint_left_ventricle(canvas, shape, distances, flow)
         endo = self._cover(np.maximum(distances.endo, distances.base))
         epi = self._cover(np.maximum(distances.epi, distances.base))
-        outside_lv = 1 - self._cover(distances.epi)
-        rv = self._cover(np.maximum(distances.rv, distances.rv_top)) * outside_lv
+        beside_lv = np.maximum(self._cover(distances.rv) - self._cover(distances.epi), 0)
+        rv = beside_lv * self._cover(distances.rv_top)
         return PaintedHeart(canvas, rv, np.maximum(epi - endo, 0), endo)
 
     def _cover(self, distance_mm: np.ndarray) -> np.ndarray:
         return cover(distance_mm, self._pixel_mm)
 
     def _distances(self, shape: HeartShape) -> "_Distances":
-        modulation = shape.radial_modulation(self._cosine, self._sine)
-        radius = self._r / modulation
+        modulation, radius = self._modulation, self._rounded
         height = self._z - np.float32(shape.centre_mm)
         epi = _spheroid_distance(radius, height, shape.epi_radius_mm, shape.epi_half_axis_mm)
         endo = _spheroid_distance(radius, height, shape.endo_radius_mm, shape.endo_half_axis_mm)
@@ -132,55 +126,69 @@ class HeartPainter:
         profile = shape.rv_profile(self._theta, self._z).astype(np.float32)
         rv = self._r - outline - np.float32(shape.rv_depth_mm) * profile
         slopes = np.gradient(rv, np.float32(self._pixel_mm), axis=(-2, -1))
-        steep = np.clip(np.hypot(*slopes), 0.6, 8)
+        near = np.clip(1.4 - np.abs(rv) / 10, 0, 1)
+        steep = 1 + near * (np.clip(np.hypot(*slopes), 0.6, 6) - 1)
         return _Distances(
             epi=epi,
             endo=endo,
             base=self._z - np.float32(shape.base_mm),
             rv=rv / steep,
             rv_top=self._z - shape.rv_top_mm(self._sine).astype(np.float32),
+            rv_profile=profile,
             radius=radius,
         )
 
-    def _paint_fat(self, canvas: np.ndarray, shape: HeartShape, distances: "_Distances") -> None:
+    def reach(self, shape: HeartShape) -> np.ndarray:
+        """Return the signed distance ``(S, Y, X)`` to the whole heart with its vessels."""
+        return self._outline(shape, self._distances(shape), self._atria(shape))
+
+    def _outline(self, shape: HeartShape, distances: "_Distances", atria: "_Atria") -> np.ndarray:
+        """Muscle, atria and vessels in one, the grooves between them filled."""
         muscle = np.maximum(distances.epi, distances.base)
-        right = np.maximum(distances.rv - shape.rv_wall_mm, distances.rv_top)
-        heart = _smooth_union(muscle, right, 11.0)
-        atria = np.minimum(self._left_atrium(shape), self._right_atrium(shape))
-        heart = _smooth_union(heart, atria, 14.0)
-        for _, tube in self._tubes(shape):
-            heart = _smooth_union(heart, tube, 8.0)
-        self._outer = heart
+        heart = _smooth_union(muscle, self._right_wall(shape, distances), 11.0)
+        heart = _smooth_union(heart, np.minimum(atria.left, atria.right), 14.0)
+        return _smooth_union(heart, np.minimum(atria.aorta, atria.trunk), 8.0)
+
+    def _paint_fat(self, canvas: np.ndarray, outline: np.ndarray) -> None:
         beside_rv = np.clip(self._position[0] / 40, 0, 1)
-        thickness = 0.8 + 0.9 * np.maximum(self._fat, 0) + 2.2 * beside_rv * (1 + 0.5 * self._fat)
-        covered = self._cover(heart - thickness) * self._room
+        thickness = -0.4 + 1.3 * self._fat + 2.6 * beside_rv * (1 + 0.5 * self._fat)
+        covered = self._cover(outline - thickness) * self._room
         paint(canvas, covered, self._signals["fat"])
+
+    def _atria(self, shape: HeartShape) -> "_Atria":
+        aorta, trunk, caval = self._tubes(shape)
+        return _Atria(
+            left=self._left_atrium(shape),
+            right=np.minimum(self._right_atrium(shape), caval),
+            aorta=aorta,
+            trunk=trunk,
+        )
 
     def _left_atrium(self, shape: HeartShape) -> np.ndarray:
         roof = shape.parameters.long_axis_mm + ATRIAL_ROOF_MM
-        middle = (shape.base_mm + roof) / 2 - 3
+        middle = shape.base_mm + 0.4 * (roof - shape.base_mm)
         full = 1 + 0.06 * (1 - shape.filling)
         atrium = ellipsoid_distance(
             self._position,
-            (-9.0, -12.0, middle),
-            (29 * full, 31 * full, (roof - shape.base_mm) / 2 + 6),
+            (-7.0, -19.0, middle),
+            (37 * full, 29 * full, roof - middle),
         )
-        return np.asarray(np.maximum(atrium, shape.base_mm - self._z))
+        return np.asarray(np.maximum(atrium + 4.5 * self._fat, shape.base_mm - self._z))
 
     def _right_atrium(self, shape: HeartShape) -> np.ndarray:
         roof = shape.parameters.long_axis_mm + ATRIAL_ROOF_MM - 6
-        middle = (shape.base_mm + roof) / 2 - 6
+        middle = shape.base_mm + 0.35 * (roof - shape.base_mm)
         full = 1 + 0.06 * (1 - shape.rv_filling)
         atrium = ellipsoid_distance(
             self._position,
-            (50.0, -16.0, middle),
-            (29 * full, 30 * full, (roof - shape.base_mm) / 2 + 6),
+            (47.0, -15.0, middle),
+            (28 * full, 39 * full, roof - middle),
         )
         top = shape.rv_top_mm(self._sine).astype(np.float32)
-        return np.asarray(np.maximum(atrium, top - self._z))
+        return np.asarray(np.maximum(atrium - 4.5 * self._fat, top - self._z))
 
-    def _tubes(self, shape: HeartShape) -> list[tuple[str, np.ndarray]]:
-        """Great vessels: signed distance of each lumen, with its blood."""
+    def _tubes(self, shape: HeartShape) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Signed distances of the lumina: aorta, pulmonary trunk, caval veins."""
         base = shape.base_mm
         still = shape.parameters.long_axis_mm
         p = self._position
@@ -196,36 +204,43 @@ class HeartPainter:
             capsule_distance(p, (48.0, 4.0, still + 34), (52.0, 84.0, still + 66), 9.5),
             capsule_distance(p, (46.0, -34.0, still + 22), (30.0, -110.0, still - 2), 11.0),
         )
-        return [("blood", aorta), ("venous blood", trunk), ("venous blood", caval)]
+        return aorta, trunk, caval
 
     def _paint_atria_and_vessels(
-        self, canvas: np.ndarray, shape: HeartShape, flow: np.ndarray
+        self, canvas: np.ndarray, atria: "_Atria", flow: np.ndarray
     ) -> None:
-        mixing = 1 + 0.07 * flow
+        mixing = 1 + 0.1 * flow
         chambers = [
-            ("venous blood", self._right_atrium(shape), 1.8),
-            ("blood", self._left_atrium(shape), 1.8),
-            *((blood, tube, 1.5) for blood, tube in self._tubes(shape)[::-1]),
+            ("venous blood", atria.right, 1.2),
+            ("blood", atria.left, 1.2),
+            ("venous blood", atria.trunk, 1.5),
+            ("blood", atria.aorta, 1.5),
         ]
         for blood, chamber, wall_mm in chambers:
             paint(canvas, self._cover(chamber - wall_mm), self._signals["vessel wall"])
             paint(canvas, self._cover(chamber), self._signals[blood] * mixing)
 
+    def _right_wall(self, shape: HeartShape, distances: "_Distances") -> np.ndarray:
+        """Cavity and free wall: no wall where there is no cavity under it."""
+        wall_mm = np.float32(shape.rv_wall_mm) * np.minimum(4 * distances.rv_profile, 1)
+        outside = np.maximum(distances.rv - wall_mm, distances.rv_top - 1.2)
+        return np.asarray(
+            np.maximum(outside, np.float32(RV_APEX_SHARE * shape.base_mm - 2) - self._z)
+        )
+
     def _paint_right_ventricle(
         self, canvas: np.ndarray, shape: HeartShape, distances: "_Distances", flow: np.ndarray
     ) -> None:
         muscle = self._signals["myocardium"] * self._muscle
-        wall = np.maximum(distances.rv - shape.rv_wall_mm, distances.rv_top - 1.2)
-        paint(canvas, self._cover(wall), muscle)
+        paint(canvas, self._cover(self._right_wall(shape, distances)), muscle)
         cavity = np.maximum(distances.rv, distances.rv_top)
         blood = self._signals["venous blood"] * (1 + 0.07 * flow)
         inside = self._cover(cavity)
         paint(canvas, inside, blood)
         apex = RV_APEX_SHARE * shape.base_mm
         height = np.clip((self._z - apex) / (shape.base_mm - apex), 0, 1)
-        ridges = self._table(self._texture.rv_trabeculae, height, 0)
-        depth = (9.0 * (1 - height) + 2.0) * np.maximum(ridges - 0.1, 0)
-        paint(canvas, inside * self._cover(-distances.rv - depth), muscle)
+        mesh = self._mesh(-distances.rv, 3.0 + 9.0 * (1 - height))
+        paint(canvas, 0.7 * inside * mesh, muscle)
         band = capsule_distance(
             self._position,
             (shape.epi_radius_mm * 0.9, -4.0, 0.42 * shape.base_mm),
@@ -259,10 +274,8 @@ class HeartPainter:
     ) -> None:
         height = np.clip(self._z / np.float32(shape.base_mm), 0, 1)
         turn_deg = shape.parameters.twist_deg * (1 - shape.filling)
-        ridges = self._table(self._texture.trabeculae, height, turn_deg)
-        amplitude = 0.6 + 4.6 * np.clip(1.25 - 1.5 * height, 0, 1)
-        depth = amplitude * np.maximum(ridges, 0)
-        paint(canvas, 0.8 * inside * self._cover(-distances.endo - depth), muscle)
+        reach_mm = 1.5 + 8.5 * np.clip(1.25 - 1.4 * height, 0, 1)
+        paint(canvas, 0.8 * inside * self._mesh(-distances.endo, reach_mm), muscle)
         for angle_deg in PAPILLARY_DEG:
             pillar = self._papillary(shape, np.deg2rad(angle_deg + 0.4 * turn_deg))
             paint(canvas, inside * self._cover(pillar), muscle)
@@ -279,6 +292,10 @@ class HeartPainter:
         pillar = capsule_distance(self._position, ends[0], ends[1], radius_mm)
         return np.asarray(pillar + 0.8 * self._fat)
 
+    def _mesh(self, depth_mm: np.ndarray, reach_mm: np.ndarray) -> np.ndarray:
+        """Trabeculae: a spongy layer on the wall, thinning out inwards over ``reach_mm``."""
+        return np.asarray(np.clip(0.75 + 0.6 * self._trabeculae - 2 * depth_mm / reach_mm, 0, 1))
+
     def _paint_mitral_valve(
         self, canvas: np.ndarray, shape: HeartShape, distances: "_Distances"
     ) -> None:
@@ -293,11 +310,6 @@ class HeartPainter:
         leaflet = np.maximum(leaflet, distances.radius - annulus)
         paint(canvas, 0.6 * self._cover(leaflet), self._signals["vessel wall"])
 
-    def _table(self, table: np.ndarray, height: np.ndarray, turn_deg: float) -> np.ndarray:
-        row = (height * (HEIGHTS - 1)).astype(np.int32)
-        column = (self._column - round(turn_deg * ANGLES / 360)) % ANGLES
-        return np.asarray(table[row, column])
-
 
 @dataclass(frozen=True)
 class _Distances:
@@ -308,7 +320,18 @@ class _Distances:
     base: np.ndarray
     rv: np.ndarray
     rv_top: np.ndarray
+    rv_profile: np.ndarray
     radius: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Atria:
+    """Signed distances in mm of atria (the right one with its veins) and great arteries."""
+
+    left: np.ndarray
+    right: np.ndarray
+    aorta: np.ndarray
+    trunk: np.ndarray
 
 
 def _spheroid_distance(

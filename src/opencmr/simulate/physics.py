@@ -136,6 +136,27 @@ def tissue_signals(field_strength_t: float, flip_deg: float, tr_ms: float) -> Ma
     return MappingProxyType(signals)
 
 
+def field_error_hz(position_mm: np.ndarray, edge_hz: float) -> np.ndarray:
+    """Return the field's error at LPS positions ``(3, ...)``: none in the heart, rising outwards.
+
+    A shim is good in the heart and poor at the lung's and the body's edges (plausible).
+    """
+    x, y, z = position_mm
+    bowl = np.square((x - 20) / 160) + np.square((y + 5) / 130) + np.square(z / 160)
+    return np.asarray(edge_hz * (bowl + 0.25 * (z - x) / 160), dtype=np.float32)
+
+
+def band_profile(off_resonance_hz: np.ndarray, *, flip_deg: float, tr_ms: float) -> np.ndarray:
+    """Return the share of the on-resonance signal that is left, for muscle at 1.5 T."""
+    muscle = TISSUES["skeletal muscle"]
+    t1_ms, t2_ms = muscle.t1_ms[0], muscle.t2_ms[0]
+    off = bssfp_signal(
+        t1_ms, t2_ms, 1.0, flip_deg=flip_deg, tr_ms=tr_ms, off_resonance_hz=off_resonance_hz
+    )
+    on = bssfp_signal(t1_ms, t2_ms, 1.0, flip_deg=flip_deg, tr_ms=tr_ms)
+    return np.asarray(off / on, dtype=np.float32)
+
+
 def coil_sensitivity(position_mm: np.ndarray, shading: float) -> np.ndarray:
     """Return the receive sensitivity at LPS positions ``(3, ...)``: an anterior array, a spine one.
 

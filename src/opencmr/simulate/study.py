@@ -57,6 +57,10 @@ class Protocol:
         Phase at which the LV is largest.
     rv_delay_phases : int
         How many phases after the LV the RV is smallest.
+    off_resonance_hz : float
+        Field error at the body's edge; bands appear where it exceeds 1 / (2 TR).
+    long_axis, scouts : bool
+        Whether those series are acquired too.
     """
 
     field_strength_t: float = 1.5
@@ -68,17 +72,18 @@ class Protocol:
     thickness_mm: float = 8.0
     gap_mm: float = 2.0
     slices: int | None = None
-    basal_margin_mm: float = 4.0
+    basal_margin_mm: float = 6.5
     phases: int = 30
     samples: int = 5
-    snr: float = 35.0
-    coil_shading: float = 0.5
+    snr: float = 45.0
+    coil_shading: float = 0.6
     acquired: tuple[float, float] = (0.82, 0.95)
     breathing_in_plane_mm: float = 0.8
     breathing_through_plane_mm: float = 0.8
     rr_jitter_percent: float = 1.5
     end_diastolic_phase: int = 0
     rv_delay_phases: int = 1
+    off_resonance_hz: float = 0.0
     long_axis: bool = True
     scouts: bool = True
 
@@ -106,7 +111,7 @@ _LIMITS: tuple[tuple[str, float, float], ...] = (
     ("gap_mm", 0, 20),
     ("slices", 2, 60),
     ("basal_margin_mm", -20, 20),
-    ("phases", 1, 100),
+    ("phases", 4, 100),
     ("samples", 1, 32),
     ("snr", 0, 1000),
     ("coil_shading", 0, 1),
@@ -115,6 +120,7 @@ _LIMITS: tuple[tuple[str, float, float], ...] = (
     ("rr_jitter_percent", 0, 10),
     ("end_diastolic_phase", 0, 99),
     ("rv_delay_phases", -5, 5),
+    ("off_resonance_hz", 0, 1000),
 )
 
 
@@ -146,6 +152,8 @@ class SimulatedStudy:
         In the order of acquisition.
     labels : Segmentation
         The truth on the short axis, voxel by voxel.
+    shapes : tuple of HeartShape
+        The heart at each phase: its volume curves and measures.
     truth : mapping from symbol to value
         From the heart's formulas: ``LVEDV`` mL, ``LVEF`` %, ``LVM`` g, ...
     truth_voxelised : mapping from symbol to value
@@ -157,6 +165,7 @@ class SimulatedStudy:
     protocol: Protocol
     series: tuple[SimulatedSeries, ...]
     labels: Segmentation
+    shapes: tuple[HeartShape, ...]
     truth: Mapping[str, float]
     truth_voxelised: Mapping[str, float]
 
@@ -200,6 +209,7 @@ def simulate_study(
         protocol,
         tuple(series),
         labels,
+        shapes,
         truth=analytic_truth(shapes),
         truth_voxelised=voxelised_truth(labels),
     )
@@ -281,7 +291,7 @@ def short_axis_grid(parameters: HeartParameters, frame: HeartFrame, protocol: Pr
     return plane_grid(
         frame.to_patient(np.array([14.0, 0.0, first_mm])),
         frame.axes[2],
-        np.array([0.0, -0.5, 1.0]),
+        np.array([0.0, 0.0, 1.0]),
         shape=(slices, protocol.rows, protocol.columns),
         pixel_mm=protocol.pixel_mm,
         step_mm=step_mm,
@@ -298,6 +308,9 @@ def _scan(protocol: Protocol) -> Scan:
         shading=protocol.coil_shading,
         noise=BLOOD_VALUE / protocol.snr if protocol.snr else 0.0,
         acquired=protocol.acquired,
+        off_resonance_hz=protocol.off_resonance_hz,
+        flip_deg=protocol.flip_deg,
+        tr_ms=protocol.tr_ms,
     )
 
 

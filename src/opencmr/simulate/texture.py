@@ -41,33 +41,3 @@ def cosine_field(random: np.random.Generator, wavelength_mm: float, waves: int =
 def tubes(first: np.ndarray, second: np.ndarray, width: float) -> np.ndarray:
     """Return the coverage, 0 to 1, of the curves where two fields vanish together."""
     return np.asarray(np.clip(1.5 - (first * first + second * second) / width**2, 0, 1))
-
-
-ANGLES = 360
-HEIGHTS = 96
-
-
-def ridge_table(
-    random: np.random.Generator, harmonics: tuple[int, int], vertical: float
-) -> np.ndarray:
-    """Draw a periodic field over angle and relative height, unit variance.
-
-    Parameters
-    ----------
-    harmonics : (lowest, highest)
-        Ridges around the circumference.
-    vertical : float
-        Greatest number of cycles from apex to base.
-
-    Returns
-    -------
-    (HEIGHTS, ANGLES) float32
-    """
-    theta = np.arange(ANGLES) * (2 * np.pi / ANGLES)
-    height = np.linspace(0, 1, HEIGHTS)[:, None]
-    total = np.zeros((HEIGHTS, ANGLES))
-    orders = range(harmonics[0], harmonics[1] + 1)
-    for order in orders:
-        cycles, phase = random.uniform(-vertical, vertical), random.uniform(0, 2 * np.pi)
-        total += np.cos(order * theta + 2 * np.pi * cycles * height + phase)
-    return np.asarray(total * np.sqrt(2 / len(orders)), dtype=np.float32)
