@@ -63,7 +63,6 @@ _CODES = (
     # Analysis
     ReasonCode("NO_SAX_CINE", "No short-axis cine was found.", "Check the series list."),
     ReasonCode("VIEW_UNCERTAIN", "The view was assumed against evidence.", "Look at it."),
-    ReasonCode("SERIES_NOT_USED", "The series is no part of this analysis.", "None needed."),
     ReasonCode("NO_HEART_FOUND", "The network found no heart.", "Check the series."),
     ReasonCode("MODEL_HASH", "The weights are not the model card's.", "Install the model again."),
     # Measurements

@@ -7,7 +7,7 @@ import platform
 from opencmr.cli import console
 
 _PACKAGES = (
-    "numpy", "scipy", "pydicom", "nibabel", "onnxruntime", "matplotlib", "typst", "torch",
+    "numpy", "scipy", "pydicom", "nibabel", "onnxruntime", "typst", "torch",
 )  # fmt: skip
 _CODECS = {
     "JPEG, JPEG 2000, JPEG-LS, RLE (gdcm)": "gdcm",
