@@ -30,6 +30,8 @@ from opencmr.simulate.physics import (
     magnitude_image,
 )
 
+LARGEST_VALUE = 4095
+"""Scanners store twelve bits."""
 COARSE_STEP = 4
 """Pixels between the points at which the heart is looked for."""
 MARGIN_MM = 7.0
@@ -137,7 +139,7 @@ def acquire(
             values[t, z] = magnitude_image(
                 values[t, z] * shading * np.float32(scan.gain), window, scan.noise, random
             )
-    np.rint(values, out=values)
+    np.clip(np.rint(values, out=values), 0, LARGEST_VALUE, out=values)
     return Acquired(values, labels)
 
 
