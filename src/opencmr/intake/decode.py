@@ -35,6 +35,8 @@ ALARM_GRACE_S = 5.0
 """How much later than the parent the process would end itself."""
 QUICK_S = 10.0
 """Pixels of up to some MiB are decoded in milliseconds; this long is for a loaded machine."""
+PIPE_BYTES = limits.MIB
+"""A whole picture fits, so that the two processes need not take turns over it."""
 PATIENCE = 10
 """After so many stopped processes each further file of the input gets ``HASTE_S`` only."""
 HASTE_S = 1.0
@@ -154,6 +156,7 @@ class DicomReader:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            pipesize=PIPE_BYTES,
             env={**os.environ, **_single_threaded()},
         )
         self._deadline = time.monotonic() + self._limits.start_s
