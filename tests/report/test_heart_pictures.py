@@ -86,13 +86,24 @@ def test_slices_are_shown_base_first_whatever_their_order() -> None:
 
 def test_one_window_serves_all_phases_and_bears_numbers_that_are_not_finite() -> None:
     values = np.linspace(0, 1000, 2 * 3 * 20 * 20).reshape(2, 3, 20, 20).astype(np.float32)
-    grey = windowed(values)
+    nowhere = np.zeros(values.shape, bool)
+    grey = windowed(values, nowhere)
     assert grey.dtype == np.uint8
     assert (np.diff(grey.reshape(-1).astype(int)) >= 0).all()
     values[0, 0, 0, 0] = np.nan
     values[0, 0, 0, 1] = np.inf
-    assert windowed(values).shape == values.shape
-    assert windowed(np.full((1, 1, 4, 4), 7.0)).max() == 0
+    assert windowed(values, nowhere).shape == values.shape
+    assert windowed(np.full((1, 1, 4, 4), 7.0), np.zeros((1, 1, 4, 4), bool)).max() == 0
+
+
+def test_bright_fat_outside_the_heart_does_not_dim_the_blood() -> None:
+    values = np.full((1, 1, 40, 40), 20.0, np.float32)
+    heart = np.zeros(values.shape, bool)
+    heart[0, 0, 10:20, 10:20] = True
+    values[heart] = 300.0
+    before = windowed(values, heart)[heart].mean()
+    values[0, 0, 30:] = 3000.0
+    assert windowed(values, heart)[heart].mean() == before > 150
 
 
 def test_the_moving_picture_plays_in_real_time(report: Report) -> None:

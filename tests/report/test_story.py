@@ -126,12 +126,33 @@ def test_recommended_elements_that_are_not_there_are_listed_with_why(small_repor
     assert "LVEF" in unfit.names
 
 
-def test_a_reason_that_repeats_is_told_once_and_then_dittoed(small_report: Report) -> None:
+def _lost(report: Report, reason: str, *, only_indices: bool) -> Report:
     lost = tuple(
-        replace(m, value=None, reason="too rough", reference=None)
+        replace(m, value=None, reason=reason, reference=None)
         if m.quantity.symbol.startswith("LV")
+        and m.phase is None
+        and (m.quantity.symbol.endswith("i") or not only_indices)
         else m
-        for m in small_report.measurements
+        for m in report.measurements
     )
-    reasons = [row.reason for row in tell(replace(small_report, measurements=lost)).lv]
-    assert reasons == ["too rough"] + ["″"] * (len(reasons) - 1)
+    return replace(report, measurements=lost)
+
+
+def test_a_reason_that_repeats_is_told_once_and_then_dittoed(small_report: Report) -> None:
+    story = tell(_lost(small_report, "TOO_ROUGH: slices too far apart", only_indices=False))
+    reasons = [row.reason for row in story.lv]
+    assert reasons == ["slices too far apart"] + ["″"] * (len(reasons) - 1)
+
+
+def test_without_body_size_one_note_stands_for_all_indices(small_report: Report) -> None:
+    story = tell(_lost(small_report, "BSA_UNKNOWN: no height", only_indices=True))
+    assert [row.symbol for row in story.lv] == [
+        "LVEDV",
+        "LVESV",
+        "LVSV",
+        "LVEF",
+        "LVCO",
+        "LVCI",
+        "LVM",
+    ]
+    assert story.notes == ("Not indexed to body size: no height.",)

@@ -26,8 +26,14 @@ TILE_PIXEL_MM = 0.5
 """Pixel size of a printed slice; interpolated, so that no display shows squares."""
 TILE_PIXELS = 420
 """Largest side of a slice's picture."""
-WINDOW_PERCENTILES = (1.0, 99.6)
-"""Grey values below and above are black and white."""
+BLACK_PERCENTILE = 1.0
+"""Of the crop: darker values are black."""
+WHITE_PERCENTILE = 98.0
+"""Of the heart: the blood's brightness, little moved by inflow."""
+WHITE_HEADROOM = 1.25
+"""White, in brightnesses of the blood: fat is white, blood is not."""
+SAMPLE_SIZE = 400_000
+"""Voxels that a percentile is taken from at most."""
 CINE_TILES = 6
 CINE_COLUMNS = 3
 CINE_TILE_PIXELS = 240
@@ -65,6 +71,11 @@ class Panel:
     name: str
     when: str
     tiles: tuple[Tile, ...]
+
+    @property
+    def columns(self) -> int:
+        """Columns of the montage on a wide page."""
+        return columns_for(len(self.tiles))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +117,8 @@ class HeartPictures:
         self._segmentation = segmentation
         self._crop = crop_to_heart(segmentation)
         self._labels = segmentation.labels[:, :, self._crop.rows, self._crop.columns]
-        self._grey = windowed(series.image.values[:, :, self._crop.rows, self._crop.columns])
+        values = series.image.values[:, :, self._crop.rows, self._crop.columns]
+        self._grey = windowed(values, self._labels > 0)
         self._slices = base_first(self._labels)
 
     def panel(self, name: str, phase: int) -> Panel:
@@ -203,13 +215,36 @@ def _span(used: np.ndarray, size: int, spacing_mm: float) -> slice:
     return slice(max(0, math.floor(middle - half)), min(size, math.ceil(middle + half)))
 
 
-def windowed(values: np.ndarray) -> np.ndarray:
-    """Return grey values ``uint8`` under one window for the whole array."""
+def windowed(values: np.ndarray, heart: np.ndarray) -> np.ndarray:
+    """Return grey values ``uint8`` under one window for the whole array, set by the heart.
+
+    Fat beside a surface coil is far brighter than blood and would leave the heart dim.
+
+    Parameters
+    ----------
+    values : (T, Z, Y, X) float
+    heart : (T, Z, Y, X) bool
+        Where anything is labelled; where nothing is, all values set the window.
+    """
     finite = np.nan_to_num(np.asarray(values, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    sample = finite.reshape(-1)[:: max(1, finite.size // 400_000)]
-    low, high = np.percentile(sample, WINDOW_PERCENTILES)
-    width = max(float(high - low), 1e-6)
+    inside = finite[heart] if heart.any() else finite.reshape(-1)
+    low = float(np.percentile(_sample(finite.reshape(-1)), BLACK_PERCENTILE))
+    high = low + WHITE_HEADROOM * (float(np.percentile(_sample(inside), WHITE_PERCENTILE)) - low)
+    width = max(high - low, 1e-6)
     return np.asarray(np.clip((finite - low) / width * 255, 0, 255).astype(np.uint8))
+
+
+def _sample(values: np.ndarray) -> np.ndarray:
+    return values[:: max(1, values.size // SAMPLE_SIZE)]
+
+
+def columns_for(tiles: int) -> int:
+    """Return how many columns of a montage leave the fewest gaps, more of them when equal.
+
+    >>> [columns_for(n) for n in (1, 8, 9, 10, 12)]
+    [4, 4, 5, 5, 6]
+    """
+    return min((6, 5, 4), key=lambda columns: -tiles % columns)
 
 
 def base_first(labels: np.ndarray) -> list[int]:

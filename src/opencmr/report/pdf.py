@@ -51,6 +51,7 @@ def contents(report: Report) -> dict[str, object]:
                 {
                     "name": panel.name,
                     "when": panel.when,
+                    "columns": panel.columns,
                     "tiles": [
                         {"svg": svg("tile.svg.j2", tile=t, sized=True), "caption": t.caption}
                         for t in panel.tiles

@@ -1,5 +1,6 @@
 """Text from headers, made fit to be shown: header text is data, never markup or code."""
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -66,13 +67,16 @@ def _name_group(group: str) -> str:
 
 
 def iso_date(date: str) -> str:
-    """Return a DICOM date as year-month-day, or what was there.
+    """Return a DICOM date as year-month-day, as much as is known, or what was there.
 
-    >>> iso_date("20260214")
-    '2026-02-14'
+    >>> iso_date("20260214"), iso_date("20120000"), iso_date("00000000")
+    ('2026-02-14', '2012', '')
     """
     match = re.fullmatch(r"(\d{4})(\d{2})(\d{2})", date.strip())
-    return "-".join(match.groups()) if match else shown(date, 40)
+    if not match:
+        return shown(date, 40)
+    known = itertools.takewhile(lambda part: int(part) > 0, match.groups())
+    return "-".join(known)
 
 
 def identifying_words(identity: Identity) -> tuple[str, ...]:

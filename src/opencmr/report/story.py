@@ -185,6 +185,7 @@ class Story:
     lv: tuple[Row, ...]
     rv: tuple[Row, ...]
     further: tuple[Row, ...]
+    notes: tuple[str, ...]
     range_sources: tuple[str, ...]
     no_range_reasons: tuple[str, ...]
     truth: tuple[TruthRow, ...]
@@ -209,6 +210,7 @@ def tell(report: Report) -> Story:
     lv = _chamber(report, LV_ROWS)
     rv = _chamber(report, RV_ROWS)
     placed = {row.symbol for row in (*lv, *rv)} | {"BSA"}
+    not_indexed = _distinct(row.reason for row in (*lv, *rv) if row.indexed)
     further = tuple(
         _row(m, m.quantity.name)
         for m in whole_heart
@@ -223,12 +225,13 @@ def tell(report: Report) -> Story:
         banner=_banner(report),
         remarks=tuple(_remark(flag) for flag in _worst_first(report.flags)),
         key_numbers=_key_numbers(report),
-        lv=lv,
-        rv=rv,
+        lv=_told_once(lv),
+        rv=_told_once(rv),
         further=further,
         range_sources=_distinct(
             f"{m.reference.population}: {m.reference.citation}" for m in whole_heart if m.reference
         ),
+        notes=tuple(f"Not indexed to body size: {reason}." for reason in not_indexed),
         no_range_reasons=_distinct(
             m.reference_reason for m in whole_heart if m.value is not None and not m.reference
         ),
@@ -279,15 +282,20 @@ def _number(value: float | None, decimals: int) -> str:
 
 def _chamber(report: Report, rows: tuple[tuple[str, str], ...]) -> tuple[Row, ...]:
     found = ((report.find(symbol), label) for symbol, label in rows)
-    return _ditto([_row(measurement, label) for measurement, label in found if measurement])
+    return tuple(_row(measurement, label) for measurement, label in found if measurement)
 
 
-def _ditto(rows: list[Row]) -> tuple[Row, ...]:
-    """Return the rows with a reason that repeats that of the row before as a ditto mark."""
-    reasons = [""] + [row.reason for row in rows]
+def _told_once(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """Return the rows of a table without repeating why there is no value.
+
+    An index without a value is left to a note under the table; a reason that repeats that of
+    the row before becomes a ditto mark.
+    """
+    kept = [row for row in rows if not (row.indexed and row.reason)]
+    before = ["", *(row.reason for row in kept)]
     return tuple(
-        replace(row, reason=DITTO) if row.reason and row.reason == before else row
-        for row, before in zip(rows, reasons, strict=False)
+        replace(row, reason=DITTO) if row.reason and row.reason == previous else row
+        for row, previous in zip(kept, before, strict=False)
     )
 
 
