@@ -1,6 +1,7 @@
 """``report.pdf``: the page's content on A4, set by typst."""
 
 import json
+import re
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +18,8 @@ from opencmr.report.templating import environment
 
 FONT = "Libertinus Serif"
 """The text face that the typst wheel carries."""
+LONG_WORD = re.compile(r"\S{65,}")
+"""A word that no line holds; a SHA-256 (64) is left whole, to be copied."""
 LEGEND = (("endo", "LV endocardium"), ("epi", "LV epicardium"), ("rv", "RV endocardium"))
 
 
@@ -75,7 +78,7 @@ def contents(report: Report) -> dict[str, object]:
         }
 
     return {
-        "story": asdict(tell(report)),
+        "story": _breakable(asdict(tell(report))),
         "hearts": [heart(drawn) for drawn in draw_hearts(report, moving=False)],
         "bullseyes": [bullseye(drawn) for drawn in bullseyes(report)],
         "legend": [{"name": n, "colour": palette.ON_DARK[kind]} for kind, n in LEGEND],
@@ -89,3 +92,14 @@ def contents(report: Report) -> dict[str, object]:
             "rv": palette.ON_PAPER["RV"],
         },
     }
+
+
+def _breakable(value: object) -> object:
+    """Return texts with places to break in words that are longer than a line."""
+    if isinstance(value, str):
+        return LONG_WORD.sub(lambda word: "\N{ZERO WIDTH SPACE}".join(word[0]), value)
+    if isinstance(value, dict):
+        return {key: _breakable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_breakable(item) for item in value]
+    return value
