@@ -1,6 +1,6 @@
 """Scanning: from the digital heart to images and true labels on any plane."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,6 +115,7 @@ def acquire(
     scan: Scan,
     random: np.random.Generator,
     shifts_mm: np.ndarray | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Acquired:
     """Scan every phase of a beat on a grid.
 
@@ -126,6 +127,8 @@ def acquire(
         Noise.
     shifts_mm : (Z, 3) or None
         Displacement of the patient (LPS) while each slice was acquired: breathing.
+    progress : callable
+        Called with (slices done, in all).
     """
     values = np.zeros((len(shapes), *grid.shape), dtype=np.float32)
     labels = np.zeros((len(shapes), *grid.shape), dtype=np.uint8)
@@ -139,6 +142,7 @@ def acquire(
             values[t, z] = magnitude_image(
                 values[t, z] * shading * np.float32(scan.gain), window, scan.noise, random
             )
+        progress(z + 1, grid.shape[0])
     np.clip(np.rint(values, out=values), 0, LARGEST_VALUE, out=values)
     return Acquired(values, labels)
 

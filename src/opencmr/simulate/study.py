@@ -1,6 +1,6 @@
 """A whole simulated examination: scouts, short-axis cine, long-axis cines, and the truth."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -176,11 +176,15 @@ class SimulatedStudy:
 
 
 def simulate_study(
-    parameters: HeartParameters | None = None, *, protocol: Protocol | None = None
+    parameters: HeartParameters | None = None,
+    *,
+    protocol: Protocol | None = None,
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> SimulatedStudy:
     """Simulate an examination.
 
-    The same parameters and protocol give the same bytes.
+    The same parameters and protocol give the same bytes.  ``progress`` is called with (what is
+    being done, short-axis slices done, in all).
 
     Examples
     --------
@@ -200,7 +204,9 @@ def simulate_study(
     series = []
     if protocol.scouts:
         series.append(_scout(world, protocol))
-    short_axis, labels = _short_axis(world, protocol, shapes)
+    short_axis, labels = _short_axis(
+        world, protocol, shapes, lambda done, total: progress("simulating", done, total)
+    )
     series.append(short_axis)
     if protocol.long_axis:
         series.extend(_long_axis(world, protocol, shapes))
@@ -330,7 +336,10 @@ def _timed(
 
 
 def _short_axis(
-    world: World, protocol: Protocol, shapes: tuple[HeartShape, ...]
+    world: World,
+    protocol: Protocol,
+    shapes: tuple[HeartShape, ...],
+    progress: Callable[[int, int], None],
 ) -> tuple[SimulatedSeries, Segmentation]:
     grid = short_axis_grid(world.parameters, world.frame, protocol)
     random = _random(world.parameters, 0)
@@ -344,7 +353,7 @@ def _short_axis(
         ]
     )
     shifts_mm = (random.standard_normal((grid.shape[0], 3)) * spread) @ along
-    acquired = acquire(world, grid, shapes, _scan(protocol), random, shifts_mm)
+    acquired = acquire(world, grid, shapes, _scan(protocol), random, shifts_mm, progress)
     image = _timed(acquired.values, grid, world, protocol, random)
     labels = Segmentation(
         acquired.labels, ACDC, grid, ACDC_POLICY, f"truth of phantom {world.parameters.seed}"

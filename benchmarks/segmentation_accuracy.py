@@ -1,0 +1,200 @@
+"""Accuracy of the shipped SAX cine model on ACDC folds and on the Sunnybrook cines.
+
+ACDC: Dice for each structure at ED and ES, volumes and ejection fraction against the
+reference masks measured by the same code.  Sunnybrook: Dice of the LV cavity over the slices
+that have an endocardial contour (papillary muscles counted in the cavity, as the contours
+do), and the ejection fraction against the contours' own.
+
+    python benchmarks/segmentation_accuracy.py [--folds 0] [--model NAME] [-o RESULT.json]
+"""
+
+import argparse
+import csv
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from skimage.draw import polygon2mask
+
+from opencmr.anatomy.policy import ACDC_POLICY
+from opencmr.anatomy.structures import ACDC, Structure
+from opencmr.anatomy.views import Sequence, View
+from opencmr.imaging.image import Image
+from opencmr.imaging.segmentation import Segmentation
+from opencmr.imaging.study import Demographics
+from opencmr.intake.nifti import read_nifti_pair
+from opencmr.intake.studies import read_studies
+from opencmr.measure.registry import measure_all
+from opencmr.measure.ventricles import Ventricles
+from opencmr.models.library import find_model
+from opencmr.models.session import Network
+from opencmr.segment.short_axis import segment_short_axis
+from opencmr.sort.sorting import choose_sax_cine, sort_study
+from opencmr.validate.overlap import dice
+
+STRUCTURES = (Structure.RV, Structure.MYOCARDIUM, Structure.LV)
+SYMBOLS = ("LVEDV", "LVESV", "LVEF", "LVM", "RVEDV", "RVESV", "RVEF")
+
+
+def volumes(segmentation: Segmentation, image: Image) -> dict[str, float | None]:
+    measured = measure_all(Ventricles(segmentation, image, Demographics(), "s01"))
+    by_symbol = {m.quantity.symbol: m.value for m in measured if m.phase is None}
+    return {symbol: by_symbol[symbol] for symbol in SYMBOLS}
+
+
+def score_patient(folder: Path, patient: str, network: Network) -> dict[str, Any]:
+    stem = folder / patient
+    image = read_nifti_pair(Path(f"{stem}_ed.nii.gz"), Path(f"{stem}_es.nii.gz")).image
+    truth = read_nifti_pair(Path(f"{stem}_ed_gt.nii.gz"), Path(f"{stem}_es_gt.nii.gz")).image
+    labels = truth.values.astype(np.uint8)
+    reference = Segmentation(labels, ACDC, image.grid, ACDC_POLICY, "reader")
+    result = segment_short_axis(image, network)
+    if result is None:
+        result = Segmentation(np.zeros_like(labels), ACDC, image.grid, ACDC_POLICY, "nothing")
+    return {
+        "patient": patient,
+        "dice": {
+            phase: {s.value: dice(result.mask(s)[t], reference.mask(s)[t]) for s in STRUCTURES}
+            for t, phase in enumerate(("ED", "ES"))
+        },
+        "measured": volumes(result, image),
+        "reference": volumes(reference, image),
+    }
+
+
+def score_acdc(data: Path, folds: list[int], network: Network) -> dict[str, Any]:
+    with (data / "acdc" / "metadata.csv").open(newline="") as lines:
+        rows = [row for row in csv.DictReader(lines) if int(row["fold"]) in folds]
+    patients = []
+    for row in rows:
+        patients.append(score_patient(data / "acdc", row["patient"], network))
+        patients[-1]["group"] = row["group"]
+        scores = [v for phase in patients[-1]["dice"].values() for v in phase.values()]
+        print(f"{row['patient']} {row['group']:<4} mean Dice {np.mean(scores):.3f}", flush=True)
+    summary: dict[str, Any] = {"patients": len(patients), "folds": folds, "dice": {}}
+    for phase in ("ED", "ES"):
+        for s in STRUCTURES:
+            scores = [p["dice"][phase][s.value] for p in patients]
+            summary["dice"][f"{s.value} {phase}"] = round(float(np.mean(scores)), 4)
+    for s in STRUCTURES:
+        both = [p["dice"][phase][s.value] for p in patients for phase in ("ED", "ES")]
+        summary["dice"][s.value] = round(float(np.mean(both)), 4)
+    summary["dice"]["mean"] = round(
+        float(np.mean([summary["dice"][s.value] for s in STRUCTURES])), 4
+    )
+    for symbol in SYMBOLS:
+        errors = np.array(
+            [
+                p["measured"][symbol] - p["reference"][symbol]
+                for p in patients
+                if p["measured"][symbol] is not None
+            ]
+        )
+        summary[symbol] = {
+            "bias": round(float(errors.mean()), 2),
+            "sd": round(float(errors.std(ddof=1)), 2),
+            "mae": round(float(np.abs(errors).mean()), 2),
+            "patients": len(errors),
+        }
+    return {"summary": summary, "patients": patients}
+
+
+def contour_masks(folder: Path, case: str, shape: tuple[int, int]) -> dict[int, np.ndarray]:
+    """Return the endocardial mask of each contoured image number, filled by pixel centres."""
+    masks = {}
+    with zipfile.ZipFile(folder / f"{case}_contours.zip") as archive:
+        for name in archive.namelist():
+            if "icontour" not in name:
+                continue
+            number = int(Path(name).name.split("-")[2])
+            points = np.loadtxt(archive.read(name).decode().splitlines())
+            masks[number] = polygon2mask(shape, points[:, ::-1])
+    return masks
+
+
+def locate(archive: zipfile.ZipFile, case: str, number: int, image: Image) -> tuple[int, int]:
+    """Return the phase and slice of image ``number`` by its position and trigger time."""
+    with archive.open(f"{case}/{number}.dcm") as file:
+        header = pydicom.dcmread(file, stop_before_pixels=True)
+    position = np.array(header.ImagePositionPatient, dtype=float)
+    corners = np.array([image.grid.position_mm(z, 0, 0) for z in range(image.grid.shape[0])])
+    z = int(np.argmin(np.linalg.norm(corners - position, axis=1)))
+    t = int(np.argmin(np.abs(image.trigger_ms[:, z] - float(header.TriggerTime))))
+    return t, z
+
+
+def score_sunnybrook(data: Path, network: Network) -> list[dict[str, Any]]:
+    folder = data / "sunnybrook"
+    with (folder / "cine_reference.csv").open(newline="") as lines:
+        references = list(csv.DictReader(lines))
+    results = []
+    for reference in references:
+        case = reference["original_id"]
+        (study,) = read_studies(folder / f"{case}.zip").studies
+        series = choose_sax_cine(sort_study(study)).series
+        assert series is not None
+        image = series.image
+        result = segment_short_axis(image, network)
+        assert result is not None
+        overlap = {"ED": [], "ES": []}
+        pixels = [0, 0]
+        ed = int(reference["ed_phase0"])
+        with zipfile.ZipFile(folder / f"{case}.zip") as archive:
+            for number, mask in contour_masks(folder, case, image.grid.shape[1:]).items():
+                t, z = locate(archive, case, number, image)
+                found = result.mask(Structure.LV)[t, z]
+                overlap["ED" if t == ed else "ES"].append(dice(found, mask))
+                pixels[0] += int(2 * (found & mask).sum())
+                pixels[1] += int(found.sum() + mask.sum())
+        measured = volumes(result, image)
+        slices = overlap["ED"] + overlap["ES"]
+        results.append(
+            {
+                "case": case,
+                "contoured_slices": len(slices),
+                "dice_mean_over_slices": round(float(np.mean(slices)), 4),
+                "dice_pooled": round(pixels[0] / pixels[1], 4),
+                "dice_ed": [round(v, 3) for v in overlap["ED"]],
+                "dice_es": [round(v, 3) for v in overlap["ES"]],
+                "lvef_measured": measured["LVEF"],
+                "lvef_reference": float(reference["lv_ef_pct"]),
+                "lvedv_measured": measured["LVEDV"],
+                "lvedv_reference": float(reference["lv_edv_ml"]),
+                "lvesv_measured": measured["LVESV"],
+                "lvesv_reference": float(reference["lv_esv_ml"]),
+            }
+        )
+        print(json.dumps(results[-1], indent=1), flush=True)
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folds", type=int, nargs="*", default=[0])
+    parser.add_argument("--model")
+    parser.add_argument("--skip-sunnybrook", action="store_true")
+    parser.add_argument("-o", "--output", type=Path)
+    options = parser.parse_args()
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    data = Path(os.environ.get("OPENCMR_DATA", default))
+    network = Network(find_model("segmentation", View.SAX, Sequence.CINE, name=options.model))
+    result: dict[str, Any] = {
+        "model": network.card.title,
+        "sha256": network.card.sha256,
+        "training_data": network.card.training_data,
+    }
+    if options.folds:
+        result["acdc"] = score_acdc(data, options.folds, network)
+        print(json.dumps(result["acdc"]["summary"], indent=1))
+    if not options.skip_sunnybrook:
+        result["sunnybrook"] = score_sunnybrook(data, network)
+    if options.output:
+        options.output.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""models, doctor, simulate and demo, as a user runs them."""
+
+import json
+
+
+def test_models_lists_card_and_terms(opencmr):
+    outcome = opencmr("models")
+    assert outcome.status == 0
+    for said in ("cine_sax", "CC BY-NC-SA", "ACDC", "research"):
+        assert said in outcome.out
+
+
+def test_models_as_json_holds_checksums(opencmr):
+    assert all(len(card["sha256"]) == 64 for card in opencmr("models", "--json").json)
+
+
+def test_doctor_finds_this_installation_healthy(opencmr):
+    outcome = opencmr("doctor", "--json")
+    assert outcome.status == 0
+    assert outcome.json["healthy"]
+    assert all(outcome.json["codecs"].values())
+
+
+def test_version_and_help_stand_alone(opencmr):
+    assert opencmr("--version").out.startswith("opencmr ")
+    assert "not for diagnosis" in opencmr("--help").out
+
+
+def test_simulate_writes_a_study_with_its_truth_and_refuses_to_overwrite(opencmr, tmp_path):
+    words = ("simulate", "-o", tmp_path / "s", "--small", "--nifti", "--ef", 35)
+    assert opencmr(*words).status == 0
+    assert round(json.loads((tmp_path / "s" / "truth.json").read_text())["LVEF"]) == 35
+    assert opencmr(*words).status == 2
+
+
+def test_an_impossible_heart_is_refused(opencmr, tmp_path):
+    outcome = opencmr("simulate", "-o", tmp_path / "s", "--ef", 99)
+    assert outcome.status == 2
+    assert "ef_percent" in outcome.err
+
+
+def test_demo_shows_truth_beside_measurement(opencmr, tmp_path):
+    outcome = opencmr("demo", "-o", tmp_path / "demo", "--small")
+    assert outcome.status in (0, 3), outcome.err
+    assert "truth" in outcome.err
+    page = (tmp_path / "demo" / "report.html").read_text()
+    assert "Truth" in page
+    assert (tmp_path / "demo" / "simulated-study" / "truth.json").is_file()

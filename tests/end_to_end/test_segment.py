@@ -1,0 +1,73 @@
+"""``opencmr segment``: labels on the file's own grid, in the convention asked for."""
+
+import nibabel
+import numpy as np
+import pytest
+
+from opencmr.validate.overlap import dice
+
+
+@pytest.fixture(scope="module")
+def segmented(opencmr, phantom_nifti, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("segmented")
+    outcome = opencmr(
+        "segment", phantom_nifti / "sax.nii.gz", "-o", folder / "acdc.nii.gz", "--labels", "acdc"
+    )
+    assert outcome.status == 0, outcome.err
+    return folder / "acdc.nii.gz"
+
+
+def test_labels_lie_on_the_source_s_own_grid(segmented, phantom_nifti):
+    source, labels = (nibabel.load(p) for p in (phantom_nifti / "sax.nii.gz", segmented))
+    assert labels.shape == source.shape
+    assert np.array_equal(labels.affine, source.affine)
+    assert labels.header.get_zooms() == source.header.get_zooms()
+    assert labels.get_data_dtype() == np.uint8
+
+
+def test_labels_agree_with_the_truth(segmented, phantom_nifti):
+    found, truth = (
+        np.asarray(nibabel.load(p).dataobj)
+        for p in (segmented, phantom_nifti / "sax_labels.nii.gz")
+    )
+    for label, least in ((1, 0.75), (2, 0.75), (3, 0.85)):
+        assert dice(found == label, truth == label) >= least
+
+
+def test_another_convention_renames_and_nothing_else(opencmr, segmented, phantom_nifti, tmp_path):
+    opencmr("segment", phantom_nifti / "sax.nii.gz", "-o", tmp_path / "m.nii", "--labels", "mnms")
+    acdc, mnms = (np.asarray(nibabel.load(p).dataobj) for p in (segmented, tmp_path / "m.nii"))
+    assert np.array_equal(np.array([0, 3, 2, 1])[acdc], mnms)
+
+
+@pytest.mark.parametrize("flip", [(0,), (1,), (2,), (0, 1)])
+def test_mirrored_and_reversed_stacks_give_the_same_heart(
+    opencmr, segmented, phantom_nifti, tmp_path, flip
+):
+    source = nibabel.load(phantom_nifti / "sax.nii.gz")
+    turned = nibabel.Nifti1Image(np.flip(np.asarray(source.dataobj), flip), None, source.header)
+    turned.header.set_xyzt_units("mm", "sec")
+    nibabel.save(turned, tmp_path / "turned.nii.gz")
+    outcome = opencmr("segment", tmp_path / "turned.nii.gz", "-o", tmp_path / "labels.nii.gz")
+    assert outcome.status == 0, outcome.err
+    back = np.flip(np.asarray(nibabel.load(tmp_path / "labels.nii.gz").dataobj), flip)
+    straight = np.asarray(nibabel.load(segmented).dataobj)
+    for label in (1, 2, 3):
+        assert dice(back == label, straight == label) >= 0.85
+
+
+def test_an_existing_file_is_not_overwritten(opencmr, segmented, phantom_nifti):
+    outcome = opencmr("segment", phantom_nifti / "sax.nii.gz", "-o", segmented)
+    assert outcome.status == 2
+    assert "--overwrite" in outcome.err
+
+
+def test_noise_holds_no_heart(opencmr, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 400, (96, 96, 6)).astype(np.int16)
+    image = nibabel.Nifti1Image(noise, np.diag([1.5, 1.5, 8.0, 1.0]))
+    image.header.set_xyzt_units("mm")
+    nibabel.save(image, tmp_path / "noise.nii.gz")
+    outcome = opencmr("segment", tmp_path / "noise.nii.gz", "-o", tmp_path / "labels.nii.gz")
+    assert outcome.status == 4
+    assert "NO_HEART_FOUND" in outcome.err
+    assert not (tmp_path / "labels.nii.gz").exists()
