@@ -1,20 +1,19 @@
 """``opencmr analyze``: the whole pipeline over every study in the input."""
 
+import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from opencmr.cli import console
-from opencmr.errors import ConfigurationError, InputError, OpencmrError
+from opencmr.cli.outcome import Outcome, exit_status, outcome_of
+from opencmr.errors import ConfigurationError, ModelError, OpencmrError
 
 if TYPE_CHECKING:
     from opencmr.imaging.study import Study
+    from opencmr.intake.studies import IntakeResult
     from opencmr.pipeline import Configuration
-    from opencmr.report.contents import Report
-
-PARTLY_FAILED = 3
-NOTHING_ANALYSABLE = 4
 
 
 def analyze(
@@ -61,102 +60,66 @@ def analyze(
             heart_rate_bpm=heart_rate,
         ),
     )
-    with console.progress_bar(quiet=quiet) as progress:
-        studies = _read(source, ed, es, console.parse_spacing(spacing), progress)
-        results = analyze_studies(studies, configuration, output, overwrite, progress)
-    status = _exit_status(results)
+    from opencmr.report.folder import result_folder
+
+    with (
+        result_folder(output, overwrite=overwrite) as folder,
+        console.progress_bar(quiet=quiet) as progress,
+    ):
+        read = _read(source, ed, es, console.parse_spacing(spacing), progress)
+        outcomes = analyze_studies(read.studies, configuration, folder, output, progress)
+    status = exit_status(outcomes, read.left_out)
     if as_json:
-        console.print_json({"exit_status": status, "studies": [r.summary for r in results]})
-    else:
-        for result in results:
-            console.say(result.text, quiet=quiet)
+        console.print_json(
+            {
+                "exit_status": status,
+                "studies": [outcome.summary for outcome in outcomes],
+                "left_out": [dataclasses.asdict(row) for row in read.left_out],
+            }
+        )
+    for outcome in outcomes:
+        console.say(outcome.text, quiet=quiet or as_json)
+    for row in read.left_out:
+        console.say(
+            f"left out: {row.count} x {row.what}: {row.code}: {row.reason}", quiet=quiet or as_json
+        )
     if status:
         raise typer.Exit(status)
-
-
-class StudyResult:
-    """What became of one study: its report and folder, or the error that ended it."""
-
-    def __init__(
-        self, key: str, folder: Path, report: "Report | None", error: OpencmrError | None = None
-    ) -> None:
-        self.key, self.folder, self.report, self.error = key, folder, report, error
-
-    @property
-    def measured(self) -> bool:
-        """Whether anything was measured."""
-        return self.report is not None and bool(self.report.measurements)
-
-    @property
-    def withheld(self) -> bool:
-        """Whether the study failed or a flag says that it must not be reported."""
-        from opencmr.imaging.flag import Severity
-
-        return self.report is None or any(
-            f.severity is Severity.DO_NOT_REPORT for f in self.report.flags
-        )
-
-    @property
-    def text(self) -> str:
-        """A few lines for people."""
-        if self.report is None:
-            return f"study {self.key}: failed: {self.error}"
-        lines = [f"study {self.key}: {self.folder / 'report.html'}"]
-        for symbol in ("LVEDV", "LVESV", "LVEF", "LVM", "RVEDV", "RVESV", "RVEF"):
-            found = self.report.find(symbol)
-            if found is not None:
-                lines.append(f"  {symbol:<6} {found.text:>6} {found.quantity.unit}")
-        lines += [f"  {f.severity.value}: {f.code}: {f.message}" for f in self.report.flags]
-        return "\n".join(lines)
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """The same for machines."""
-        if self.report is None:
-            return {"key": self.key, "error": str(self.error), "measurements": {}, "flags": []}
-        return {
-            "key": self.key,
-            "folder": str(self.folder),
-            "measurements": {
-                m.quantity.symbol: m.value
-                for m in self.report.measurements
-                if m.phase is None and m.segment is None
-            },
-            "flags": [f.code for f in self.report.flags],
-        }
 
 
 def analyze_studies(
     studies: "tuple[Study, ...]",
     configuration: "Configuration",
-    output: Path,
-    overwrite: bool,
+    folder: Path,
+    shown_as: Path,
     progress: console.Progress,
-) -> list[StudyResult]:
-    """Analyse and report each study; one that fails does not stop the others."""
+) -> list[Outcome]:
+    """Analyse each study into ``folder``; of several, one that fails does not stop the others.
+
+    ``shown_as`` is what the folder will be called when all is written.
+    """
     from opencmr.pipeline import analyze_study
-    from opencmr.report.folder import result_folder
     from opencmr.report.writers import write_report
 
     alone = len(studies) == 1
-    results: list[StudyResult] = []
-    with result_folder(output, overwrite=overwrite) as folder:
-        for study in studies:
-            place = folder if alone else folder / study.key
-            shown = output if alone else output / study.key
-            try:
-                report = analyze_study(study, configuration, progress=progress)
-                write_report(
-                    report,
-                    place,
-                    lambda what, share: progress("reporting", round(100 * share), 100),
-                )
-                results.append(StudyResult(study.key, shown, report))
-            except (InputError, OpencmrError) as error:
-                if alone:
-                    raise
-                results.append(StudyResult(study.key, shown, None, error))
-    return results
+    outcomes: list[Outcome] = []
+    for study in studies:
+        place = folder if alone else folder / study.key
+        shown = shown_as if alone else shown_as / study.key
+        try:
+            report = analyze_study(study, configuration, progress=progress)
+            write_report(
+                report, place, lambda _, share: progress("reporting", round(100 * share), 100)
+            )
+            outcomes.append(outcome_of(report, shown))
+        except Exception as error:
+            if alone or isinstance(error, ModelError):
+                raise
+            # The message of a foreign exception may quote a header: only its kind is told.
+            known = isinstance(error, OpencmrError)
+            said = str(error) if known else f"unexpected failure ({type(error).__name__})"
+            outcomes.append(Outcome(study.key, shown, error=said))
+    return outcomes
 
 
 def _read(
@@ -165,22 +128,16 @@ def _read(
     es: Path | None,
     spacing_mm: tuple[float, float, float] | None,
     progress: console.Progress,
-) -> "tuple[Study, ...]":
-    from opencmr.intake.studies import read_pair, read_studies
+) -> "IntakeResult":
+    from opencmr.intake.studies import IntakeResult, read_pair, read_studies
 
     if ed is not None or es is not None:
         if source is not None or ed is None or es is None:
             raise ConfigurationError("--ed and --es go together, without INPUT")
         console.require_file(ed, "--ed")
         console.require_file(es, "--es")
-        return (read_pair(ed, es, spacing_mm=spacing_mm),)
+        return IntakeResult((read_pair(ed, es, spacing_mm=spacing_mm),), ())
     if source is None:
         raise ConfigurationError("name an INPUT: a file, folder, zip or DICOMDIR; or --ed and --es")
     console.require_file(source, "the input")
-    return read_studies(source, spacing_mm=spacing_mm, progress=progress).studies
-
-
-def _exit_status(results: list[StudyResult]) -> int:
-    if not any(result.measured for result in results):
-        return NOTHING_ANALYSABLE
-    return PARTLY_FAILED if any(result.withheld for result in results) else 0
+    return read_studies(source, spacing_mm=spacing_mm, progress=progress)

@@ -1,6 +1,5 @@
 """``opencmr demo``: simulate a heart, analyse it, show truth beside measurement."""
 
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from opencmr.cli import console
 from opencmr.cli import simulate as simulated
+from opencmr.cli.outcome import exit_status
 
 STUDY_FOLDER = "simulated-study"
 
@@ -29,11 +29,10 @@ def demo(
     verbose: console.Verbose = False,
 ) -> None:
     """Run the whole job on the built-in heart and compare with its known truth."""
-    import shutil
-
     from opencmr.cli.analyze import analyze_studies
     from opencmr.intake.studies import read_studies
     from opencmr.pipeline import Configuration
+    from opencmr.report.folder import result_folder
     from opencmr.simulate import Protocol, simulate_study, write_dicom
 
     parameters = simulated.parameters_of(
@@ -46,33 +45,22 @@ def demo(
         seed=seed,
     )
     with (
+        result_folder(output, overwrite=overwrite) as result,
         console.progress_bar(quiet=quiet) as progress,
-        tempfile.TemporaryDirectory(prefix="opencmr-demo-") as folder,
     ):
         study = simulate_study(
             parameters, protocol=Protocol.small() if small else Protocol(), progress=progress
         )
-        files = Path(folder) / STUDY_FOLDER
-        write_dicom(study, files)
-        results = analyze_studies(
-            read_studies(files, progress=progress).studies,
-            Configuration(truth=study.truth),
-            output,
-            overwrite,
-            progress,
+        write_dicom(study, result / STUDY_FOLDER)
+        read = read_studies(result / STUDY_FOLDER, progress=progress)
+        (outcome,) = analyze_studies(
+            read.studies, Configuration(truth=study.truth), result, output, progress
         )
-        shutil.move(files, output / STUDY_FOLDER)
-    (result,) = results
-    console.say(f"report: {result.folder / 'report.html'}", quiet=quiet)
-    console.say(f"{'':<8}{'truth':>8}{'measured':>10}", quiet=quiet)
-    assert result.report is not None
+    console.say(outcome.text, quiet=quiet)
+    console.say(f"\n{'':<6} {'truth':>6} {'measured':>9}", quiet=quiet)
     for symbol, truth in study.truth.items():
-        found = result.report.find(symbol)
-        if found is not None:
-            unit = found.quantity.unit
-            console.say(
-                f"{symbol:<8}{found.quantity.format(truth):>8}{found.text:>10} {unit}",
-                quiet=quiet,
-            )
-    if result.withheld:
-        raise typer.Exit(3)
+        measured = outcome.values[symbol]
+        shown = "–" if measured is None else f"{measured:.1f}"
+        console.say(f"{symbol:<6} {truth:6.1f} {shown:>9}", quiet=quiet)
+    if status := exit_status((outcome,), ()):
+        raise typer.Exit(status)

@@ -1,0 +1,83 @@
+"""What became of each study: told to people, told to machines, and as an exit status."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
+
+if TYPE_CHECKING:
+    from opencmr.report.contents import Report
+
+PARTLY_FAILED = 3
+NOTHING_ANALYSABLE = 4
+HEADLINE = ("LVEDV", "LVESV", "LVEF", "LVM", "RVEDV", "RVESV", "RVEF")
+REFUSED_STUDY = frozenset({"PATIENT_MIX"})
+"""Reason codes with which a whole study was refused at intake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One study's result without its images, so that a hundred studies fit in memory.
+
+    Attributes
+    ----------
+    texts : mapping from symbol to the whole-heart value with its decimals and unit
+    values : mapping from symbol to the whole-heart value, None where withheld
+    error : str
+        Why the study failed; empty when it did not.
+    """
+
+    key: str
+    folder: Path
+    texts: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, float | None] = field(default_factory=dict)
+    flags: tuple[QualityFlag, ...] = ()
+    error: str = ""
+
+    @property
+    def is_withheld(self) -> bool:
+        """Whether the study failed, or a flag says that it must not be reported."""
+        return bool(self.error) or any(f.severity is Severity.DO_NOT_REPORT for f in self.flags)
+
+    @property
+    def text(self) -> str:
+        """A few lines for people."""
+        if self.error:
+            return f"study {self.key}: failed: {self.error}"
+        lines = [f"study {self.key}: {self.folder / 'report.html'}"]
+        lines += [f"  {s:<6} {self.texts[s]}" for s in HEADLINE if s in self.texts]
+        lines += [f"  {f.severity.value}: {f.code}: {f.message}" for f in self.flags]
+        return "\n".join(lines)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The same for machines."""
+        return {
+            "key": self.key,
+            "folder": None if self.error else str(self.folder),
+            "error": self.error or None,
+            "measurements": dict(self.values),
+            "flags": [f.code for f in self.flags],
+        }
+
+
+def outcome_of(report: "Report", folder: Path) -> Outcome:
+    """Return what a report says, in short."""
+    whole = [m for m in report.measurements if m.phase is None and m.segment is None]
+    return Outcome(
+        report.study.key,
+        folder,
+        texts={m.quantity.symbol: f"{m.text:>6} {m.quantity.unit}" for m in whole},
+        values={m.quantity.symbol: m.value for m in whole},
+        flags=report.flags,
+    )
+
+
+def exit_status(outcomes: Sequence[Outcome], left_out: Sequence[LeftOut]) -> int:
+    """Return 0, 3 or 4 as ``opencmr --help`` explains them."""
+    if not any(outcome.values for outcome in outcomes):
+        return NOTHING_ANALYSABLE
+    refused = any(row.code in REFUSED_STUDY for row in left_out)
+    return PARTLY_FAILED if refused or any(o.is_withheld for o in outcomes) else 0
