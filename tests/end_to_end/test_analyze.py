@@ -4,6 +4,7 @@ import json
 import shutil
 import zipfile
 
+import nibabel
 import numpy as np
 import pydicom
 import pytest
@@ -156,6 +157,17 @@ def test_a_nifti_cine_gives_what_its_dicom_gives(analysed, opencmr, phantom_nift
     outcome = opencmr("analyze", phantom_nifti / "sax.nii.gz", "-o", tmp_path / "out", "--json")
     assert values(outcome)["LVEF"] == pytest.approx(values(analysed[0])["LVEF"], abs=1.5)
     assert values(outcome)["LVEDV"] == pytest.approx(values(analysed[0])["LVEDV"], rel=0.02)
+
+
+def test_a_single_stack_tells_its_volume_and_no_ejection_fraction(opencmr, phantom_nifti, tmp_path):
+    cine = nibabel.load(phantom_nifti / "sax.nii.gz")
+    stack = nibabel.Nifti1Image(np.asarray(cine.dataobj)[..., 0], cine.affine)
+    stack.header.set_xyzt_units("mm")
+    nibabel.save(stack, tmp_path / "ed.nii.gz")
+    outcome = opencmr("analyze", tmp_path / "ed.nii.gz", "-o", tmp_path / "out", "--json")
+    assert outcome.status == 0, outcome.err
+    assert values(outcome)["LVV"] > 50
+    assert values(outcome)["LVEF"] is None
 
 
 def test_ed_and_es_go_together(opencmr, phantom_nifti, tmp_path):

@@ -62,6 +62,35 @@ def test_an_existing_file_is_not_overwritten(opencmr, segmented, phantom_nifti):
     assert "--overwrite" in outcome.err
 
 
+def test_a_json_file_beside_the_output_is_not_overwritten(opencmr, phantom_nifti, tmp_path):
+    (tmp_path / "labels.json").write_text("mine")
+    outcome = opencmr("segment", phantom_nifti / "sax.nii.gz", "-o", tmp_path / "labels.nii.gz")
+    assert outcome.status == 2
+    assert (tmp_path / "labels.json").read_text() == "mine"
+
+
+def test_the_input_is_never_the_output(opencmr, phantom_nifti):
+    source = phantom_nifti / "sax.nii.gz"
+    before = source.read_bytes()
+    assert opencmr("segment", source, "-o", source, "--overwrite").status == 2
+    assert source.read_bytes() == before
+
+
+def test_class_shares_are_written_on_request(opencmr, phantom_nifti, tmp_path):
+    outcome = opencmr(
+        "segment", phantom_nifti / "sax.nii.gz", "-o", tmp_path / "labels.nii.gz",
+        "--probabilities", tmp_path / "shares.npz",
+    )  # fmt: skip
+    assert outcome.status == 0, outcome.err
+    with np.load(tmp_path / "shares.npz") as archive:
+        shares, classes = archive["shares"], list(archive["classes"])
+    labels = np.asarray(nibabel.load(tmp_path / "labels.nii.gz").dataobj)
+    assert classes == ["background", "RV", "MYO", "LV"]
+    assert shares.shape == (4, *labels.T.shape)
+    assert shares.sum(0) == pytest.approx(np.ones(labels.T.shape), abs=0.01)
+    assert np.mean(shares.argmax(0) == labels.T) > 0.98
+
+
 def test_noise_holds_no_heart(opencmr, tmp_path):
     noise = np.random.default_rng(0).integers(0, 400, (96, 96, 6)).astype(np.int16)
     image = nibabel.Nifti1Image(noise, np.diag([1.5, 1.5, 8.0, 1.0]))

@@ -41,6 +41,21 @@ def test_downsampling_averages_instead_of_aliasing():
     assert weights @ stripes == pytest.approx(np.full(14, 0.5), abs=1e-6)
 
 
+@settings(max_examples=60, deadline=None)
+@given(step=st.floats(0.3, 4.0), start=st.floats(6, 10))
+def test_a_constant_stays_constant_at_every_step(step, start):
+    weights = linear_weights(400, 80, step=step, start=start)
+    assert weights @ np.ones(400) == pytest.approx(np.ones(80), abs=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(step=st.floats(0.3, 4.0), start=st.floats(6, 10))
+def test_a_ramp_stays_a_ramp(step, start):
+    ramp = np.arange(400.0)
+    weights = linear_weights(400, 80, step=step, start=start)
+    assert weights @ ramp == pytest.approx(start + step * np.arange(80), abs=0.26)
+
+
 def test_outside_the_source_there_is_zero():
     weights = linear_weights(4, 3, step=1.0, start=-5.0)
     assert not weights.toarray().any()

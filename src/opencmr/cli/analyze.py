@@ -1,6 +1,7 @@
 """``opencmr analyze``: the whole pipeline over every study in the input."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from opencmr.cli.outcome import Outcome, exit_status, outcome_of
 from opencmr.errors import ConfigurationError, ModelError, OpencmrError
 
 if TYPE_CHECKING:
+    from opencmr.imaging.flag import LeftOut
     from opencmr.imaging.study import Study
     from opencmr.intake.studies import IntakeResult
     from opencmr.pipeline import Configuration
@@ -26,8 +28,12 @@ def analyze(
     ] = Path("opencmr-result"),
     ed: Annotated[Path | None, typer.Option(help="NIfTI stack at end-diastole.")] = None,
     es: Annotated[Path | None, typer.Option(help="NIfTI stack at end-systole.")] = None,
-    height_cm: Annotated[float | None, typer.Option(min=20, max=260)] = None,
-    weight_kg: Annotated[float | None, typer.Option(min=1, max=400)] = None,
+    height_cm: Annotated[
+        float | None, typer.Option(min=20, max=260, help="Body height, for indexing.")
+    ] = None,
+    weight_kg: Annotated[
+        float | None, typer.Option(min=1, max=400, help="Body weight, for indexing.")
+    ] = None,
     sex: Annotated[str | None, typer.Option(help="M or F.")] = None,
     age: Annotated[float | None, typer.Option(min=0, max=120, help="Years.")] = None,
     heart_rate: Annotated[
@@ -67,7 +73,8 @@ def analyze(
         console.progress_bar(quiet=quiet) as progress,
     ):
         read = _read(source, ed, es, console.parse_spacing(spacing), progress)
-        outcomes = analyze_studies(read.studies, configuration, folder, output, progress)
+        studies = tuple(_with_orphans(study, read.left_out) for study in read.studies)
+        outcomes = analyze_studies(studies, configuration, folder, output, progress)
     status = exit_status(outcomes, read.left_out)
     if as_json:
         console.print_json(
@@ -119,7 +126,14 @@ def analyze_studies(
             known = isinstance(error, OpencmrError)
             said = str(error) if known else f"unexpected failure ({type(error).__name__})"
             outcomes.append(Outcome(study.key, shown, error=said))
+            shutil.rmtree(place, ignore_errors=True)
     return outcomes
+
+
+def _with_orphans(study: "Study", orphans: "tuple[LeftOut, ...]") -> "Study":
+    """Name in every report of the input what belongs to none of its studies."""
+    further = tuple(row for row in orphans if row not in study.left_out)
+    return dataclasses.replace(study, left_out=study.left_out + further)
 
 
 def _read(

@@ -73,6 +73,8 @@ def progress_bar(*, quiet: bool) -> Iterator[Progress]:
 
 def parse_spacing(text: str | None) -> tuple[float, float, float] | None:
     """Return ``--spacing X,Y,Z`` as (slice, row, column) spacing in mm."""
+    from opencmr.geometry.grid import SPACING_LIMITS_MM
+
     if text is None:
         return None
     try:
@@ -81,6 +83,12 @@ def parse_spacing(text: str | None) -> tuple[float, float, float] | None:
         raise typer.BadParameter(
             f"--spacing takes three numbers X,Y,Z in mm, found {text!r}"
         ) from None
+    if not all(
+        SPACING_LIMITS_MM[0] <= value <= SPACING_LIMITS_MM[1] for value in (x_mm, y_mm, z_mm)
+    ):
+        raise typer.BadParameter(
+            f"--spacing takes {SPACING_LIMITS_MM[0]} to {SPACING_LIMITS_MM[1]} mm, found {text!r}"
+        )
     return z_mm, y_mm, x_mm
 
 

@@ -59,7 +59,7 @@ def demo(
     console.say(outcome.text, quiet=quiet)
     console.say(f"\n{'':<6} {'truth':>6} {'measured':>9}", quiet=quiet)
     for symbol, truth in study.truth.items():
-        measured = outcome.values[symbol]
+        measured = outcome.values.get(symbol)
         shown = "–" if measured is None else f"{measured:.1f}"
         console.say(f"{symbol:<6} {truth:6.1f} {shown:>9}", quiet=quiet)
     if status := exit_status((outcome,), ()):

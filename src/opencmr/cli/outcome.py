@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 PARTLY_FAILED = 3
 NOTHING_ANALYSABLE = 4
 HEADLINE = ("LVEDV", "LVESV", "LVEF", "LVM", "RVEDV", "RVESV", "RVEF")
-REFUSED_STUDY = frozenset({"PATIENT_MIX"})
-"""Reason codes with which a whole study was refused at intake."""
+SINGLE_PHASE_HEADLINE = ("LVV", "RVV")
+HARMLESS = frozenset(
+    {"NOT_AN_IMAGE", "DUPLICATE", "NOT_MR", "NOT_MEASURABLE_PIXELS", "LABEL_MAP", "OWN_RESULT"}
+)
+"""Reason codes of what is no study; any other code on an orphan means that a case was lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ class Outcome:
         if self.error:
             return f"study {self.key}: failed: {self.error}"
         lines = [f"study {self.key}: {self.folder / 'report.html'}"]
-        lines += [f"  {s:<6} {self.texts[s]}" for s in HEADLINE if s in self.texts]
+        shown = SINGLE_PHASE_HEADLINE if self.texts.keys() & SINGLE_PHASE_HEADLINE else HEADLINE
+        lines += [f"  {s:<6} {self.texts[s]}" for s in shown if s in self.texts]
         lines += [f"  {f.severity.value}: {f.code}: {f.message}" for f in self.flags]
         return "\n".join(lines)
 
@@ -64,8 +68,9 @@ class Outcome:
 
 
 def outcome_of(report: "Report", folder: Path) -> Outcome:
-    """Return what a report says, in short."""
-    whole = [m for m in report.measurements if m.phase is None and m.segment is None]
+    """Return what a report says, in short; of a stack at one phase its volumes too."""
+    single = all(s.image.phases == 1 for s in report.measured_series())
+    whole = [m for m in report.measurements if m.segment is None and (m.phase is None or single)]
     return Outcome(
         report.study.key,
         folder,
@@ -75,9 +80,12 @@ def outcome_of(report: "Report", folder: Path) -> Outcome:
     )
 
 
-def exit_status(outcomes: Sequence[Outcome], left_out: Sequence[LeftOut]) -> int:
-    """Return 0, 3 or 4 as ``opencmr --help`` explains them."""
+def exit_status(outcomes: Sequence[Outcome], orphans: Sequence[LeftOut]) -> int:
+    """Return 0, 3 or 4 as ``opencmr --help`` explains them.
+
+    ``orphans`` are what was left out and belongs to none of the studies.
+    """
     if not any(outcome.values for outcome in outcomes):
         return NOTHING_ANALYSABLE
-    refused = any(row.code in REFUSED_STUDY for row in left_out)
-    return PARTLY_FAILED if refused or any(o.is_withheld for o in outcomes) else 0
+    lost = any(row.code not in HARMLESS for row in orphans)
+    return PARTLY_FAILED if lost or any(o.is_withheld for o in outcomes) else 0

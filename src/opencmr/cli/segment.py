@@ -12,6 +12,13 @@ def segment(
     source: Annotated[Path, typer.Argument(metavar="IN.nii.gz", help="NIfTI stack or cine.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.nii.gz")],
     labels: Annotated[str, typer.Option(help="Label convention: acdc or mnms.")] = "acdc",
+    probabilities: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SHARES.npz",
+            help="Also write the share of each class (C, T, Z, Y, X) as a NumPy archive.",
+        ),
+    ] = None,
     model: console.ModelName = None,
     spacing: console.Spacing = None,
     overwrite: console.Overwrite = False,
@@ -23,7 +30,7 @@ def segment(
     from opencmr.anatomy.structures import scheme_named
     from opencmr.anatomy.views import Sequence, View
     from opencmr.errors import ConfigurationError, InputError
-    from opencmr.intake.nifti import read_nifti, write_labels_nifti
+    from opencmr.intake.nifti import read_nifti, sidecar_of, write_labels_nifti
     from opencmr.models.library import find_model
     from opencmr.models.session import Network
     from opencmr.segment.short_axis import segment_short_axis
@@ -31,8 +38,11 @@ def segment(
     console.require_file(source, "the input")
     if not output.name.endswith((".nii", ".nii.gz")):
         raise ConfigurationError(f"the output {output.name} must end in .nii or .nii.gz")
-    if output.exists() and not overwrite:
-        raise ConfigurationError(f"{output} exists; give --overwrite to replace it")
+    if source.resolve() == output.resolve():
+        raise ConfigurationError("the output is the input; name another file")
+    for path in (output, sidecar_of(output), *([probabilities] if probabilities else [])):
+        if path.exists() and not overwrite:
+            raise ConfigurationError(f"{path} exists; give --overwrite to replace it")
     scheme = scheme_named(labels)
     read = read_nifti(source, spacing_mm=console.parse_spacing(spacing))
     card = find_model("segmentation", View.SAX, Sequence.CINE, name=model)
@@ -40,6 +50,7 @@ def segment(
         segmentation = segment_short_axis(
             read.image,
             Network(card),
+            keep_probabilities=probabilities is not None,
             progress=lambda done, total: progress("segmenting", done, total),
         )
     if segmentation is None:
@@ -48,6 +59,14 @@ def segment(
     written = write_labels_nifti(
         output, segmentation.to_scheme(scheme), scheme=scheme, like=source, grid=read.image.grid
     )
+    if probabilities is not None:
+        import numpy as np
+
+        assert segmentation.probabilities is not None
+        names = ["background", *(v.value for v in segmentation.scheme.structures.values())]
+        with probabilities.open("wb") as target:
+            np.savez_compressed(target, shares=segmentation.probabilities, classes=names)
+        written.append(probabilities)
     for flag in read.flags:
         console.say(f"{flag.severity.value}: {flag.code}: {flag.message}", quiet=quiet)
     if as_json:

@@ -32,6 +32,8 @@ def parameters_of(
     rv_edv_ml: float,
     heart_rate_bpm: float,
     seed: int,
+    rv_ef_percent: float | None = None,
+    septum_deg: float = 62.0,
 ) -> "HeartParameters":
     """Return the digital heart that the options describe."""
     from opencmr.errors import ConfigurationError
@@ -48,6 +50,8 @@ def parameters_of(
         rv_edv_ml=rv_edv_ml,
         heart_rate_bpm=heart_rate_bpm,
         seed=seed,
+        rv_ef_percent=rv_ef_percent,
+        rv_insertion_deg=septum_deg,
     )
 
 
@@ -61,7 +65,16 @@ def simulate(
     wall: Wall = None,
     rv_edv: RightVolume = 165.0,
     heart_rate: HeartRate = 68.0,
-    phases: Annotated[int, typer.Option(help="Cardiac phases of the cines.")] = 30,
+    rv_ef: Annotated[
+        float | None,
+        typer.Option(help="RV ejection fraction, %; by default both stroke volumes are equal."),
+    ] = None,
+    septum: Annotated[
+        float, typer.Option(help="RV shape: half the angle of the septum, degrees.")
+    ] = 62.0,
+    phases: Annotated[
+        int | None, typer.Option(help="Cardiac phases of the cines.", show_default="30")
+    ] = None,
     seed: Seed = 1,
     nifti: Annotated[
         bool, typer.Option("--nifti", help="Write the short axis as NIfTI, with its true labels.")
@@ -89,8 +102,12 @@ def simulate(
         rv_edv_ml=rv_edv,
         heart_rate_bpm=heart_rate,
         seed=seed,
+        rv_ef_percent=rv_ef,
+        septum_deg=septum,
     )
-    protocol = Protocol.small() if small else dataclasses.replace(Protocol(), phases=phases)
+    protocol = Protocol.small() if small else Protocol()
+    if phases is not None:
+        protocol = dataclasses.replace(protocol, phases=phases)
     with console.progress_bar(quiet=quiet) as progress:
         study = simulate_study(parameters, protocol=protocol, progress=progress)
     if nifti:

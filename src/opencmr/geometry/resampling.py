@@ -9,13 +9,19 @@ def linear_weights(size_in: int, size_out: int, *, step: float, start: float) ->
 
     Output sample ``i`` lies at input coordinate ``start + i * step`` (pixels).  The kernel is
     the linear (triangle) one, widened to ``step`` when that is above one, so that fine detail
-    is averaged and not aliased.  Outside the input there is zero.
+    is averaged and not aliased.  A sample's weights sum to one over an endless input; outside
+    the input there is zero.
     """
     positions = start + step * np.arange(size_out)
     width = max(step, 1.0)
-    distance = np.abs(positions[:, None] - np.arange(size_in)[None, :]) / width
-    weights = np.clip(1 - distance, 0, None) / width
-    return sparse.csr_array(weights.astype(np.float32))
+    reach = int(np.ceil(width))
+    taps = np.floor(positions)[:, None] + np.arange(-reach, reach + 2)[None, :]
+    weights = np.clip(1 - np.abs(positions[:, None] - taps) / width, 0, None)
+    weights /= weights.sum(1, keepdims=True)
+    inside = (weights > 0) & (taps >= 0) & (taps < size_in)
+    rows = np.broadcast_to(np.arange(size_out)[:, None], taps.shape)
+    entries = (weights[inside].astype(np.float32), (rows[inside], taps[inside].astype(np.intp)))
+    return sparse.csr_array(entries, shape=(size_out, size_in))
 
 
 def resample_plane(
