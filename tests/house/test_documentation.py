@@ -3,7 +3,8 @@
 In a page, ``python`` blocks share one namespace and ``console`` blocks one empty folder,
 in the order of the page.  In a console block a line ``$ opencmr ...`` is a command that
 must succeed, and lines below it are its expected output, ``...`` standing for anything;
-other commands (``$ make``, ``$ pip``, ``$ cd``) are for the reader and are not run.  A block that cannot run in a test says why in a comment on the line before it::
+other commands (``$ make``, ``$ pip``, ``$ cd``) are for the reader and are not run.  A block
+that cannot run in a test says why in a comment on the line before it::
 
     <!-- not run: needs the ACDC data -->
 """
