@@ -53,6 +53,7 @@ def figures(ventricles: Ventricles) -> dict[str, float]:
         "LVEF": value["LVEF"],
         "RVEF": value["RVEF"],
         "SVDIFF_PERCENT": value["SVDIFF_PERCENT"],
+        "RVEDV over LVEDV, percent": 100 * value["RVEDV"] / value["LVEDV"],
         "LVM_ES over LVM, percent": 100 * value["LVM_ES"] / value["LVM"],
     }
     for phase, name in enumerate(("ED", "ES")):

@@ -101,7 +101,13 @@ def analyze_study(
             segmentations[series.key] = segmentation
             with clock("measure"):
                 measurements = measure_all(
-                    Ventricles(segmentation, series.image, study.demographics, series.key)
+                    Ventricles(
+                        segmentation,
+                        series.image,
+                        study.demographics,
+                        series.key,
+                        given_heart_rate_bpm=configuration.demographics.heart_rate_bpm,
+                    )
                 )
             with clock("quality"):
                 found = check(series, segmentation, measurements)

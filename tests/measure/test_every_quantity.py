@@ -67,6 +67,7 @@ TRUTH: dict[str, Callable] = {
     "WTH_MEAN": lambda t: 100 * (t.wall_mm(13) / t.wall_mm(3) - 1),
     "LVV": lambda t: t.lv_ml,
     "RVV": lambda t: t.rv_ml,
+    "LVMASS": lambda t: t.mass_g(),
 }
 WALL_TOLERANCE = {"WT": 0.3, "WT_MEAN": 0.3, "WT_MAX": 0.3, "WTH": 4.0, "WTH_MEAN": 2.0}
 """Absolute: mm, or points of percent."""
@@ -130,6 +131,7 @@ def test_a_quantity_meets_its_analytic_truth_on_a_fine_grid(quantity, measured, 
 def test_the_curves_have_a_value_a_phase_and_the_segments_one_each(measured, tube) -> None:
     assert [m.phase for m in measured["LVV"]] == list(range(tube.phases))
     assert [m.phase for m in measured["RVV"]] == list(range(tube.phases))
+    assert [m.phase for m in measured["LVMASS"]] == list(range(tube.phases))
     assert [m.segment for m in measured["WT"]] == list(range(1, 18))
     assert [m.segment for m in measured["WTH"]] == list(range(1, 18))
 

@@ -1,6 +1,7 @@
 """Volumes: discs, slices, phases; voxelised and analytic truth."""
 
 import csv
+from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
@@ -124,9 +125,10 @@ def test_oblong_pixels_give_the_analytic_volume_and_wall(tube_of) -> None:
 
 def test_a_single_phase_gives_its_volume_and_says_why_not_more(untimed, tube) -> None:
     ventricles = untimed(tube.labels()[3:4])
-    curve = [m for m in measure_all(ventricles) if m.quantity.symbol == "LVV"]
-    assert [m.phase for m in curve] == [0]
-    assert curve[0].value is not None
+    given = {m.quantity.symbol: m.value for m in measure_all(ventricles) if m.phase == 0}
+    truth = {"LVV": tube.lv_ml(3), "RVV": tube.rv_ml(3), "LVMASS": tube.mass_g()}
+    voxel_share = 1 / (tube.spacing_mm[0] * tube.spacing_mm[1] * tube.spacing_mm[2])
+    assert given == pytest.approx({s: v * voxel_share for s, v in truth.items()}, rel=0.01)
     for symbol in ("LVEDV", "LVESV", "LVEF", "LVM", "RVEDV", "WT_MEAN"):
         assert reasons(ventricles)[symbol] == "SINGLE_PHASE"
 
@@ -224,9 +226,28 @@ def test_a_cavity_that_vanishes_in_a_slice_stays_a_complete_phase(untimed, tube)
     assert untimed(labels).lv.es_phase == 13
 
 
-def test_the_heart_rate_of_the_cine_goes_before_the_one_given(tube_of) -> None:
-    given_too = Demographics("M", 60.0, 180.0, 80.0, 50.0)
-    assert whole_heart(tube_of(demographics=given_too).ventricles())["HR"] == 75.0
+def test_the_heart_rate_of_the_cine_goes_before_that_of_the_headers(tube_of) -> None:
+    stated_too = Demographics("M", 60.0, 180.0, 80.0, 50.0)
+    assert whole_heart(tube_of(demographics=stated_too).ventricles())["HR"] == 75.0
+
+
+def test_the_heart_rate_that_the_caller_gives_wins_everywhere(tube_ventricles) -> None:
+    given = replace(tube_ventricles, given_heart_rate_bpm=150.0)
+    before, after = whole_heart(tube_ventricles), whole_heart(given)
+    assert after["HR"] == 150.0
+    for symbol in ("LVCO", "RVCO", "LVCI", "RVCI", "LVPER", "LVPFR", "LVPER_EDV", "LVPFR_EDV"):
+        assert after[symbol] == pytest.approx(2 * before[symbol]), symbol  # the cine says 75
+    for symbol in ("LVEDV", "LVEF", "LVM"):
+        assert after[symbol] == before[symbol]
+    evidence = {m.quantity.symbol: m.evidence for m in measure_all(given)}
+    assert evidence["HR"] == "heart rate given by the caller"
+    assert evidence["LVCO"].endswith("heart rate given by the caller")
+
+
+def test_an_impossible_heart_rate_given_by_the_caller_is_no_heart_rate(tube_ventricles) -> None:
+    assert reasons(replace(tube_ventricles, given_heart_rate_bpm=3.0))["LVCO"] == (
+        "HEART_RATE_UNKNOWN"
+    )
 
 
 @pytest.mark.parametrize(("given_bpm", "found_bpm"), [(60.0, 60.0), (None, None), (3.0, None)])

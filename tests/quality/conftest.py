@@ -51,6 +51,7 @@ def judge() -> Callable[..., Judged]:
         spacing_mm: tuple[float, float, float] = (10.0, 1.5, 1.5),
         flags: tuple[QualityFlag, ...] = (),
         rr_ms: float = 900.0,
+        given_heart_rate_bpm: float | None = None,
     ) -> Judged:
         grid = grid_from_spacing(labels.shape[1:], spacing_mm)
         timing = np.arange(labels.shape[0])[:, None] / labels.shape[0] * rr_ms
@@ -62,7 +63,7 @@ def judge() -> Callable[..., Judged]:
         )
         masks = Segmentation(labels, ACDC, grid, ACDC_POLICY, "phantom")
         body = Demographics("F", 50.0, 170.0, 65.0)
-        found = measure_all(Ventricles(masks, image, body, "s01"))
+        found = measure_all(Ventricles(masks, image, body, "s01", given_heart_rate_bpm))
         return found, check(Series("s01", image, flags=flags), masks, found)
 
     return run

@@ -74,6 +74,27 @@ def test_stroke_volumes_that_part_are_flagged(judge, labels) -> None:
     assert "SV_DISAGREE" in codes(judge(labels))
 
 
+def test_a_right_ventricle_out_of_proportion_is_flagged(judge, labels) -> None:
+    assert "RV_SIZE_DISAGREES" not in codes(judge(labels))
+    lost = labels.copy()
+    lost[:, 2:9][lost[:, 2:9] == 1] = 0  # seen on the basal slice alone
+    flags = [f for f in judge(lost)[1] if f.code == "RV_SIZE_DISAGREES"]
+    assert [f.severity for f in flags] == [Severity.REVIEW]
+    assert "right ventricle is smaller" in flags[0].message
+    shrunk = labels.copy()
+    shrunk[:, 3:9][shrunk[:, 3:9] > 1] = 1  # most of the left one taken for the right one
+    (flag,) = (f for f in judge(shrunk)[1] if f.code == "RV_SIZE_DISAGREES")
+    assert "left ventricle is smaller" in flag.message
+
+
+@pytest.mark.parametrize(("given_bpm", "said"), [(None, False), (70.0, False), (100.0, True)])
+def test_a_given_heart_rate_that_is_not_the_cine_s_is_said(judge, labels, given_bpm, said) -> None:
+    judged = judge(labels, given_heart_rate_bpm=given_bpm)  # R-R of 900 ms: 67 per minute
+    flags = [f for f in judged[1] if f.code == "HEART_RATE_DIFFERS"]
+    assert [f.severity for f in flags] == [Severity.INFO] * said
+    assert all("given 100" in f.evidence and "67" in f.evidence for f in flags)
+
+
 def test_mass_lost_at_end_systole_is_flagged(judge, labels) -> None:
     labels[12, 1:3] = 0
     labels[11:14, 1:3] = 0
@@ -126,6 +147,25 @@ def test_a_jump_that_lasts_is_flagged_too(judge, labels) -> None:
     widened = labels[18:, 1:5]
     widened[widened == 2] = 3
     assert "CURVE_JUMP" in codes(judge(labels))
+
+
+def test_a_jump_that_touches_end_diastole_or_end_systole_says_so(judge, labels) -> None:
+    """As seen in a real cine: a jump of a quarter that lasts three phases is taken for ED."""
+    lasting = labels.copy()
+    wider = lasting[20:23, 1:7]
+    wider[wider == 2] = 3
+    measurements, flags = judge(lasting)
+    values = {m.quantity.symbol: m.value for m in measurements if m.phase is None}
+    (jump,) = (f for f in flags if f.code == "CURVE_JUMP")
+    assert values["LVED_PHASE"] in (20, 21, 22)
+    assert f"touches end-diastole (phase {values['LVED_PHASE'] + 1:.0f}):" in jump.message
+    assert "end-systole" not in jump.message
+
+
+def test_a_jump_far_from_the_chosen_phases_names_none_of_them(judge, labels) -> None:
+    labels[18, 1:5][labels[18, 1:5] == 2] = 3
+    (jump,) = (f for f in judge(labels)[1] if f.code == "CURVE_JUMP")
+    assert "touches" not in jump.message
 
 
 def test_a_base_that_leaves_a_slice_in_mid_systole_is_no_jump(judge, labels) -> None:

@@ -5,8 +5,11 @@ from dataclasses import replace
 import pytest
 
 from opencmr.imaging.flag import QualityFlag, Severity
+from opencmr.imaging.image import untimed_image
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.study import Demographics, Identity, Scanner
+from opencmr.measure import Ventricles, measure_all
+from opencmr.report import html, pdf
 from opencmr.report.contents import Report
 from opencmr.report.story import Strip, tell
 
@@ -100,6 +103,44 @@ def test_negative_numbers_carry_a_true_minus_and_rounding_leaves_no_negative_zer
     assert rows["SVDIFF"].value == "−2"
     rows = {r.symbol: r for r in tell(_find(small_report, "SVDIFF", value=-0.2)).further}
     assert rows["SVDIFF"].value == "0"
+
+
+def _at_one_phase(report: Report) -> Report:
+    """The same study segmented at one phase, as a NIfTI stack is."""
+    series, segmentation = report.study.series[1], report.segmentations["s02"]
+    still = replace(series, image=untimed_image(series.image.values[:1], series.image.grid))
+    masks = replace(segmentation, labels=segmentation.labels[:1])
+    stack = Ventricles(masks, still.image, Demographics(), "s02")
+    return replace(
+        report,
+        study=replace(report.study, series=(still,)),
+        segmentations={"s02": masks},
+        measurements=measure_all(stack),
+    )
+
+
+def test_a_stack_at_one_phase_shows_its_volumes_and_its_mass(small_report: Report) -> None:
+    report = _at_one_phase(small_report)
+    given = {m.quantity.symbol: m.value for m in report.measurements if m.phase == 0}
+    story = tell(report)
+    assert [(r.symbol, r.label, r.reason) for r in (*story.lv[:2], story.rv[0])] == [
+        ("LVV", "Volume at the given phase", ""),
+        ("LVMASS", "Mass at the given phase", ""),
+        ("RVV", "Volume at the given phase", ""),
+    ]
+    for row in (*story.lv[:2], story.rv[0]):
+        assert row.value == f"{given[row.symbol]:.0f}"
+    page, content = html.page(report), pdf.contents(report)["story"]
+    assert page.count("Volume at the given phase") == 2
+    assert str(content).count("Volume at the given phase") == 2
+    assert "Volume at the given phase" not in html.page(small_report)
+
+
+def test_a_withheld_stack_at_one_phase_shows_no_volume(small_report: Report) -> None:
+    report = _at_one_phase(small_report)
+    withheld = tuple(replace(m, value=None, reason="withheld") for m in report.measurements)
+    rows = tell(replace(report, measurements=withheld)).lv
+    assert {(row.value, bool(row.reason)) for row in rows} == {("–", True)}
 
 
 def test_truth_stands_beside_measurement_with_the_difference(small_report: Report) -> None:

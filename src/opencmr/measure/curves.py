@@ -1,9 +1,13 @@
-"""Volume curves: the blood pool of each ventricle at every cardiac phase."""
+"""Curves over the heartbeat: both blood pools and the LV mass at every cardiac phase."""
 
 from collections.abc import Callable
 
+import numpy as np
+
 from opencmr.anatomy.quantities import Quantity
+from opencmr.anatomy.structures import Structure
 from opencmr.imaging.measurement import Measurement
+from opencmr.measure.mass import MYOCARDIUM_G_PER_ML
 from opencmr.measure.scalars import Measure, null, private
 from opencmr.measure.ventricles import Chamber, Unmeasurable, Ventricles
 
@@ -23,35 +27,57 @@ RVV = Quantity(
     private("RVV", "Right ventricular volume at a cardiac phase"),
     "Volume of the right ventricular cavity at one cardiac phase.",
 )
+LVMASS = Quantity(
+    "LVMASS",
+    "LV mass at a phase",
+    "g",
+    0,
+    private("LVMASS", "Left ventricular mass at a cardiac phase"),
+    "Volume of the left ventricular myocardium at one cardiac phase times 1.05 g/mL.",
+)
 
 
 def _curve(
-    ventricles: Ventricles, quantity: Quantity, chamber_of: Callable[[Ventricles], Chamber]
+    ventricles: Ventricles,
+    quantity: Quantity,
+    structure: Structure,
+    values_of: Callable[[Ventricles], np.ndarray],
 ) -> tuple[Measurement, ...]:
     try:
-        chamber = chamber_of(ventricles)
-        chamber.require_pool()
+        values = values_of(ventricles)
     except Unmeasurable as unfit:
         return (null(ventricles, quantity, str(unfit)),)
     return tuple(
         Measurement(
             quantity,
-            float(volume_ml),
-            structure=chamber.structure,
+            float(value),
+            structure=structure,
             phase=phase,
             series=ventricles.series,
             policy=ventricles.segmentation.policy,
         )
-        for phase, volume_ml in enumerate(chamber.curve_ml)
+        for phase, value in enumerate(values)
     )
+
+
+def _pool_ml(chamber: Chamber) -> np.ndarray:
+    chamber.require_pool()
+    return chamber.curve_ml
+
+
+def _mass_g(ventricles: Ventricles) -> np.ndarray:
+    if not ventricles.myocardium_voxels.any():
+        raise Unmeasurable("NO_HEART_FOUND", "the segmentation holds no myocardium")
+    return np.asarray(MYOCARDIUM_G_PER_ML * ventricles.myocardium_ml)
 
 
 def measure(ventricles: Ventricles) -> tuple[Measurement, ...]:
-    """Measure both curves, one measurement a phase."""
+    """Measure every curve, one measurement a phase."""
     return (
-        *_curve(ventricles, LVV, lambda v: v.lv),
-        *_curve(ventricles, RVV, lambda v: v.rv),
+        *_curve(ventricles, LVV, Structure.LV, lambda v: _pool_ml(v.lv)),
+        *_curve(ventricles, RVV, Structure.RV, lambda v: _pool_ml(v.rv)),
+        *_curve(ventricles, LVMASS, Structure.MYOCARDIUM, _mass_g),
     )
 
 
-CURVES = Measure((LVV, RVV), measure)
+CURVES = Measure((LVV, RVV, LVMASS), measure)

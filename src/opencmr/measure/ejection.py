@@ -28,19 +28,16 @@ RVEF = Quantity(
     Code("8818-7", "LN", "Right ventricular ejection fraction by MR"),
     "RVSV over RVEDV.",
 )
-LVCO = Quantity(
-    "LVCO", "LV cardiac output", "L/min", 1, _OUTPUT, "LVSV times the heart rate of the cine."
-)
-RVCO = Quantity(
-    "RVCO", "RV cardiac output", "L/min", 1, _OUTPUT, "RVSV times the heart rate of the cine."
-)
+LVCO = Quantity("LVCO", "LV cardiac output", "L/min", 1, _OUTPUT, "LVSV times the heart rate (HR).")
+RVCO = Quantity("RVCO", "RV cardiac output", "L/min", 1, _OUTPUT, "RVSV times the heart rate (HR).")
 HR = Quantity(
     "HR",
     "Heart rate",
     "/min",
     0,
     private("HR", "Heart rate during the short-axis cine"),
-    "60,000 ms over the mean R-R interval of the cine's slices, else as given for the study.",
+    "As the caller gives it, else 60,000 ms over the mean R-R interval of the cine's slices, else "
+    "as the headers of the study state it.",
 )
 SVDIFF = Quantity(
     "SVDIFF",

@@ -20,6 +20,7 @@ Rules of volume (Schulz-Menger et al., JCMR 2020; 22:19: full stack, one phase f
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeGuard
 
 import numpy as np
 
@@ -139,6 +140,8 @@ class Ventricles:
     demographics : Demographics
     series : str
         Short key of the series.
+    given_heart_rate_bpm : float or None
+        Heart rate that the caller states; goes before that of the cine and of the headers.
 
     Raises
     ------
@@ -150,6 +153,7 @@ class Ventricles:
     image: Image
     demographics: Demographics
     series: str
+    given_heart_rate_bpm: float | None = None
 
     def __post_init__(self) -> None:
         if self.segmentation.labels.shape[:2] != self.image.values.shape[:2]:
@@ -198,19 +202,28 @@ class Ventricles:
 
     @cached_property
     def heart_rate_bpm(self) -> float:
-        """Heart rate: of the cine's own heartbeats, else as given for the study."""
-        own = self.image.mean_rr_ms
-        for bpm in (60_000.0 / own if own else None, self.demographics.heart_rate_bpm):
-            if bpm and HEART_RATE_LIMITS_BPM[0] <= bpm <= HEART_RATE_LIMITS_BPM[1]:
-                return float(bpm)
-        raise Unmeasurable("HEART_RATE_UNKNOWN", "neither the cine nor the study states one")
+        """Heart rate: the caller's, else of the cine's own heartbeats, else of the headers."""
+        return self._heart_rate[0]
 
-    @cached_property
+    @property
     def heart_rate_source(self) -> str:
         """Where :attr:`heart_rate_bpm` comes from."""
-        own = self.image.mean_rr_ms
-        of_cine = own is not None and np.isclose(60_000.0 / own, self.heart_rate_bpm)
-        return "mean R-R of the cine's slices" if of_cine else "heart rate given for the study"
+        return self._heart_rate[1]
+
+    @cached_property
+    def _heart_rate(self) -> tuple[float, str]:
+        if self.given_heart_rate_bpm is not None:
+            if not plausible_heart_rate(self.given_heart_rate_bpm):
+                raise Unmeasurable("HEART_RATE_UNKNOWN", "the heart rate given cannot be one")
+            return float(self.given_heart_rate_bpm), "heart rate given by the caller"
+        own_ms = self.image.mean_rr_ms
+        for bpm, source in (
+            (60_000.0 / own_ms if own_ms else None, "mean R-R of the cine's slices"),
+            (self.demographics.heart_rate_bpm, "heart rate stated for the study"),
+        ):
+            if plausible_heart_rate(bpm):
+                return float(bpm), source
+        raise Unmeasurable("HEART_RATE_UNKNOWN", "neither the cine nor the study states one")
 
     @property
     def spacing_mm(self) -> tuple[float, float]:
@@ -257,6 +270,11 @@ class Ventricles:
         except GeometryError as fault:
             raise Unmeasurable("NO_GEOMETRY", str(fault)) from fault
         return np.asarray(voxels * voxel_mm3 / MM3_PER_ML)
+
+
+def plausible_heart_rate(bpm: float | None) -> TypeGuard[float]:
+    """Return whether a heart rate is stated and within :data:`HEART_RATE_LIMITS_BPM`."""
+    return bpm is not None and HEART_RATE_LIMITS_BPM[0] <= bpm <= HEART_RATE_LIMITS_BPM[1]
 
 
 def stands_out(curve_ml: np.ndarray) -> np.ndarray:

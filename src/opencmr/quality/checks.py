@@ -18,7 +18,13 @@ from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Demographics, Series
 from opencmr.measure.body_size import BSA, BSA_DUBOIS
 from opencmr.measure.ejection import HR
-from opencmr.measure.ventricles import RATE_PHASES, Chamber, Unmeasurable, Ventricles
+from opencmr.measure.ventricles import (
+    RATE_PHASES,
+    Chamber,
+    Unmeasurable,
+    Ventricles,
+    plausible_heart_rate,
+)
 from opencmr.measure.wall import WALL
 from opencmr.quality.labels import (
     end_slice_percent,
@@ -33,10 +39,13 @@ from opencmr.quality.limits import (
     EF_CUT_POINTS_PERCENT,
     EF_LIMITS_PERCENT,
     FRAGMENT_LIMIT_PERCENT,
+    HEART_RATE_LIMIT_PERCENT,
+    JUMP_REACH_PHASES,
     LVEDV_LIMITS_ML,
     MASS_RATIO_LIMITS_PERCENT,
     OPEN_RING_LIMIT_PERCENT,
     RV_INSIDE_LIMIT_PERCENT,
+    RV_SIZE_LIMITS_PERCENT,
     STEP_LIMIT_PERCENT,
     SVDIFF_LIMITS_PERCENT,
 )
@@ -150,6 +159,40 @@ def stroke_volumes_agree(subject: Subject) -> Iterator[QualityFlag]:
         )
 
 
+def sizes_agree(subject: Subject) -> Iterator[QualityFlag]:
+    """Compare the ventricles' sizes at end-diastole, by the spread of reference contours."""
+    left_ml, right_ml = subject.values.get("LVEDV"), subject.values.get("RVEDV")
+    if left_ml is None or right_ml is None:
+        return
+    percent = 100 * right_ml / left_ml
+    low, high = RV_SIZE_LIMITS_PERCENT
+    if not low <= percent <= high:
+        small = "right" if percent < low else "left"
+        yield QualityFlag(
+            Severity.REVIEW,
+            "RV_SIZE_DISAGREES",
+            f"The {small} ventricle is smaller beside the other than in 95 % of reference "
+            "contours: a part of it may have been missed, or too much taken for the other.",
+            f"RVEDV is {percent:.0f} % of LVEDV, usual {low:.0f} to {high:.0f} %",
+        )
+
+
+def heart_rate_agrees(subject: Subject) -> Iterator[QualityFlag]:
+    """Say that the heart rate used is another than that of the cine's own heartbeats."""
+    used_bpm, own_ms = subject.values.get("HR"), subject.series.image.mean_rr_ms
+    own_bpm = 60_000 / own_ms if own_ms else None
+    if used_bpm is None or not plausible_heart_rate(own_bpm):
+        return
+    if abs(used_bpm / own_bpm - 1) > HEART_RATE_LIMIT_PERCENT / 100:
+        yield QualityFlag(
+            Severity.INFO,
+            "HEART_RATE_DIFFERS",
+            "The heart rate given is not that of the cine: cardiac output and the rates of "
+            "emptying and filling follow the one given.",
+            f"given {used_bpm:.0f} beats per minute, the cine's R-R says {own_bpm:.0f}",
+        )
+
+
 def mass_is_constant(subject: Subject) -> Iterator[QualityFlag]:
     """Compare mass at end-systole with mass at end-diastole (row N04)."""
     diastole_g, systole_g = subject.values.get("LVM"), subject.values.get("LVM_ES")
@@ -244,14 +287,24 @@ def curve_steady(subject: Subject) -> Iterator[QualityFlag]:
         beyond = np.abs(steps - (np.roll(steps, 1) + np.roll(steps, -1)) / 2)
         beyond /= chamber.curve_ml.max()
         if beyond.max() > STEP_LIMIT_PERCENT:
+            touched = _touched(chamber, np.flatnonzero(beyond > STEP_LIMIT_PERCENT))
             yield QualityFlag(
                 Severity.REVIEW,
                 "CURVE_JUMP",
                 f"The volume curve of the {chamber.structure.value} jumps between two frames: "
-                "check the contours there.",
+                f"check the contours there.{touched}",
                 f"the step to phase {int(beyond.argmax()) + 1} goes {beyond.max():.0f} % of EDV "
                 f"beyond those next to it, believable {STEP_LIMIT_PERCENT:.0f} %",
             )
+
+
+def _touched(chamber: Chamber, jumps: np.ndarray) -> str:
+    """Say which of ED and ES lie at a jump; ``jumps``: the phases after each."""
+    reach = np.arange(-JUMP_REACH_PHASES, JUMP_REACH_PHASES)
+    near = set(((jumps[:, None] + reach) % chamber.phases).ravel().tolist())
+    chosen = (("end-diastole", chamber.ed_phase), ("end-systole", chamber.es_phase))
+    names = " and ".join(f"{name} (phase {phase + 1})" for name, phase in chosen if phase in near)
+    return f" It touches {names}: what follows from the volume there may be wrong." if names else ""
 
 
 def _chambers(subject: Subject) -> tuple[Chamber, ...]:
@@ -295,6 +348,8 @@ CHECKS: tuple[Check, ...] = (
     plausible_size,
     plausible_function,
     stroke_volumes_agree,
+    sizes_agree,
+    heart_rate_agrees,
     mass_is_constant,
     covered,
     labels_whole,

@@ -10,6 +10,11 @@ EF_LIMITS_PERCENT = (5.0, 90.0)
 """An ejection fraction outside is a mistake of phase or label (reliability row N04)."""
 SVDIFF_LIMITS_PERCENT = (-74.6, 125.8)
 """2.5 and 97.5 percentile of (LVSV - RVSV) over their mean in the reference masks."""
+RV_SIZE_LIMITS_PERCENT = (34.2, 269.7)
+"""2.5 and 97.5 percentile of RVEDV over LVEDV in the reference masks (median 96.7).
+
+Wide, because among those patients are many with a diseased right or a dilated left ventricle.
+"""
 MASS_RATIO_LIMITS_PERCENT = (97.1, 137.3)
 """2.5 and 97.5 percentile of LV mass at ES over that at ED in the reference masks.
 
@@ -36,6 +41,11 @@ Reliability row N04 names 15 % between frames.  Sound curves reach that on their
 mid-systole, when the base leaves a slice between two frames; what they do not do is step so
 much further than in the frames before and after.
 """
+JUMP_REACH_PHASES = 3
+"""A jump of the curve this near to ED or ES may have made it: jumps last up to three phases
+(proposal; seen in a real cine)."""
+HEART_RATE_LIMIT_PERCENT = 10.0
+"""Largest difference between the heart rate used and the cine's own that goes unsaid (proposal)."""
 EF_CUT_POINTS_PERCENT = (40.0, 41.0, 49.0, 50.0)
 """Borders of the ESC heart failure classes: at most 40, 41 to 49, at least 50."""
 CUT_POINT_MARGIN_PERCENT = 2.0

@@ -40,10 +40,16 @@ RV_ROWS = (
     ("RVCO", "Cardiac output"),
     ("RVCI", "indexed"),
 )
+GIVEN_PHASE_LV_ROWS = (
+    ("LVV", "Volume at the given phase"),
+    ("LVMASS", "Mass at the given phase"),
+)
+GIVEN_PHASE_RV_ROWS = (("RVV", "Volume at the given phase"),)
+"""Of a stack at one phase, which is neither end-diastole nor end-systole."""
 KEY_NUMBERS = (("LVEF",), ("LVEDVi", "LVEDV"), ("RVEF",), ("LVMi", "LVM"))
 """The four numbers set large; the first of each that has a value is shown."""
 DITTO = "″"
-CURVE_SYMBOLS = frozenset({"LVV", "RVV"})
+CURVE_SYMBOLS = frozenset({"LVV", "RVV", "LVMASS"})
 PHASE_SUFFIX = "_PHASE"
 """Quantities that number a cardiac phase: told beside the curves and the pictures."""
 EXPECTED = frozenset({"Study date", "Scanner"})
@@ -207,8 +213,8 @@ def tell(report: Report) -> Story:
         for m in report.measurements
         if m.phase is None and m.segment is None and m.quantity.symbol not in CURVE_SYMBOLS
     ]
-    lv = _chamber(report, LV_ROWS)
-    rv = _chamber(report, RV_ROWS)
+    lv = (*_at_given_phase(report, GIVEN_PHASE_LV_ROWS), *_chamber(report, LV_ROWS))
+    rv = (*_at_given_phase(report, GIVEN_PHASE_RV_ROWS), *_chamber(report, RV_ROWS))
     placed = {row.symbol for row in (*lv, *rv)} | {"BSA"}
     not_indexed = _distinct(row.reason for row in (*lv, *rv) if row.indexed)
     further = tuple(
@@ -283,6 +289,18 @@ def _number(value: float | None, decimals: int) -> str:
 def _chamber(report: Report, rows: tuple[tuple[str, str], ...]) -> tuple[Row, ...]:
     found = ((report.find(symbol), label) for symbol, label in rows)
     return tuple(_row(measurement, label) for measurement, label in found if measurement)
+
+
+def _at_given_phase(report: Report, rows: tuple[tuple[str, str], ...]) -> tuple[Row, ...]:
+    """Return the rows of a stack at one phase; none of a cine, whose curves are drawn."""
+    still = {series.key for series in report.measured_series() if series.image.phases == 1}
+    found = (
+        (m, label)
+        for symbol, label in rows
+        for m in report.measurements
+        if m.quantity.symbol == symbol and m.phase == 0 and m.series in still
+    )
+    return tuple(_row(measurement, label) for measurement, label in found)
 
 
 def _told_once(rows: tuple[Row, ...]) -> tuple[Row, ...]:
