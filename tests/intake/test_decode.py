@@ -1,6 +1,7 @@
 """Decoding: exact values in every encoding, and a reader that nothing stops."""
 
 import io
+import signal
 import threading
 import time
 
@@ -128,20 +129,48 @@ def test_the_hostile_files_that_hang_pydicom_are_stopped(dicom, tmp_path, data_f
             assert read.code == "DECODE_TIMEOUT"
 
 
-def test_a_process_that_dies_is_named_and_replaced(dicom, tmp_path):
-    endless = _endless(dicom, tmp_path / "endless")
+def _dying(reader, monkeypatch, deaths):
+    """Let the reader's first processes die with a request in hand; return those started."""
+    start, processes = reader._started, []
+
+    def started():
+        process = start()
+        processes.append(process.pid)
+        if len(processes) <= deaths:
+            process.send_signal(signal.SIGSTOP)
+            threading.Timer(0.2, process.kill).start()
+        return process
+
+    monkeypatch.setattr(reader, "_started", started)
+    return processes
+
+
+def test_a_process_that_dies_twice_is_named_and_replaced(dicom, tmp_path, monkeypatch):
     good = dicom.save(dicom.mr(), tmp_path / "good")
-    before = {child.pid for child in psutil.Process().children()}
-    with DicomReader(DecodeLimits(pixels_s=60.0)) as reader:
-        reader.read(good)
-        (started,) = [c for c in psutil.Process().children() if c.pid not in before]
-        killer = threading.Timer(1.0, started.kill)
-        killer.start()
-        read = reader.read(endless)
-        killer.join()
+    with DicomReader() as reader:
+        with monkeypatch.context() as patched:
+            started = _dying(reader, patched, deaths=9)
+            read = reader.read(good)
         assert isinstance(read, Refusal)
         assert read.code == "DECODE_CRASH"
+        assert len(started) == 2
         assert _frame(reader.read(good)).matrix == (12, 16)
+
+
+def test_a_file_whose_process_dies_once_is_read_by_the_next(dicom, tmp_path, monkeypatch):
+    good = dicom.save(dicom.mr(), tmp_path / "good")
+    with DicomReader() as reader:
+        started = _dying(reader, monkeypatch, deaths=1)
+        assert _frame(reader.read(good)).matrix == (12, 16)
+        assert len(started) == 2
+
+
+def test_a_file_that_takes_too_long_is_not_tried_again(dicom, tmp_path, monkeypatch):
+    endless = _endless(dicom, tmp_path / "endless")
+    with DicomReader(DecodeLimits(pixels_s=1.0)) as reader:
+        started = _dying(reader, monkeypatch, deaths=0)
+        assert reader.read(endless).code == "DECODE_TIMEOUT"
+        assert len(started) == 1
 
 
 def test_no_process_outlives_the_reader(dicom, tmp_path):

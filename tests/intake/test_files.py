@@ -1,6 +1,8 @@
 """Walking inputs: content decides, nothing is followed or written outside, everything counted."""
 
 import gzip
+import inspect
+import json
 import os
 import stat
 import zipfile
@@ -15,8 +17,9 @@ from hypothesis import strategies as st
 
 from opencmr.errors import InputError
 from opencmr.intake import limits
-from opencmr.intake.files import HEAD_BYTES, Kind, kind_of, walk
+from opencmr.intake.files import HEAD_BYTES, RESULT_WORDS, Kind, kind_of, walk
 from opencmr.intake.leftovers import Leftovers
+from opencmr.report.run_record import run_record
 
 
 def _walked(root: Path, spool: Path) -> tuple[list[bytes], Counter[str]]:
@@ -249,3 +252,53 @@ def test_progress_counts_up_to_the_total(tmp_path):
         (tmp_path / f"{number}").write_bytes(_dicom_bytes(number))
     steps = [(c.done, c.total) for c in walk(tmp_path, tmp_path, Leftovers())]
     assert steps == [(n, 5) for n in range(1, 6)]
+
+
+def _result(folder: Path) -> Path:
+    """Make a folder as an analysis leaves it."""
+    (folder / "segmentation").mkdir(parents=True)
+    _nifti(folder / "segmentation" / "s01.nii.gz")
+    (folder / "measurements.json").write_text('{"measurements": []}')
+    run = {
+        "disclaimer": "Research use only, not for diagnosis",
+        "created": "2024-01-01T00:00:00",
+        "study": "abc",
+        "input_sha256": "0" * 64,
+        "versions": {"opencmr": "0.1"},
+    }
+    (folder / "run.json").write_text(json.dumps(run, indent=1))
+    return folder
+
+
+def test_our_own_earlier_results_below_the_input_are_left_out(tmp_path):
+    root = tmp_path / "in"
+    result = _result(root / "deep" / "result")
+    (result / "simulated-study").mkdir()
+    (result / "simulated-study" / "1").write_bytes(_dicom_bytes(1))
+    (root / "2").write_bytes(_dicom_bytes(2))
+    found, codes = _walked(root, tmp_path / "spool")
+    assert found == [_dicom_bytes(2)]
+    assert codes == {"OWN_RESULT": 1}
+
+
+def test_what_is_named_itself_is_read_even_inside_a_result(tmp_path):
+    result = _result(tmp_path / "demo")
+    (result / "simulated-study").mkdir()
+    (result / "simulated-study" / "1").write_bytes(_dicom_bytes(1))
+    found, codes = _walked(result / "simulated-study", tmp_path / "spool")
+    assert (found, codes) == ([_dicom_bytes(1)], {})
+    found, _ = _walked(result, tmp_path / "spool")
+    assert _dicom_bytes(1) in found
+
+
+def test_a_strangers_run_json_hides_nothing(tmp_path):
+    result = _result(tmp_path / "in" / "study")
+    (result / "run.json").write_text('{"disclaimer": "run your own"}')
+    found, codes = _walked(tmp_path / "in", tmp_path / "spool")
+    assert len(found) == 1
+    assert "OWN_RESULT" not in codes
+
+
+def test_a_result_folder_is_known_by_what_run_json_is_written_with():
+    source = inspect.getsource(run_record)
+    assert all(word.decode() in source for word in RESULT_WORDS)

@@ -15,7 +15,12 @@ from opencmr.anatomy.structures import ACDC
 from opencmr.errors import GeometryError, InputError
 from opencmr.geometry.grid import Grid, grid_from_spacing
 from opencmr.imaging.flag import QualityFlag, Severity
-from opencmr.intake.nifti import read_nifti, read_nifti_pair, write_labels_nifti
+from opencmr.intake.nifti import (
+    read_nifti,
+    read_nifti_pair,
+    require_image,
+    write_labels_nifti,
+)
 
 OBLIQUE = np.eye(4)
 OBLIQUE[:3, :3] = Rotation.from_euler("xyz", (0.5, -0.4, 0.9)).as_matrix() @ np.diag([1.4, 1.6, 8])
@@ -513,3 +518,53 @@ def test_the_contradicting_emidec_samples_are_refused(data_folder, tmp_path):
             path.write_bytes(archive.read(name))
             with pytest.raises(GeometryError, match="--spacing"):
                 read_nifti(path)
+
+
+@pytest.mark.parametrize("content", [b"abc", b"no image at all " * 40])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_text_of_any_length_is_no_nifti(tmp_path, content, packed):
+    path = tmp_path / "x.nii.gz"
+    path.write_bytes(gzip.compress(content) if packed else content)
+    with pytest.raises(InputError, match="NOT_AN_IMAGE"):
+        read_nifti(path)
+
+
+def test_a_folder_or_a_dicom_file_is_told_where_it_belongs(tmp_path, dicom):
+    for path in (tmp_path, dicom.save(dicom.mr(), tmp_path / "a.dcm")):
+        with pytest.raises(InputError, match="one NIfTI file; for DICOM use analyze"):
+            read_nifti(path)
+
+
+def test_labels_that_cannot_be_written_leave_the_older_ones_and_no_rest(tmp_path, monkeypatch):
+    grid = grid_from_spacing((3, 4, 5), (8.0, 1.5, 1.5))
+    labels = np.zeros((1, 3, 4, 5), np.uint8)
+    written = write_labels_nifti(tmp_path / "x.nii.gz", labels, scheme=ACDC, grid=grid)
+    before = [path.read_bytes() for path in written]
+
+    def full(self, target):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="no space"):
+        write_labels_nifti(tmp_path / "x.nii.gz", labels + 1, scheme=ACDC, grid=grid)
+    assert [path.read_bytes() for path in written] == before
+    assert sorted(tmp_path.iterdir()) == sorted(written)
+
+
+def test_a_label_map_is_read_but_is_no_image_to_analyse(tmp_path):
+    reading = read_nifti(write(tmp_path / "x.nii", picture(5, 4, 3) % 4))
+    with pytest.raises(InputError, match="LABEL_MAP"):
+        require_image(reading)
+    with pytest.raises(InputError, match="LABEL_MAP"):
+        read_nifti_pair(write(tmp_path / "ed.nii", picture(5, 4, 3)), tmp_path / "x.nii")
+
+
+def test_a_clipped_stack_is_flagged_and_one_that_is_mostly_clipped_refused(tmp_path):
+    values = np.random.default_rng(1).rayleigh(300, (30, 30, 4)).astype(np.float32)
+    for percentile, expected in ((99, []), (80, ["SATURATED"])):
+        cut = np.minimum(values, np.percentile(values, percentile))
+        reading = require_image(read_nifti(write(tmp_path / "x.nii", cut)))
+        assert codes(reading.flags) == expected
+    for lost in (np.minimum(values, np.percentile(values, 40)), (values > 300) * np.float32(0.5)):
+        with pytest.raises(InputError, match="NO_SIGNAL"):
+            require_image(read_nifti(write(tmp_path / "x.nii", lost)))

@@ -19,6 +19,8 @@ from opencmr.intake.stacks import phase_fractions, resample_in_time
 SAX = (0.6, 0.8, 0.0, 0.48, -0.36, -0.8)
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 ROWS, COLUMNS = 6, 8
+TEXTURE = 0.25 * (np.arange(ROWS * COLUMNS, dtype=np.float32) - 27).reshape(ROWS, COLUMNS)
+"""Nothing at the pixel (3, 3), which tells z and phase."""
 
 
 def frame(
@@ -37,8 +39,7 @@ def frame(
     """One picture of a cine, ``z`` mm along the normal; its brightness tells z and phase."""
     normal = np.cross(orientation[:3], orientation[3:])
     corner = normal * z - 20 * np.array(orientation[:3]) - 20 * np.array(orientation[3:])
-    values = np.full((ROWS, COLUMNS), 100 + 10 * z + phase, dtype=np.float32)
-    values[0, 0] = 0.0
+    values = np.full((ROWS, COLUMNS), 100 + 10 * z + phase, dtype=np.float32) + TEXTURE
     header = SeriesHeader(
         modality="MR",
         series_time=series_time,
@@ -256,11 +257,27 @@ def test_even_overlap_is_worth_knowing_only():
 
 @pytest.mark.parametrize(
     ("spacing_mm", "thickness_mm", "sparse"),
-    [(10.0, 8.0, False), (12.1, 8.0, True), (15.0, 12.0, True), (10.0, None, False)],
+    [
+        (10.0, 8.0, False),
+        (10.0, 6.0, False),
+        (12.1, 6.0, True),
+        (17.7, 6.0, True),
+        (15.0, 12.0, True),
+        (10.0, None, False),
+        (15.0, None, True),
+    ],
 )
 def test_slices_far_apart_are_a_sparse_stack(spacing_mm, thickness_mm, sparse):
     grid = grid_from_spacing((6, 9, 9), (spacing_mm, 1.0, 1.0))
     assert ("SPARSE_STACK" in codes(stack_flags(grid, thickness_mm))) is sparse
+
+
+def test_a_sparse_stack_is_told_what_is_true_of_it():
+    (thin,) = stack_flags(grid_from_spacing((6, 9, 9), (13.0, 1.0, 1.0)), 6.0)
+    assert "more than twice their thickness" in thin.message
+    (wide,) = stack_flags(grid_from_spacing((6, 9, 9), (16.0, 1.0, 1.0)), 12.0)
+    assert "at least 15 mm" in wide.message
+    assert "most of the heart" not in wide.message
 
 
 def test_spacing_is_the_distance_of_positions_and_never_the_thickness():
@@ -435,6 +452,24 @@ def test_one_dead_phase_is_replaced_by_its_neighbours():
     (one,) = assemble_series(frames).series
     np.testing.assert_allclose(one.image.values[7, 1, 3, 3], 207, atol=1e-3)
     assert set(codes(one.flags)) == {"NO_SIGNAL", "MISSING_FRAMES"}
+
+
+def test_a_stack_of_thresholded_pictures_is_left_out():
+    frames = [
+        replace(f, values=(f.values > f.values.mean()) * np.float32(255)) for f in cine([0, 10, 20])
+    ]
+    assembled = assemble_series(frames)
+    assert not assembled.series
+    assert [(left.code, left.count) for left in assembled.left_out] == [("NO_SIGNAL", 15)]
+
+
+def test_a_stack_of_which_a_fifth_is_clipped_is_flagged():
+    frames = [
+        replace(f, values=np.minimum(f.values, np.percentile(f.values, 80)))
+        for f in cine([0, 10, 20])
+    ]
+    (one,) = assemble_series(frames).series
+    assert [(f.code, f.severity) for f in one.flags] == [("SATURATED", Severity.REVIEW)]
 
 
 def test_nothing_at_all_makes_no_series():

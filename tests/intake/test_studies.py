@@ -236,6 +236,33 @@ def test_each_nifti_file_is_a_study_and_a_copy_is_none(tmp_path):
     assert _codes(result.left_out) == {"DUPLICATE": 1}
 
 
+def test_a_label_map_beside_its_image_is_no_study(tmp_path):
+    image = _nifti(tmp_path / "patient001_ed.nii.gz")
+    labels = np.random.default_rng(0).integers(0, 4, (6, 5, 4)).astype(np.uint8)
+    path = tmp_path / "patient001_ed_gt.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(labels, nibabel.load(image).affine), path)
+    result = read_studies(tmp_path)
+    assert len(result.studies) == 1
+    assert _codes(result.left_out) == {"LABEL_MAP": 1}
+    with pytest.raises(InputError, match="1 x NIfTI file: LABEL_MAP"):
+        read_studies(path)
+
+
+def test_all_nifti_files_of_an_input_share_one_limit(tmp_path, monkeypatch):
+    _nifti(tmp_path / "a.nii")
+    _nifti(tmp_path / "b.nii", seed=1)
+    monkeypatch.setattr("opencmr.intake.limits.INPUT_DECODED_BYTES", 6 * 5 * 4 * 4 + 1)
+    result = read_studies(tmp_path)
+    assert len(result.studies) == 1
+    assert _codes(result.left_out) == {"TOO_LARGE": 1}
+
+
+def test_a_spacing_given_for_dicom_is_not_used_and_said_so(cine_folder):
+    (study,) = read_studies(cine_folder(), spacing_mm=(5.0, 1.0, 1.0)).studies
+    assert study.series[0].image.grid.slice_spacing_mm == pytest.approx(10)
+    assert [flag.code for flag in study.flags] == ["SPACING_IGNORED"]
+
+
 def test_nifti_without_spacing_is_refused_with_the_remedy_unless_it_is_given(tmp_path):
     path = _nifti(tmp_path / "a.nii", zooms=(1.0, 1.0, 1.0))
     data = bytearray(path.read_bytes())

@@ -10,13 +10,13 @@ from opencmr.geometry.grid import Grid
 from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
 from opencmr.imaging.study import Series, SeriesHeader
 from opencmr.intake.frame import Frame
+from opencmr.intake.signal import has_signal, saturation_flags, share_at_maximum
 from opencmr.intake.stacks import (
     EVEN_TOLERANCE,
     PHASE_SHARE,
     Pass,
     canonical_order,
     frames_of_reference,
-    has_signal,
     image_of,
     join_passes,
     keep_latest,
@@ -26,8 +26,9 @@ from opencmr.intake.stacks import (
     why_unplaceable,
 )
 
-SPARSE_SHARE = 1.5
-"""Slices further apart than this many thicknesses leave most of the heart unseen."""
+SPARSE_SHARE = 2.0
+"""Slices further apart than this many thicknesses leave more than half unseen; 6 mm slices
+every 10 mm are common practice."""
 SPARSE_MM = 15.0
 """Slices further apart than this are sparse whatever their thickness (SCMR: 8 to 10 mm)."""
 OVERLAP_SHARE = 0.9
@@ -115,11 +116,11 @@ def _merged(left_out: Iterable[LeftOut]) -> list[LeftOut]:
 
 
 def _without_silent(stack: _Stack) -> _Stack:
-    """Drop frames that are constant or not finite; a slice of nothing else goes whole."""
+    """Drop frames that hold no picture; a slice of nothing else goes whole."""
     kept: list[Pass] = []
     silent = 0
     for one in stack.passes:
-        audible = [has_signal(frame) for frame in one.frames]
+        audible = [has_signal(frame.values) for frame in one.frames]
         silent += audible.count(False)
         if all(audible):
             kept.append(one)
@@ -132,11 +133,12 @@ def _without_silent(stack: _Stack) -> _Stack:
     flag = QualityFlag(
         Severity.REVIEW,
         "NO_SIGNAL",
-        "Pictures without any signal (constant or not finite) were left out of this stack. "
-        "Check the export.",
+        "Pictures without signal (constant, two-valued, mostly clipped or not finite) were left "
+        "out of this stack. Check the export.",
         f"{silent} of {sum(one.phases for one in stack.passes)} pictures",
     )
-    gone = LeftOut("picture without signal", "NO_SIGNAL", "constant or not finite", silent)
+    reason = "constant, two-valued, mostly clipped or not finite"
+    gone = LeftOut("picture without signal", "NO_SIGNAL", reason, silent)
     return stack.noting(kept, flag, gone)
 
 
@@ -209,6 +211,7 @@ def _series_of(stack: _Stack) -> Series:
         *stack.flags,
         *_timing_flags(stack.passes),
         *stack_flags(image.grid, header.slice_thickness_mm),
+        *saturation_flags(share_at_maximum([frame.values for frame in frames])),
     )
     return Series(
         key="",
@@ -324,12 +327,16 @@ def stack_flags(grid: Grid, thickness_mm: float | None) -> tuple[QualityFlag, ..
         )
     beyond = thickness_mm is not None and usual_mm > thickness_mm * SPARSE_SHARE
     if beyond or usual_mm >= SPARSE_MM:
+        why = (
+            "more than twice their thickness apart: most of the heart between them was not seen"
+            if beyond
+            else f"at least {SPARSE_MM:g} mm apart: few of them cross the heart"
+        )
         flags.append(
             QualityFlag(
                 Severity.REVIEW,
                 "SPARSE_STACK",
-                "Slices lie so far apart that most of the heart between them was not seen: "
-                "volumes are rough.",
+                f"Slices lie {why}, and volumes are rough.",
                 evidence + ("" if thickness_mm is None else f", thickness {thickness_mm:g} mm"),
             )
         )

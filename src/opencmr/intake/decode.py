@@ -80,6 +80,13 @@ class DicomReader:
 
     def read(self, path: Path) -> tuple[Frame, ...] | Refusal:
         """Return the frames of a file, or why it was refused; never raises for a file."""
+        read = self._attempt(path)
+        if isinstance(read, Refusal) and read.code == "DECODE_CRASH":
+            # A machine short of memory kills processes too: who dies twice is at fault.
+            read = self._attempt(path)
+        return read
+
+    def _attempt(self, path: Path) -> tuple[Frame, ...] | Refusal:
         known: dict[str, str] = {}
         try:
             return self._read(path, known)

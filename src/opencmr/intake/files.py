@@ -8,7 +8,7 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,6 +25,10 @@ HEAD_BYTES = 1024
 CHUNK_BYTES = limits.MIB
 DICOMDIR_CLASS = b"1.2.840.10008.1.3.10\0"
 JUNK_NAMES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "__MACOSX"})
+RESULT_FILES = frozenset({"run.json", "measurements.json"})
+"""What every result folder of ours holds."""
+RESULT_WORDS = (b'"disclaimer"', b'"input_sha256"', b'"opencmr"')
+"""What ``run.json`` begins with."""
 READABLE_COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """bzip2 and LZMA may ask for memory before they yield a byte that could be counted."""
 
@@ -151,11 +155,16 @@ def _files_below(folder: Path, leftovers: Leftovers) -> list[Path]:
     found: list[Path] = []
     waiting = [folder]
     while waiting:
+        place = waiting.pop()
         try:
-            with os.scandir(waiting.pop()) as scanned:
+            with os.scandir(place) as scanned:
                 entries = list(scanned)
+            is_result = place != folder and _is_own_result(entries)
         except OSError:
             leftovers.add("folder", "UNREADABLE", "The folder may not be read.")
+            continue
+        if is_result:
+            leftovers.add("folder", "OWN_RESULT")
             continue
         for entry in entries:
             if _is_junk(entry.name):
@@ -169,6 +178,20 @@ def _files_below(folder: Path, leftovers: Leftovers) -> list[Path]:
             else:
                 leftovers.add("special file", "NOT_AN_IMAGE")
     return sorted(found)
+
+
+def _is_own_result(entries: Sequence[os.DirEntry[str]]) -> bool:
+    """Whether a folder holds an earlier result: its labels and its demo are no new studies."""
+    ours = {
+        entry.name: Path(entry.path)
+        for entry in entries
+        if entry.name in RESULT_FILES and entry.is_file(follow_symlinks=False)
+    }
+    if len(ours) < len(RESULT_FILES):
+        return False
+    with ours["run.json"].open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    return all(word in head for word in RESULT_WORDS)
 
 
 def _is_junk(name: str) -> bool:

@@ -7,10 +7,11 @@ not state, or states twice and differently, is refused (reliability row D25).
 import gzip
 import hashlib
 import json
+import uuid
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,6 +27,14 @@ from opencmr.geometry.orientation import (
 )
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.image import Image
+from opencmr.intake.files import HEAD_BYTES, Kind, kind_of
+from opencmr.intake.signal import (
+    LOST_SHARE,
+    has_signal,
+    is_label_map,
+    saturation_flags,
+    share_at_maximum,
+)
 
 SIZE_LIMIT_BYTES = 1 << 30
 """Greatest size of the values, as stored and as float32 (reliability D04, D06: 1 GiB)."""
@@ -50,6 +59,8 @@ _LENGTH_UNITS_MM = {1: 1000.0, 2: 1.0, 3: 0.001}
 _TIME_UNITS_MS = {8: 1000.0, 16: 1.0, 24: 0.001}
 _KINDS = "iuf"
 _GIVE_SPACING = "Give the true spacing with --spacing X,Y,Z."
+_BEGINNINGS = tuple(size.to_bytes(4, order) for size in (348, 540) for order in ("little", "big"))
+_ONE_FILE = "segment takes one NIfTI file; for DICOM use analyze"
 _PRIVATE_FIELDS = ("descrip", "aux_file", "db_name", "intent_name")
 
 
@@ -94,6 +105,23 @@ def read_nifti(path: Path, *, spacing_mm: tuple[float, float, float] | None = No
     return NiftiReading(image, tuple(flags + more))
 
 
+def require_image(reading: NiftiReading) -> NiftiReading:
+    """Return a reading, flagged where it is clipped, that an analysis may take for a picture.
+
+    Raises
+    ------
+    InputError
+        When it is a label map, or two-valued or clipped as good as everywhere.
+    """
+    values = reading.image.values
+    if is_label_map(values):
+        raise InputError("LABEL_MAP: few distinct whole numbers: a label map, not an image")
+    share = share_at_maximum(list(values.reshape(-1, *values.shape[2:])))
+    if not has_signal(values) or share >= LOST_SHARE:
+        raise InputError("NO_SIGNAL: the image is two-valued or mostly clipped. Check the export.")
+    return replace(reading, flags=(*reading.flags, *saturation_flags(share)))
+
+
 def read_nifti_pair(
     ed: Path, es: Path, *, spacing_mm: tuple[float, float, float] | None = None
 ) -> NiftiReading:
@@ -101,10 +129,12 @@ def read_nifti_pair(
 
     Raises
     ------
+    InputError
+        When either cannot be read or is no picture.
     GeometryError
         When the two do not lie on one grid.
     """
-    first, second = (read_nifti(path, spacing_mm=spacing_mm) for path in (ed, es))
+    first, second = (require_image(read_nifti(path, spacing_mm=spacing_mm)) for path in (ed, es))
     for reading, name in ((first, "ED"), (second, "ES")):
         if reading.image.phases != 1:
             raise InputError(
@@ -131,8 +161,13 @@ def read_nifti_pair(
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     """Open a file, unpacking it on the way when it is gzip by its first bytes."""
+    if path.is_dir():
+        raise InputError(f"NOT_AN_IMAGE: a folder; {_ONE_FILE}")
     with path.open("rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
+        head = raw.read(HEAD_BYTES)
+        if kind_of(head) in (Kind.DICOM, Kind.DICOMDIR):
+            raise InputError(f"NOT_AN_IMAGE: a DICOM file; {_ONE_FILE}")
+        packed = head[:2] == b"\x1f\x8b"
         raw.seek(0)
         if not packed:
             yield raw
@@ -141,11 +176,16 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
             yield unpacked  # type: ignore[misc]
 
 
-def _read_exactly(stream: BinaryIO, count: int) -> bytes:
+def _read_up_to(stream: BinaryIO, count: int) -> bytes:
     try:
-        found = stream.read(count)
+        return stream.read(count)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError("TRUNCATED: the compressed file is damaged or cut short") from error
+
+
+def _read_exactly(stream: BinaryIO, count: int, found: bytes = b"") -> bytes:
+    """Return ``count`` bytes, of which some may have been ``found`` before."""
+    found += _read_up_to(stream, count - len(found))
     if len(found) < count:
         raise InputError(
             f"TRUNCATED: the file ends {count - len(found)} bytes before its data do. "
@@ -156,14 +196,15 @@ def _read_exactly(stream: BinaryIO, count: int) -> bytes:
 
 def _read_header(stream: BinaryIO) -> Any:
     """Return a nibabel header, unchecked: its checks repair what must be refused."""
-    block = _read_exactly(stream, 348)
+    start = _read_up_to(stream, 4)
+    if not any(known.startswith(start) for known in _BEGINNINGS):
+        raise InputError(f"NOT_AN_IMAGE: no NIfTI file by its first bytes; {_ONE_FILE}")
+    block = _read_exactly(stream, 348, start)
     size = {int.from_bytes(block[:4], order) for order in ("little", "big")}
     kind: Any = nibabel.Nifti1Header
     if 540 in size:
         block += _read_exactly(stream, 540 - 348)
         kind = nibabel.Nifti2Header
-    elif 348 not in size:
-        raise InputError("NOT_AN_IMAGE: no NIfTI file by its first bytes")
     header = kind(block, check=False)
     magic = bytes(header["magic"])[:3]
     if magic not in (b"n+1", b"n+2"):
@@ -475,6 +516,15 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def sidecar_of(path: Path) -> Path:
+    """Return the JSON file that :func:`write_labels_nifti` puts beside a NIfTI file.
+
+    >>> sidecar_of(Path("labels.nii.gz")).name
+    'labels.json'
+    """
+    return path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")
+
+
 def write_labels_nifti(
     path: Path,
     labels: np.ndarray,
@@ -524,10 +574,23 @@ def write_labels_nifti(
     block = bytes(header.binaryblock) + bytes(4) + np.ascontiguousarray(labels).tobytes()
     path = Path(path)
     packed = path.name.endswith(".gz")
-    path.write_bytes(gzip.compress(block, compresslevel=6, mtime=0) if packed else block)
-    beside = path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")
-    beside.write_text(json.dumps(_description(scheme, grid), indent=2) + "\n", encoding="utf-8")
+    content = gzip.compress(block, compresslevel=6, mtime=0) if packed else block
+    beside = sidecar_of(path)
+    described = json.dumps(_description(scheme, grid), indent=2) + "\n"
+    _write_whole(beside, described.encode("utf-8"))
+    _write_whole(path, content)
     return [path, beside]
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: under another name first, then renamed."""
+    partial = path.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        with partial.open("xb") as target:
+            target.write(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _header_for(grid: Grid) -> Any:

@@ -19,6 +19,7 @@ Progress = Callable[[str, int, int], None]
 """Called with (what is being done, done, in all)."""
 
 READING = "reading"
+TOO_MUCH = "All decoded pixels together would exceed 4 GiB."
 WHAT_A_PICTURE_SAYS = (
     "study_instance_uid",
     "series_instance_uid",
@@ -65,8 +66,7 @@ class _Instances:
         if uid not in self.by_uid:
             self.bytes_left -= sum(frame.values.nbytes for frame in frames)
             if self.bytes_left < 0:
-                reason = "All decoded pixels together would exceed 4 GiB."
-                self._leave_out(first, "TOO_LARGE", reason)
+                self._leave_out(first, "TOO_LARGE", TOO_MUCH)
                 return
             self.by_uid[uid] = frames
             return

@@ -70,12 +70,6 @@ def _is_orthonormal(cosines: np.ndarray) -> bool:
     )
 
 
-def has_signal(frame: Frame) -> bool:
-    """Return whether a frame holds more than one finite value (reliability D24)."""
-    finite = frame.values[np.isfinite(frame.values)]
-    return bool(finite.size and finite.min() < finite.max())
-
-
 def axes_of(frame: Frame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the unit directions ``(3,)`` along a row, along a column, and their normal."""
     right, down = np.reshape(frame.image_orientation, (2, 3)).astype(np.float64)  # type: ignore[arg-type]

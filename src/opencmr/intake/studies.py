@@ -5,7 +5,7 @@ import statistics
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,13 +13,14 @@ from opencmr.anatomy.reason_codes import REASON_CODES
 from opencmr.errors import GeometryError, InputError, OpencmrError
 from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
 from opencmr.imaging.study import Identity, Scanner, Series, Study, short_hash
+from opencmr.intake import limits
 from opencmr.intake.assemble import assemble_series
 from opencmr.intake.demographics import Body, demographics_of
 from opencmr.intake.frame import Frame
 from opencmr.intake.leftovers import Leftovers
 from opencmr.intake.limits import DecodeLimits
-from opencmr.intake.nifti import NiftiReading, read_nifti, read_nifti_pair
-from opencmr.intake.read import Progress, read_frames
+from opencmr.intake.nifti import NiftiReading, read_nifti, read_nifti_pair, require_image
+from opencmr.intake.read import TOO_MUCH, Progress, read_frames
 
 ASSEMBLING = "building stacks"
 DAMAGE_CODES = frozenset(
@@ -70,7 +71,7 @@ def read_studies(
     ----------
     path : Path
     spacing_mm : (slice, row, column) or None
-        For NIfTI files that lack it; DICOM states its own.
+        For NIfTI files that lack it; DICOM states its own, and its studies are flagged.
     progress : callable
     decode_limits : DecodeLimits or None
 
@@ -88,7 +89,8 @@ def read_studies(
             progress=progress,
             decode_limits=decode_limits,
         )
-        readings = _read_nifti_files(read.nifti, spacing_mm, leftovers)
+        bytes_left = limits.INPUT_DECODED_BYTES - sum(one.values.nbytes for one in read.frames)
+        readings = _read_nifti_files(read.nifti, spacing_mm, leftovers, bytes_left)
     studies = [_nifti_study(reading, leftovers.rows()) for reading in readings]
     by_study: dict[str, list[Frame]] = defaultdict(list)
     for frame in read.frames:
@@ -99,7 +101,8 @@ def read_studies(
         progress(ASSEMBLING, done, total)
         study = _dicom_study(uid, by_study.pop(uid), leftovers)
         if study is not None:
-            studies.append(study)
+            more = () if spacing_mm is None else (_spacing_ignored(),)
+            studies.append(replace(study, flags=(*study.flags, *more)))
     if total:
         progress(ASSEMBLING, total, total)
     known = {study.uid for study in studies}
@@ -124,12 +127,15 @@ def read_pair(ed: Path, es: Path, *, spacing_mm: tuple[float, float, float] | No
 
 
 def _read_nifti_files(
-    paths: Sequence[Path], spacing_mm: tuple[float, float, float] | None, leftovers: Leftovers
+    paths: Sequence[Path],
+    spacing_mm: tuple[float, float, float] | None,
+    leftovers: Leftovers,
+    bytes_left: int,
 ) -> list[NiftiReading]:
     readings: dict[tuple[str, ...], NiftiReading] = {}
     for path in paths:
         try:
-            reading = read_nifti(path, spacing_mm=spacing_mm)
+            reading = require_image(read_nifti(path, spacing_mm=spacing_mm))
         except OpencmrError as error:
             code, _, _ = str(error).partition(":")
             known = code if code in REASON_CODES else "UNREADABLE"
@@ -140,7 +146,12 @@ def _read_nifti_files(
             continue
         if reading.image.sources in readings:
             leftovers.add("NIfTI file", "DUPLICATE", "The same file is there twice.")
-        readings.setdefault(reading.image.sources, reading)
+            continue
+        bytes_left -= reading.image.values.nbytes
+        if bytes_left < 0:
+            leftovers.add("NIfTI file", "TOO_LARGE", TOO_MUCH)
+            continue
+        readings[reading.image.sources] = reading
     return list(readings.values())
 
 
@@ -237,6 +248,14 @@ def _damage_flags(rows: Iterable[LeftOut]) -> list[QualityFlag]:
         )
         for code, count in sorted(counts.items())
     ]
+
+
+def _spacing_ignored() -> QualityFlag:
+    return QualityFlag(
+        Severity.REVIEW,
+        "SPACING_IGNORED",
+        "The spacing given by hand was not used: DICOM states its own, which was measured with.",
+    )
 
 
 def _nothing_found(rows: Sequence[LeftOut]) -> str:
