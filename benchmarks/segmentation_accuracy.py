@@ -26,7 +26,7 @@ from opencmr.anatomy.views import Sequence, View
 from opencmr.imaging.image import Image
 from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Demographics
-from opencmr.intake.nifti import read_nifti_pair
+from opencmr.intake.nifti import read_nifti, read_nifti_pair
 from opencmr.intake.studies import read_studies
 from opencmr.measure.registry import measure_all
 from opencmr.measure.ventricles import Ventricles
@@ -49,8 +49,8 @@ def volumes(segmentation: Segmentation, image: Image) -> dict[str, float | None]
 def score_patient(folder: Path, patient: str, network: Network) -> dict[str, Any]:
     stem = folder / patient
     image = read_nifti_pair(Path(f"{stem}_ed.nii.gz"), Path(f"{stem}_es.nii.gz")).image
-    truth = read_nifti_pair(Path(f"{stem}_ed_gt.nii.gz"), Path(f"{stem}_es_gt.nii.gz")).image
-    labels = truth.values.astype(np.uint8)
+    masks = [read_nifti(Path(f"{stem}_{phase}_gt.nii.gz")).image.values for phase in ("ed", "es")]
+    labels = np.concatenate(masks).astype(np.uint8)
     reference = Segmentation(labels, ACDC, image.grid, ACDC_POLICY, "reader")
     result = segment_short_axis(image, network)
     if result is None:

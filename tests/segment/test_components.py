@@ -60,6 +60,19 @@ def test_a_second_cavity_becomes_wall():
     assert np.array_equal(keep_possible(broken, ACDC), labels)
 
 
+def test_a_cavity_that_reaches_the_outside_gets_its_wall():
+    labels = heart()
+    open_ring = labels.copy()
+    columns = np.indices((60, 60))[1]
+    open_ring[2][(labels[2] == 2) & (columns > 38)] = 3
+    closed = keep_possible(open_ring, ACDC)[2]
+    outside = np.pad(closed, 1)[:-2, 1:-1], np.pad(closed, 1)[2:, 1:-1]
+    beside = np.pad(closed, 1)[1:-1, :-2], np.pad(closed, 1)[1:-1, 2:]
+    for neighbour in (*outside, *beside):
+        assert not ((closed == 3) & ~np.isin(neighbour, (2, 3))).any()
+    assert np.array_equal(closed > 1, labels[2] > 1)
+
+
 def test_a_right_ventricle_without_a_left_one_goes():
     labels = heart()
     labels[3][labels[3] > 1] = 0

@@ -14,7 +14,7 @@ from opencmr.train.export import averaged_network, export  # noqa: E402
 from opencmr.train.manifest import MANIFESTS, Slice, intensity_windows  # noqa: E402
 from opencmr.train.recipe import Recipe, read_recipe  # noqa: E402
 
-RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "cine_sax.toml"
+RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "cine_sax_fold0.toml"
 
 
 def ring_slice() -> Slice:
