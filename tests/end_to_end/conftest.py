@@ -58,7 +58,7 @@ def phantom() -> SimulatedStudy:
     return simulate_study(
         HeartParameters(seed=3),
         protocol=dataclasses.replace(
-            Protocol.small(), pixel_mm=1.8, rows=144, columns=128, phases=6
+            Protocol.small(), pixel_mm=1.8, rows=144, columns=128, phases=6, gap_mm=2.0
         ),
     )
 
