@@ -223,7 +223,9 @@ class Ventricles:
         ):
             if plausible_heart_rate(bpm):
                 return float(bpm), source
-        raise Unmeasurable("HEART_RATE_UNKNOWN", "neither the cine nor the study states one")
+        raise Unmeasurable(
+            "HEART_RATE_UNKNOWN", "neither the cine nor the study states a heart rate"
+        )
 
     @property
     def spacing_mm(self) -> tuple[float, float]:

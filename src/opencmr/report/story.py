@@ -216,7 +216,10 @@ def tell(report: Report) -> Story:
     lv = (*_at_given_phase(report, GIVEN_PHASE_LV_ROWS), *_chamber(report, LV_ROWS))
     rv = (*_at_given_phase(report, GIVEN_PHASE_RV_ROWS), *_chamber(report, RV_ROWS))
     placed = {row.symbol for row in (*lv, *rv)} | {"BSA"}
-    not_indexed = _distinct(row.reason for row in (*lv, *rv) if row.indexed)
+    whole_reasons = {row.reason for row in (*lv, *rv) if not row.indexed}
+    not_indexed = _distinct(
+        row.reason for row in (*lv, *rv) if row.indexed and row.reason not in whole_reasons
+    )
     further = tuple(
         _row(m, m.quantity.name)
         for m in whole_heart
