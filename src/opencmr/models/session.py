@@ -35,7 +35,7 @@ class Network:
                 f"says {card.sha256[:12]}…; install the model again"
             )
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+        options.intra_op_num_threads = threads or _usable_cores()
         options.log_severity_level = 3
         self._session: Any = onnxruntime.InferenceSession(
             weights, options, providers=["CPUExecutionProvider"]
@@ -46,3 +46,10 @@ class Network:
         """Return the class shares ``(N, C, H, W) float32`` of ``windows (N, 1, H, W)``."""
         (shares,) = self._session.run(None, {self._input: windows.astype(np.float32, copy=False)})
         return np.asarray(shares)
+
+
+def _usable_cores() -> int:
+    """Return the cores that this process may use, where the system can tell (Linux)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
