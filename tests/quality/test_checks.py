@@ -173,6 +173,26 @@ def test_a_base_that_leaves_a_slice_in_mid_systole_is_no_jump(judge, labels) -> 
     assert "CURVE_JUMP" not in codes(judge(labels))
 
 
+def test_a_base_that_leaves_a_slice_once_a_beat_does_not_flicker(judge, labels) -> None:
+    labels[6:19, 1] = 0
+    assert "SLICE_FLICKERS" not in codes(judge(labels))
+
+
+def test_a_basal_slice_that_comes_and_goes_is_flagged_with_what_is_at_stake(judge, labels) -> None:
+    """As seen in a real cine: out from early systole, in for one phase, out, in again."""
+    labels[3:13, 1] = 0
+    labels[14:16, 1] = 0
+    (flicker,) = (f for f in judge(labels)[1] if f.code == "SLICE_FLICKERS")
+    assert "slice 2 in 12 of 24 phases, in 2 runs" in flicker.evidence
+
+
+def test_a_tip_of_the_apex_that_flickers_is_no_matter(judge, labels) -> None:
+    labels[::3, 8] = 0
+    labels[:, 8][labels[:, 8] == 3] = 2
+    labels[1::3, 8, 48, 52] = 3
+    assert "SLICE_FLICKERS" not in codes(judge(labels))
+
+
 def test_an_ejection_fraction_near_a_cut_point_is_noted(judge, labels) -> None:
     measurements, _ = judge(labels)
     before = next(m.value for m in measurements if m.quantity.symbol == "LVEF")

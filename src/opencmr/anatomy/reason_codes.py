@@ -95,6 +95,9 @@ _CODES = (
     ReasonCode("RV_INSIDE_LV", "The RV label lies inside the LV.", "Review the contours."),
     ReasonCode("SLICE_EMPTY", "A slice between two labelled ones is empty.", "Review that slice."),
     ReasonCode("CURVE_JUMP", "A volume curve jumps between frames.", "Review those phases."),
+    ReasonCode(
+        "SLICE_FLICKERS", "An end slice comes and goes over the beat.", "Review that slice."
+    ),
     ReasonCode("NEAR_CUT_POINT", "LVEF is within 2 points of a cut-point.", "Read it again."),
 )
 

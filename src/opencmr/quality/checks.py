@@ -38,6 +38,7 @@ from opencmr.quality.limits import (
     CUT_POINT_MARGIN_PERCENT,
     EF_CUT_POINTS_PERCENT,
     EF_LIMITS_PERCENT,
+    FLICKER_STAKE_PERCENT,
     FRAGMENT_LIMIT_PERCENT,
     HEART_RATE_LIMIT_PERCENT,
     JUMP_REACH_PHASES,
@@ -307,6 +308,31 @@ def _touched(chamber: Chamber, jumps: np.ndarray) -> str:
     return f" It touches {names}: what follows from the volume there may be wrong." if names else ""
 
 
+def end_slices_steady(subject: Subject) -> Iterator[QualityFlag]:
+    """Look for a slice that is in and out of the LV more than once a beat (row N01).
+
+    The valve plane and the apex pass a slice at most twice in a beat, on the way down and on
+    the way back: one run of phases without the ventricle.  A second run means that the
+    segmentation cannot decide, and the ejection fraction follows its choice.
+    """
+    for chamber in _chambers(subject):
+        if chamber.structure is not Structure.LV or chamber.phases < RATE_PHASES:
+            continue
+        shown = chamber.slices_ml > 0
+        runs = np.count_nonzero(shown & ~np.roll(shown, 1, axis=0), axis=0)
+        stakes = 100 * chamber.slices_ml.max(0) / chamber.curve_ml.max()
+        for z in np.flatnonzero((runs > 1) & (stakes > FLICKER_STAKE_PERCENT)):
+            yield QualityFlag(
+                Severity.REVIEW,
+                "SLICE_FLICKERS",
+                "A slice at the end of the left ventricle is counted in some phases and not in "
+                "others, more often than valve plane or apex can pass it: whether it counts at "
+                "end-systole moves the ejection fraction by up to the share given.",
+                f"slice {z + 1} in {np.count_nonzero(shown[:, z])} of {chamber.phases} phases, "
+                f"in {runs[z]} runs; up to {stakes[z]:.0f} % of EDV",
+            )
+
+
 def _chambers(subject: Subject) -> tuple[Chamber, ...]:
     try:
         chambers = subject.ventricles.lv, subject.ventricles.rv
@@ -355,6 +381,7 @@ CHECKS: tuple[Check, ...] = (
     labels_whole,
     slices_filled,
     curve_steady,
+    end_slices_steady,
     not_mirrored,
     near_cut_point,
 )

@@ -46,6 +46,8 @@ JUMP_REACH_PHASES = 3
 (proposal; seen in a real cine)."""
 HEART_RATE_LIMIT_PERCENT = 10.0
 """Largest difference between the heart rate used and the cine's own that goes unsaid (proposal)."""
+FLICKER_STAKE_PERCENT = 3.0
+"""A slice of at least this share of EDV can move EF by 3 points (reliability row N01)."""
 EF_CUT_POINTS_PERCENT = (40.0, 41.0, 49.0, 50.0)
 """Borders of the ESC heart failure classes: at most 40, 41 to 49, at least 50."""
 CUT_POINT_MARGIN_PERCENT = 2.0
