@@ -62,6 +62,19 @@ def test_an_existing_file_is_not_overwritten(opencmr, segmented, phantom_nifti):
     assert "--overwrite" in outcome.err
 
 
+@pytest.mark.parametrize("z", [3, 6])
+def test_a_single_slice_is_segmented_too(opencmr, phantom_nifti, tmp_path, z):
+    cine = nibabel.load(phantom_nifti / "sax.nii.gz")
+    truth = np.asarray(nibabel.load(phantom_nifti / "sax_labels.nii.gz").dataobj)[:, :, z, 0]
+    alone = nibabel.Nifti1Image(np.asarray(cine.dataobj)[:, :, z : z + 1, 0], cine.affine)
+    alone.header.set_xyzt_units("mm")
+    nibabel.save(alone, tmp_path / "slice.nii.gz")
+    outcome = opencmr("segment", tmp_path / "slice.nii.gz", "-o", tmp_path / "labels.nii.gz")
+    assert outcome.status == 0, outcome.err
+    found = np.asarray(nibabel.load(tmp_path / "labels.nii.gz").dataobj)[:, :, 0]
+    assert dice(found == 3, truth == 3) > 0.8
+
+
 def test_a_json_file_beside_the_output_is_not_overwritten(opencmr, phantom_nifti, tmp_path):
     (tmp_path / "labels.json").write_text("mine")
     outcome = opencmr("segment", phantom_nifti / "sax.nii.gz", "-o", tmp_path / "labels.nii.gz")

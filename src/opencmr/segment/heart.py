@@ -16,7 +16,9 @@ MARGIN_MM = 28.0
 """What the network sees around the heart: its training windows had at least this much."""
 LEAST_SIDE_MM = 160.0
 LEAST_HEART_ML = 5.0
-"""A smaller foreground in the whole stack is no heart."""
+"""A smaller foreground in a stack of :data:`STACK_SLICES` or more slices is no heart."""
+STACK_SLICES = 5
+"""Fewer slices show less of a heart: the least volume shrinks with their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ def find_heart(image: Image, network: Network) -> HeartBox | None:
     weights = ndimage.sum_labels(foreground, parts, np.arange(1, count + 1))
     heart = parts == 1 + int(np.argmax(weights))
     spacing_mm = image.grid.slice_spacing_mm or 8.0
-    if heart.sum() * card.spacing_mm**2 * spacing_mm / 1000 < LEAST_HEART_ML:
+    least_ml = LEAST_HEART_ML * min(image.grid.shape[0] / STACK_SLICES, 1)
+    if heart.sum() * card.spacing_mm**2 * spacing_mm / 1000 < least_ml:
         return None
     rows = np.flatnonzero(heart.any((0, 2)))
     columns = np.flatnonzero(heart.any((0, 1)))
