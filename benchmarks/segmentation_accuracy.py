@@ -40,6 +40,11 @@ STRUCTURES = (Structure.RV, Structure.MYOCARDIUM, Structure.LV)
 SYMBOLS = ("LVEDV", "LVESV", "LVEF", "LVM", "RVEDV", "RVESV", "RVEF")
 
 
+def data_folder() -> Path:
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    return Path(os.environ.get("OPENCMR_DATA", default))
+
+
 def volumes(segmentation: Segmentation, image: Image) -> dict[str, float | None]:
     measured = measure_all(Ventricles(segmentation, image, Demographics(), "s01"))
     by_symbol = {m.quantity.symbol: m.value for m in measured if m.phase is None}
@@ -179,8 +184,7 @@ def main() -> None:
     parser.add_argument("--skip-sunnybrook", action="store_true")
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
-    default = Path(__file__).resolve().parents[2] / "shared" / "data"
-    data = Path(os.environ.get("OPENCMR_DATA", default))
+    data = data_folder()
     network = Network(find_model("segmentation", View.SAX, Sequence.CINE, name=options.model))
     result: dict[str, Any] = {
         "model": network.card.title,
