@@ -27,6 +27,8 @@ class Tissue:
     fat : bool
         Whether it resonates at fat's frequency.
     source : str
+        Where such values are published.  The numbers here were set after these works, not copied
+        from their tables: good for a picture, not a reference for relaxometry.
     """
 
     t1_ms: tuple[float, float]
