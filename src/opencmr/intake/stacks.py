@@ -134,12 +134,6 @@ class Pass:
         return bool(np.isfinite(times).all() and np.unique(times).size == times.size)
 
     @property
-    def is_complete(self) -> bool:
-        """Whether it holds as many phases as its header declares (True where it is silent)."""
-        declared = self.frames[0].cardiac_number_of_images
-        return declared is None or declared < 1 or self.phases >= declared
-
-    @property
     def made_at(self) -> tuple[str, str, int, int, str]:
         """When it was made; orders repeats."""
         return max(

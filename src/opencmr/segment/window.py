@@ -1,15 +1,17 @@
 """Windows: the part of a slice that the network sees, on the network's own grid."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from scipy import sparse
 
 from opencmr.geometry.resampling import linear_weights, resample_plane
 from opencmr.imaging.image import Image
 from opencmr.models.card import ModelCard
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Window:
     """A rectangle of network pixels laid over source pixels, axes parallel.
 
@@ -48,38 +50,37 @@ class Window:
         columns = self._starts[1] + self.column_step * columns_px
         return float(columns[0]), float(columns[-1])
 
-    def cut(self, images: np.ndarray) -> np.ndarray:
-        """Return source ``images (..., Y, X)`` on the window ``(..., rows_px, columns_px)``."""
-        start_row, start_column = self._starts
-        return resample_plane(
-            images,
-            linear_weights(self.source_shape[0], self.rows_px, step=self.row_step, start=start_row),
+    @cached_property
+    def _cutting(self) -> tuple[sparse.csr_array, sparse.csr_array]:
+        """Weights of rows and columns from source to window; every phase uses the same."""
+        (rows, columns), (start_row, start_column) = self.source_shape, self._starts
+        return (
+            linear_weights(rows, self.rows_px, step=self.row_step, start=start_row),
+            linear_weights(columns, self.columns_px, step=self.column_step, start=start_column),
+        )
+
+    @cached_property
+    def _pasting(self) -> tuple[sparse.csr_array, sparse.csr_array]:
+        """Weights of rows and columns from window to source; every slice uses the same."""
+        (rows, columns), (start_row, start_column) = self.source_shape, self._starts
+        row_step, column_step = 1 / self.row_step, 1 / self.column_step
+        return (
+            linear_weights(self.rows_px, rows, step=row_step, start=-start_row * row_step),
             linear_weights(
-                self.source_shape[1], self.columns_px, step=self.column_step, start=start_column
+                self.columns_px, columns, step=column_step, start=-start_column * column_step
             ),
         )
+
+    def cut(self, images: np.ndarray) -> np.ndarray:
+        """Return source ``images (..., Y, X)`` on the window ``(..., rows_px, columns_px)``."""
+        return resample_plane(images, *self._cutting)
 
     def paste(self, shares: np.ndarray) -> np.ndarray:
         """Return window ``shares (..., rows_px, columns_px)`` on the source grid.
 
         Zero outside the window.
         """
-        start_row, start_column = self._starts
-        return resample_plane(
-            shares,
-            linear_weights(
-                self.rows_px,
-                self.source_shape[0],
-                step=1 / self.row_step,
-                start=-start_row / self.row_step,
-            ),
-            linear_weights(
-                self.columns_px,
-                self.source_shape[1],
-                step=1 / self.column_step,
-                start=-start_column / self.column_step,
-            ),
-        )
+        return resample_plane(shares, *self._pasting)
 
 
 def whole_window(image: Image, card: ModelCard) -> Window:

@@ -10,7 +10,7 @@ muscle is incompressible: what the cavity loses in length and width, the wall ga
 The right ventricle is a crescent on the left one's epicardium, between two insertion lines.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -373,17 +373,7 @@ def heart_shape(parameters: HeartParameters, filling: float, rv_filling: float) 
     linear, square = _rv_coefficients(shape)
     rv_ml = parameters.rv_esv_ml + (parameters.rv_edv_ml - parameters.rv_esv_ml) * rv_filling
     depth_mm = (-linear + np.sqrt(linear**2 + 4 * square * rv_ml)) / (2 * square)
-    return HeartShape(
-        parameters,
-        filling,
-        rv_filling,
-        base_mm,
-        epi_half_axis_mm,
-        epi_radius_mm,
-        endo_half_axis_mm,
-        endo_radius_mm,
-        float(depth_mm),
-    )
+    return replace(shape, rv_depth_mm=float(depth_mm))
 
 
 def _apical_wall_mm(parameters: HeartParameters) -> float:
