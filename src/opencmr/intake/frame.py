@@ -1,5 +1,6 @@
 """One decoded picture with what its header said: the type between reading and stacking."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -135,3 +136,16 @@ class Frame:
     def matrix(self) -> tuple[int, int]:
         """Rows and columns."""
         return (int(self.values.shape[0]), int(self.values.shape[1]))
+
+    @property
+    def has_geometry(self) -> bool:
+        """Whether position, orientation and spacing are all there (not: all right)."""
+        return None not in (
+            self.pixel_spacing_mm,
+            self.image_position_mm,
+            self.image_orientation,
+        ) and all(
+            math.isfinite(number)
+            for part in (self.pixel_spacing_mm, self.image_position_mm, self.image_orientation)
+            for number in part or ()
+        )
