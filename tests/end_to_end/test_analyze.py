@@ -167,6 +167,7 @@ def test_a_single_stack_tells_its_volume_and_no_ejection_fraction(opencmr, phant
     outcome = opencmr("analyze", tmp_path / "ed.nii.gz", "-o", tmp_path / "out", "--json")
     assert outcome.status == 0, outcome.err
     assert values(outcome)["LVV"] > 50
+    assert "SEQUENCE_ASSUMED" in outcome.json["studies"][0]["flags"]
     assert values(outcome)["LVEF"] is None
 
 

@@ -98,7 +98,16 @@ def choose_sax_cine(study: Study) -> Choice:
     headless = [one for one in stacks if is_headless(one)]
     if headless:
         best = max(headless, key=_merit)
-        return Choice(best, f"{best.key} is a stack without a header, taken for a cine's phase")
+        assumed = QualityFlag(
+            Severity.REVIEW,
+            "SEQUENCE_ASSUMED",
+            "The file does not say how its images were made. They were taken for one phase of a "
+            "cine; on another kind of image (late enhancement, a map) the outlines are wrong: "
+            "look at the pictures.",
+            f"series {best.key}",
+        )
+        why = f"{best.key} is a stack without a header, taken for a cine's phase"
+        return Choice(best, why, (assumed,))
     last = _only_stack_without_header(study)
     if last is not None:
         return last
