@@ -6,13 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 torch = pytest.importorskip("torch")
 
+from opencmr.errors import ModelError  # noqa: E402
+from opencmr.models.library import model_titled  # noqa: E402
+from opencmr.models.session import Network  # noqa: E402
+from opencmr.segment.intensity import intensity_limits, scale_intensity  # noqa: E402
+from opencmr.segment.window import Window  # noqa: E402
 from opencmr.train import augmentation, loop  # noqa: E402
 from opencmr.train.export import averaged_network, export  # noqa: E402
-from opencmr.train.manifest import MANIFESTS, Slice, intensity_windows  # noqa: E402
+from opencmr.train.manifest import MANIFESTS, Slice, box_limits  # noqa: E402
 from opencmr.train.recipe import Recipe, read_recipe  # noqa: E402
+from opencmr.train.warm_start import start_from_model  # noqa: E402
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "cine_sax_fold0.toml"
 
@@ -24,8 +31,9 @@ def ring_slice() -> Slice:
     labels[distance < 18] = 2
     labels[distance < 12] = 3
     image = (20 + 200 * (labels == 3) + 60 * (labels == 2)).astype(np.float32)
-    windows = intensity_windows(image[None], (70, 40), (1.5, 1.5))
-    return Slice("ring", "ed", 1, image, labels, (1.5, 1.5), (70.0, 40.0), windows)
+    stack = np.stack([np.zeros_like(image), image, np.full_like(image, 80)])
+    limits = box_limits(stack[1:2], (70, 40), (1.5, 1.5), (1, 99))
+    return Slice("ring", "ed", 1, stack, 1, labels, (1.5, 1.5), (70.0, 40.0), limits)
 
 
 @pytest.fixture
@@ -43,7 +51,7 @@ def small_recipe(tmp_path, monkeypatch) -> Path:
         text = text.replace(old, new)
     path = tmp_path / "small.toml"
     path.write_text(text)
-    monkeypatch.setattr(loop, "MANIFESTS", {"acdc": lambda folder, folds: (ring_slice(),)})
+    monkeypatch.setattr(loop, "MANIFESTS", {"acdc": lambda *ignored: (ring_slice(),)})
     return path
 
 
@@ -59,7 +67,7 @@ def test_a_draw_can_be_replayed():
 def still(**changes: object) -> augmentation.Draw:
     quiet = augmentation.Draw(
         0.0, False, 1.0, 1.0, (0.0, 0.0), np.zeros((2, 6, 6)), 1.0, 1.0, 0.0, np.zeros((4, 4)),
-        0.0, 1.0, 0.0, 0, 0.0, 0.5, True,
+        0.0, 1.0, 0.0, 0, 0.0, 0.5, True, 1, (False, False),
     )  # fmt: skip
     return dataclasses.replace(quiet, **changes)
 
@@ -71,13 +79,13 @@ def window_labels(draw: augmentation.Draw) -> np.ndarray:
         window_px=96,
         window_spacing_mm=1.0,
         centre_px=source.heart_px,
-        source_shape=source.image.shape,
+        source_shape=source.labels.shape,
         source_spacing_mm=source.spacing_mm,
     )
     image, labels = augmentation.sample(
-        torch.from_numpy(source.image), torch.from_numpy(source.labels), grid, 4
+        torch.from_numpy(source.stack), torch.from_numpy(source.labels), grid, 4
     )
-    assert image[labels == 3].mean() > 200, "image and labels must move together"
+    assert image[1][labels == 3].mean() > 200, "image and labels must move together"
     return labels.numpy()
 
 
@@ -144,9 +152,85 @@ def test_the_loss_is_least_for_the_truth():
     assert loop.segmentation_loss(wrong, labels) > 1
 
 
+def still_recipe(**network: object) -> Recipe:
+    """The shipped recipe, its augmentation quiet."""
+    recipe = read_recipe(RECIPE)
+    quiet = {field.name: 0.0 for field in dataclasses.fields(recipe.augmentation)}
+    return dataclasses.replace(
+        recipe,
+        augmentation=dataclasses.replace(recipe.augmentation, **quiet),
+        network=dataclasses.replace(recipe.network, **network),
+    )
+
+
+@pytest.mark.parametrize("spacing_mm", [0.7, 1.1, 1.4, 1.9])
+def test_training_and_inference_resample_and_scale_alike(spacing_mm):
+    random = np.random.default_rng(3)
+    stack = ndimage.gaussian_filter(random.normal(size=(1, 230, 210)), (0, 1.0, 1.0))
+    stack = stack.astype(np.float32)
+    centre = (114.5, 104.5)
+    limits = (intensity_limits(stack, (1, 99)),)
+    source = Slice(
+        "noise",
+        "ed",
+        1,
+        stack,
+        0,
+        np.zeros((230, 210), np.uint8),
+        (spacing_mm,) * 2,
+        centre,
+        limits,
+    )
+    trained, _ = loop.make_sample(source, still_recipe(window_px=64), np.random.default_rng(0))
+    step = 1.4 / spacing_mm
+    window = Window(centre, 64, 64, step, step, (230, 210))
+    inferred = np.clip(scale_intensity(window.cut(stack), limits[0]), 0, 1)
+    assert trained.numpy() == pytest.approx(inferred, abs=2e-4)
+
+
+def test_a_dropped_neighbour_is_the_slice_itself():
+    recipe = still_recipe(context_slices=1)
+    always = dataclasses.replace(recipe.augmentation, drop_neighbour_probability=1.0)
+    planes, _ = loop.make_sample(ring_slice(), recipe, np.random.default_rng(0))
+    assert planes.shape[0] == 3
+    assert not torch.equal(planes[0], planes[1])
+    alone = dataclasses.replace(recipe, augmentation=always)
+    planes, _ = loop.make_sample(ring_slice(), alone, np.random.default_rng(0))
+    assert torch.equal(planes[0], planes[1])
+    assert torch.equal(planes[2], planes[1])
+
+
+def test_hard_slices_are_drawn_more_often():
+    first = ring_slice()
+    slices = (
+        first,
+        dataclasses.replace(first, phase="es"),
+        dataclasses.replace(first, phase="es", z=0),
+    )
+    data = dataclasses.replace(read_recipe(RECIPE).data, end_slices=1, hard_weight=2.0)
+    assert loop.draw_chances(slices, data) == pytest.approx(np.array([1, 2, 4]) / 7)
+
+
+def test_a_network_started_from_a_shipped_model_says_what_that_model_says():
+    recipe = still_recipe(context_slices=1)
+    network = loop.build_network(recipe)
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    start_from_model(network, "cine_sax@0.1.0", images)
+    shipped = Network(model_titled("cine_sax@0.1.0"))
+    with torch.no_grad():
+        shares = network.eval()(images).softmax(1).numpy()
+    assert shares == pytest.approx(shipped(images[:, 1:2].numpy()), abs=1e-3)
+
+
+def test_a_model_of_other_widths_is_no_start():
+    recipe = still_recipe(widths=(8, 16))
+    with pytest.raises(ModelError, match="does not fit"):
+        start_from_model(loop.build_network(recipe), "cine_sax@0.1.0", torch.zeros(2, 1, 32, 32))
+
+
 @pytest.mark.real_data
 def test_the_acdc_manifest_keeps_left_out_folds_out(data_folder):
-    slices = MANIFESTS["acdc"](data_folder, (0,))
+    slices = MANIFESTS["acdc"](data_folder, (0,), (1, 99))
     assert {s.fold for s in slices} == {0}
     assert len({s.subject for s in slices}) == 16
     assert all(0 < s.spacing_mm[0] < 3 for s in slices)

@@ -1,4 +1,10 @@
-"""Separable linear resampling between two pixel grids that share their axes."""
+"""Linear resampling between pixel grids: the one rule of training and of inference.
+
+Fine detail is averaged first, on the source grid, by the triangle as wide as a step; then
+samples are read by linear interpolation.  The first half is the same for every direction of
+reading, so that turned and bent grids (:mod:`opencmr.train.augmentation`) resample as
+straight ones do.
+"""
 
 import numpy as np
 from scipy import sparse
@@ -7,21 +13,36 @@ from scipy import sparse
 def linear_weights(size_in: int, size_out: int, *, step: float, start: float) -> sparse.csr_array:
     """Return the sparse matrix ``(size_out, size_in) float32`` that resamples one axis.
 
-    Output sample ``i`` lies at input coordinate ``start + i * step`` (pixels).  The kernel is
-    the linear (triangle) one, widened to ``step`` when that is above one, so that fine detail
-    is averaged and not aliased.  A sample's weights sum to one over an endless input; outside
-    the input there is zero.
+    Output sample ``i`` lies at input coordinate ``start + i * step`` (pixels).  A sample's
+    weights sum to one over an endless input; outside the input there is zero.
     """
     positions = start + step * np.arange(size_out)
-    width = max(step, 1.0)
-    reach = int(np.ceil(width))
-    taps = np.floor(positions)[:, None] + np.arange(-reach, reach + 2)[None, :]
-    weights = np.clip(1 - np.abs(positions[:, None] - taps) / width, 0, None)
-    weights /= weights.sum(1, keepdims=True)
+    below = np.floor(positions)
+    taps = below[:, None] + np.arange(2)
+    weights = np.stack([1 - (positions - below), positions - below], axis=1)
     inside = (weights > 0) & (taps >= 0) & (taps < size_in)
     rows = np.broadcast_to(np.arange(size_out)[:, None], taps.shape)
     entries = (weights[inside].astype(np.float32), (rows[inside], taps[inside].astype(np.intp)))
-    return sparse.csr_array(entries, shape=(size_out, size_in))
+    reading = sparse.csr_array(entries, shape=(size_out, size_in))
+    return sparse.csr_array(reading @ averaging_weights(size_in, step))
+
+
+def averaging_weights(size: int, step: float) -> sparse.csr_array:
+    """Return the sparse matrix ``(size, size) float32`` that averages an axis before reading.
+
+    Each pixel becomes the mean of those nearer than ``step`` (pixels), weighted by the triangle
+    of that half-width.  A ``step`` of one or less loses no detail and changes nothing.
+    """
+    width = max(step, 1.0)
+    reach = int(np.ceil(width)) - 1
+    taps = 1 - np.abs(np.arange(-reach, reach + 1)) / width
+    return sparse.csr_array(
+        sparse.diags_array(
+            (taps / taps.sum()).astype(np.float32),
+            offsets=np.arange(-reach, reach + 1),
+            shape=(size, size),
+        )
+    )
 
 
 def resample_plane(

@@ -31,6 +31,8 @@ class ModelCard:
         Side of the windows that it was trained on.
     stride_px : int
         Height and width of an input must be multiples of this.
+    context_slices : int
+        Neighbouring slices on each side that it sees beside the one that it labels.
     intensity_percentiles : (low, high)
         Percentiles of the window that are scaled to 0 and 1; values outside are clipped.
     figures : mapping
@@ -48,6 +50,7 @@ class ModelCard:
     spacing_mm: float
     window_px: int
     stride_px: int
+    context_slices: int
     intensity_percentiles: tuple[float, float]
     sha256: str
     training_data: str
@@ -91,6 +94,7 @@ def read_card(folder: Path) -> ModelCard:
             spacing_mm=float(raw["spacing_mm"]),
             window_px=int(raw["window_px"]),
             stride_px=int(raw["stride_px"]),
+            context_slices=int(raw["context_slices"]),
             intensity_percentiles=(float(low), float(high)),
             sha256=str(raw["sha256"]),
             training_data=str(raw["training_data"]),

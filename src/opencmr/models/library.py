@@ -51,5 +51,19 @@ def find_model(task: str, view: View, sequence: Sequence, *, name: str | None = 
     return next(card for card in fitting if _version_key(card.version) == newest)
 
 
+def model_titled(title: str) -> ModelCard:
+    """Return the model ``name@version``.
+
+    Raises
+    ------
+    ModelError
+        When there is none.
+    """
+    cards = {f"{card.name}@{card.version}": card for card in list_models()}
+    if title not in cards:
+        raise ModelError(f"no model {title!r}; installed: {', '.join(cards) or 'none'}")
+    return cards[title]
+
+
 def _version_key(version: str) -> tuple[int, ...]:
     return tuple(int(part) if part.isdigit() else -1 for part in version.split("."))

@@ -43,7 +43,10 @@ class Network:
         self._input = self._session.get_inputs()[0].name
 
     def __call__(self, windows: np.ndarray) -> np.ndarray:
-        """Return the class shares ``(N, C, H, W) float32`` of ``windows (N, 1, H, W)``."""
+        """Return the class shares ``(N, C, H, W) float32`` of ``windows (N, P, H, W)``.
+
+        The ``P`` planes are the slice between its neighbours (``context_slices`` of the card).
+        """
         (shares,) = self._session.run(None, {self._input: windows.astype(np.float32, copy=False)})
         return np.asarray(shares)
 

@@ -8,6 +8,7 @@ from scipy import ndimage
 from opencmr.imaging.image import Image
 from opencmr.models.card import ModelCard
 from opencmr.models.session import Network
+from opencmr.segment.context import context_slices
 from opencmr.segment.window import Window, read_window, whole_window
 
 LOCATING_PHASES = 3
@@ -42,7 +43,8 @@ def find_heart(image: Image, network: Network) -> HeartBox | None:
     for phase in phases:
         pixels = read_window(image.values[phase], window, card)
         for z in range(pixels.shape[0]):
-            foreground[z] += 1 - network(pixels[z : z + 1, None])[0, 0]
+            seen = context_slices(z, len(pixels), card.context_slices)
+            foreground[z] += 1 - network(pixels[None, seen])[0, 0]
     foreground /= len(phases)
     parts, count = ndimage.label(foreground > 1 / 3, structure=np.ones((3, 3, 3)))
     if count == 0:

@@ -8,8 +8,10 @@ from opencmr.imaging.image import Image
 from opencmr.imaging.segmentation import Segmentation
 from opencmr.models.session import Network
 from opencmr.segment.components import keep_possible
+from opencmr.segment.context import context_slices
 from opencmr.segment.heart import find_heart, heart_window
-from opencmr.segment.window import intensity_limits, read_window
+from opencmr.segment.intensity import intensity_limits
+from opencmr.segment.window import read_window
 
 
 def segment_short_axis(
@@ -42,7 +44,9 @@ def segment_short_axis(
         return None
     card = network.card
     window = heart_window(image, box, card)
-    limits = intensity_limits(window.cut(image.values[:: max(image.phases // 5, 1)]), card)
+    limits = intensity_limits(
+        window.cut(image.values[:: max(image.phases // 5, 1)]), card.intensity_percentiles
+    )
     labels = np.zeros(image.values.shape, dtype=np.uint8)
     classes = len(card.scheme.structures) + 1
     shares = (
@@ -52,7 +56,8 @@ def segment_short_axis(
     for t in range(image.phases):
         pixels = read_window(image.values[t], window, card, limits)
         for z in range(pixels.shape[0]):
-            pasted = window.paste(network(pixels[z : z + 1, None])[0])
+            seen = context_slices(z, len(pixels), card.context_slices)
+            pasted = window.paste(network(pixels[None, seen])[0])
             pasted[0] += 1 - pasted.sum(0)
             labels[t, z] = pasted.argmax(0)
             if shares is not None:

@@ -9,6 +9,7 @@ from scipy import sparse
 from opencmr.geometry.resampling import linear_weights, resample_plane
 from opencmr.imaging.image import Image
 from opencmr.models.card import ModelCard
+from opencmr.segment.intensity import intensity_limits, scale_intensity
 
 
 @dataclass(frozen=True)
@@ -114,11 +115,6 @@ def read_window(
     ``limits`` are the intensities of 0 and 1; by default this window's own percentiles.
     """
     pixels = window.cut(stack.astype(np.float32, copy=False))
-    low, high = limits if limits is not None else intensity_limits(pixels, card)
-    return np.clip((pixels - low) / max(high - low, 1e-6), 0, 1)
-
-
-def intensity_limits(pixels: np.ndarray, card: ModelCard) -> tuple[float, float]:
-    """Return the percentiles that the card's intensity rule asks for."""
-    low, high = np.percentile(pixels, card.intensity_percentiles)
-    return float(low), float(high)
+    if limits is None:
+        limits = intensity_limits(pixels, card.intensity_percentiles)
+    return np.asarray(np.clip(scale_intensity(pixels, limits), 0, 1))

@@ -39,6 +39,8 @@ class Draw:
     ghost: float
     ghost_shift: float
     ghost_along_rows: bool
+    slice_step: int  # -1 turns the order of the stack, 2 skips every other slice
+    drop_neighbour: tuple[bool, bool]  # on either side
 
 
 def draw(recipe: AugmentationRecipe, random: np.random.Generator) -> Draw:
@@ -74,6 +76,12 @@ def draw(recipe: AugmentationRecipe, random: np.random.Generator) -> Draw:
         ghost=random.uniform(0, recipe.ghost) * sometimes(recipe.ghost_probability),
         ghost_shift=random.uniform(0.2, 0.8),
         ghost_along_rows=sometimes(0.5),
+        slice_step=(2 if sometimes(recipe.skip_slice_probability) else 1)
+        * (-1 if sometimes(0.5) else 1),
+        drop_neighbour=(
+            sometimes(recipe.drop_neighbour_probability),
+            sometimes(recipe.drop_neighbour_probability),
+        ),
     )
 
 
@@ -116,11 +124,11 @@ def sampling_grid(
     )[None]
 
 
-def sample(image: Tensor, labels: Tensor, grid: Tensor, classes: int) -> tuple[Tensor, Tensor]:
-    """Resample a slice ``(H, W)`` and its labels (one-hot, linear, so outlines stay smooth)."""
+def sample(planes: Tensor, labels: Tensor, grid: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+    """Resample planes ``(P, H, W)`` and labels (one-hot, linear, so outlines stay smooth)."""
     picture = functional.grid_sample(
-        image[None, None], grid, mode="bilinear", padding_mode="zeros", align_corners=True
-    )[0, 0]
+        planes[None], grid, mode="bilinear", padding_mode="zeros", align_corners=True
+    )[0]
     one_hot = functional.one_hot(labels.long(), classes).permute(2, 0, 1).float()
     shares = functional.grid_sample(
         one_hot[None], grid, mode="bilinear", padding_mode="zeros", align_corners=True
@@ -130,7 +138,7 @@ def sample(image: Tensor, labels: Tensor, grid: Tensor, classes: int) -> tuple[T
 
 
 def degrade(image: Tensor, parameters: Draw) -> Tensor:
-    """Change contrast, shading, sharpness and noise of a window ``(H, W)`` scaled to 0..1."""
+    """Change contrast, shading, sharpness and noise of planes ``(P, H, W)`` scaled to 0..1."""
     size = image.shape[-1]
     image = image.clamp(0, 1) ** parameters.gamma * parameters.gain + parameters.offset
     if np.any(parameters.bias_log):
@@ -142,7 +150,7 @@ def degrade(image: Tensor, parameters: Draw) -> Tensor:
         )[0, 0]
         image = image * torch.exp(field)
     if parameters.ghost > 0:
-        along = 0 if parameters.ghost_along_rows else 1
+        along = -2 if parameters.ghost_along_rows else -1
         image = image + parameters.ghost * torch.roll(
             image, round(parameters.ghost_shift * size), dims=along
         )
@@ -151,11 +159,11 @@ def degrade(image: Tensor, parameters: Draw) -> Tensor:
     if parameters.low_resolution_factor > 1.05:
         small = max(round(size / parameters.low_resolution_factor), 8)
         image = functional.interpolate(
-            functional.interpolate(image[None, None], size=(small, small), mode="area"),
+            functional.interpolate(image[None], size=(small, small), mode="area"),
             size=(size, size),
             mode="bicubic",
             align_corners=False,
-        )[0, 0]
+        )[0]
     if parameters.noise > 0:
         generator = torch.Generator().manual_seed(parameters.noise_seed)
         image = image + parameters.noise * torch.randn(image.shape, generator=generator)
@@ -167,6 +175,6 @@ def _gaussian_blur(image: Tensor, sigma_px: float) -> Tensor:
     offsets = torch.arange(-radius, radius + 1, dtype=torch.float32)
     kernel = torch.exp(-0.5 * (offsets / sigma_px) ** 2)
     kernel = kernel / kernel.sum()
-    padded = functional.pad(image[None, None], [radius] * 4, mode="reflect")
+    padded = functional.pad(image[:, None], [radius] * 4, mode="reflect")
     blurred = functional.conv2d(padded, kernel[None, None, :, None])
-    return functional.conv2d(blurred, kernel[None, None, None, :])[0, 0]
+    return functional.conv2d(blurred, kernel[None, None, None, :])[:, 0]

@@ -14,8 +14,13 @@ from opencmr.errors import ModelError
 from opencmr.models.card import CARD_FILE, WEIGHTS_FILE, read_card
 from opencmr.models.session import Network
 from opencmr.networks.unet import UNet
-from opencmr.train.loop import CHECKPOINT_FILE, RECIPE_FILE, build_network, make_batch
-from opencmr.train.manifest import MANIFESTS
+from opencmr.train.loop import (
+    CHECKPOINT_FILE,
+    RECIPE_FILE,
+    build_network,
+    make_batch,
+    training_slices,
+)
 from opencmr.train.recipe import Recipe, read_recipe
 
 PARITY_TOLERANCE = 1e-3
@@ -74,12 +79,13 @@ def export(
     module = _Shares(network).eval()
     folder.mkdir(parents=True, exist_ok=True)
     window = recipe.network.window_px
+    planes = 2 * recipe.network.context_slices + 1
     batch, side = torch.export.Dim("batch"), torch.export.Dim("row_blocks", min=2, max=64)
     column_side = torch.export.Dim("column_blocks", min=2, max=64)
     stride = 2 ** (len(recipe.network.widths) - 1)
     torch.onnx.export(
         module,
-        (torch.zeros(2, 1, window, window),),
+        (torch.zeros(2, planes, window, window),),
         folder / WEIGHTS_FILE,
         input_names=["image"],
         output_names=["shares"],
@@ -90,10 +96,9 @@ def export(
     )
     _write_card(folder, recipe, step, stride, version, figures or {})
     if data is None:
-        images = torch.rand(8, 1, window, window, generator=torch.Generator().manual_seed(0))
+        images = torch.rand(8, planes, window, window, generator=torch.Generator().manual_seed(0))
     else:
-        slices = MANIFESTS[recipe.data.manifest](data, recipe.data.folds[:1])
-        images, _ = make_batch(slices, recipe, step=0)
+        images, _ = make_batch(training_slices(recipe, data), recipe, step=0)
     with torch.no_grad():
         expected = module(images).numpy()
     difference = float(np.abs(Network(read_card(folder))(images.numpy()) - expected).max())
@@ -123,7 +128,8 @@ def _write_card(
         "spacing_mm": recipe.network.spacing_mm,
         "window_px": recipe.network.window_px,
         "stride_px": stride,
-        "intensity_percentiles": [1, 99],
+        "context_slices": recipe.network.context_slices,
+        "intensity_percentiles": list(recipe.network.intensity_percentiles),
         "sha256": hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest(),
         "training_data": (
             f"ACDC training set (Bernard et al., IEEE TMI 2018), folds {folds} of the project's "

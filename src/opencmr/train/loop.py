@@ -18,10 +18,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from opencmr.geometry.resampling import averaging_weights, resample_plane
 from opencmr.networks.unet import UNet
+from opencmr.segment.context import context_slices
+from opencmr.segment.intensity import scale_intensity
 from opencmr.train import augmentation
 from opencmr.train.manifest import MANIFESTS, Slice
-from opencmr.train.recipe import Recipe, read_recipe
+from opencmr.train.recipe import DataRecipe, Recipe, read_recipe
+from opencmr.train.warm_start import start_from_model
 
 CHECKPOINT_FILE = "checkpoint.pt"
 RECIPE_FILE = "recipe.toml"
@@ -29,43 +33,74 @@ LOG_FILE = "log.jsonl"
 CHECKPOINT_SECONDS = 60.0
 LOG_EVERY_STEPS = 50
 PREFETCHED_BATCHES = 3
+STATISTICS_BATCHES = 8
 
 
 def build_network(recipe: Recipe) -> UNet:
     """Return the recipe's network with fresh weights."""
-    return UNet(1, recipe.network.classes, recipe.network.widths)
+    planes = 2 * recipe.network.context_slices + 1
+    return UNet(planes, recipe.network.classes, recipe.network.widths)
 
 
 def make_sample(
     source: Slice, recipe: Recipe, random: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Return one augmented window ``(H, W)``, scaled as at inference, and its labels."""
+    """Return augmented planes ``(P, H, W)``, resampled and scaled as at inference, and labels."""
     parameters = augmentation.draw(recipe.augmentation, random)
-    low, high = source.windows[random.integers(len(source.windows))]
-    image = (torch.from_numpy(source.image) - float(low)) / max(float(high - low), 1e-6)
+    limits = source.limits[random.integers(len(source.limits))]
+    seen = context_slices(
+        source.z, len(source.stack), recipe.network.context_slices, step=parameters.slice_step
+    )
+    below, above = parameters.drop_neighbour
+    if below:
+        seen[: recipe.network.context_slices] = source.z
+    if above:
+        seen[recipe.network.context_slices + 1 :] = source.z
+    planes = scale_intensity(source.stack[seen], limits)
+    steps = [recipe.network.spacing_mm / spacing_mm for spacing_mm in source.spacing_mm]
+    planes = resample_plane(
+        planes,
+        *(averaging_weights(n, step) for n, step in zip(planes.shape[1:], steps, strict=True)),
+    )
     grid = augmentation.sampling_grid(
         parameters,
         window_px=recipe.network.window_px,
         window_spacing_mm=recipe.network.spacing_mm,
         centre_px=source.heart_px,
-        source_shape=(source.image.shape[0], source.image.shape[1]),
+        source_shape=(planes.shape[1], planes.shape[2]),
         source_spacing_mm=source.spacing_mm,
     )
     window, labels = augmentation.sample(
-        image, torch.from_numpy(source.labels), grid, recipe.network.classes
+        torch.from_numpy(planes), torch.from_numpy(source.labels), grid, recipe.network.classes
     )
     return augmentation.degrade(window, parameters).clamp(0, 1), labels
 
 
+def training_slices(recipe: Recipe, data: Path) -> tuple[Slice, ...]:
+    """Return the slices that the recipe trains on, from the folder of the data sets."""
+    build = MANIFESTS[recipe.data.manifest]
+    return build(data, recipe.data.folds, recipe.network.intensity_percentiles)
+
+
+def draw_chances(slices: tuple[Slice, ...], recipe: DataRecipe) -> np.ndarray:
+    """Return how probably each slice is drawn ``(N,)``: hard ones more often."""
+    hard = [
+        (source.phase == "es") + (source.from_stack_end < recipe.end_slices) for source in slices
+    ]
+    weights = np.power(recipe.hard_weight, hard)
+    return np.asarray(weights / weights.sum())
+
+
 def make_batch(slices: tuple[Slice, ...], recipe: Recipe, step: int) -> tuple[Tensor, Tensor]:
-    """Return the batch of ``step``: images ``(N, 1, H, W)`` and labels ``(N, H, W)``."""
+    """Return the batch of ``step``: images ``(N, P, H, W)`` and labels ``(N, H, W)``."""
     images, labels = [], []
+    chances = draw_chances(slices, recipe.data)
     for place in range(recipe.optimiser.batch_size):
         random = np.random.default_rng([recipe.optimiser.seed, step, place])
-        image, label = make_sample(slices[random.integers(len(slices))], recipe, random)
+        image, label = make_sample(slices[random.choice(len(slices), p=chances)], recipe, random)
         images.append(image)
         labels.append(label)
-    return torch.stack(images)[:, None], torch.stack(labels)
+    return torch.stack(images), torch.stack(labels)
 
 
 def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -88,6 +123,11 @@ def learning_rate(recipe: Recipe, step: int) -> float:
         return settings.peak_learning_rate * (step + 1) / settings.warmup_steps
     done = (step - settings.warmup_steps) / max(settings.steps - settings.warmup_steps, 1)
     return settings.peak_learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _many_images(slices: tuple[Slice, ...], recipe: Recipe) -> Tensor:
+    """Return a few batches' images, for statistics of features."""
+    return torch.cat([make_batch(slices, recipe, step)[0] for step in range(STATISTICS_BATCHES)])
 
 
 def _prefetch(
@@ -195,7 +235,7 @@ def train(
         When the recipe is wrong or the data set is not there.
     """
     recipe = read_recipe(recipe_path)
-    slices = MANIFESTS[recipe.data.manifest](data, recipe.data.folds)
+    slices = training_slices(recipe, data)
     run.mkdir(parents=True, exist_ok=True)
     checkpoint = run / CHECKPOINT_FILE
     state = _State(recipe, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
@@ -203,6 +243,9 @@ def train(
         state.resume(checkpoint)
     elif start_from is not None:
         state.start_from(start_from / CHECKPOINT_FILE)
+    elif recipe.network.start_model:
+        start_from_model(state.network, recipe.network.start_model, _many_images(slices, recipe))
+        state.average.load_state_dict(state.network.state_dict())
     shutil.copyfile(recipe_path, run / RECIPE_FILE)
     state.network.train()
     losses: list[float] = []

@@ -10,6 +10,7 @@ import numpy as np
 from opencmr.errors import ConfigurationError
 from opencmr.geometry.grid import Grid
 from opencmr.intake.nifti import read_nifti
+from opencmr.segment.intensity import intensity_limits
 
 BOX_HALF_WIDTHS_MM = (60.0, 80.0, 105.0, 140.0, float("inf"))
 """Half-widths of the boxes about the heart whose intensities may scale a sample.
@@ -27,28 +28,40 @@ class Slice:
     ----------
     subject, phase : str
     fold : int
-    image : (Y, X) float32, arbitrary units
+    stack : (Z, Y, X) float32, arbitrary units, the stack at this phase
+    z : int
+        Which slice of the stack is labelled.
     labels : (Y, X) uint8, ACDC scheme
     spacing_mm : (row, column) spacing
     heart_px : (row, column) centre of the heart in the stack
-    windows : (K, 2) float32, the 1st and 99th percentile of intensity in each box
+    limits : tuple of (low, high)
+        Intensities of 0 and 1, by each box about the heart.
     """
 
     subject: str
     phase: str
     fold: int
-    image: np.ndarray
+    stack: np.ndarray
+    z: int
     labels: np.ndarray
     spacing_mm: tuple[float, float]
     heart_px: tuple[float, float]
-    windows: np.ndarray
+    limits: tuple[tuple[float, float], ...]
+
+    @property
+    def from_stack_end(self) -> int:
+        """Slices between this one and the nearer end of the stack."""
+        return min(self.z, len(self.stack) - 1 - self.z)
 
 
-def intensity_windows(
-    stack: np.ndarray, heart_px: tuple[float, float], spacing_mm: tuple[float, float]
-) -> np.ndarray:
-    """Return the 1st and 99th percentiles ``(K, 2)`` of ``stack (Z, Y, X)`` in each box."""
-    windows = []
+def box_limits(
+    stack: np.ndarray,
+    heart_px: tuple[float, float],
+    spacing_mm: tuple[float, float],
+    percentiles: tuple[float, float],
+) -> tuple[tuple[float, float], ...]:
+    """Return the intensities of 0 and 1 by each box about the heart in ``stack (Z, Y, X)``."""
+    limits = []
     for half_mm in BOX_HALF_WIDTHS_MM:
         ranges = []
         for axis in (0, 1):
@@ -56,11 +69,13 @@ def intensity_windows(
             half_px = min(half_mm / spacing_mm[axis], size)
             start = int(max(heart_px[axis] - half_px, 0))
             ranges.append(slice(start, int(min(heart_px[axis] + half_px, size)) + 1))
-        windows.append(np.percentile(stack[:, ranges[0], ranges[1]], (1, 99)))
-    return np.asarray(windows, dtype=np.float32)
+        limits.append(intensity_limits(stack[:, ranges[0], ranges[1]], percentiles))
+    return tuple(limits)
 
 
-def acdc(folder: Path, folds: tuple[int, ...]) -> tuple[Slice, ...]:
+def acdc(
+    folder: Path, folds: tuple[int, ...], percentiles: tuple[float, float]
+) -> tuple[Slice, ...]:
     """Return every ED and ES slice of the ACDC patients in ``folds``.
 
     Expects ``metadata.csv`` (``patient``, ``fold``) and ``<patient>_{ed,es}[_gt].nii.gz``.
@@ -81,18 +96,19 @@ def acdc(folder: Path, folds: tuple[int, ...]) -> tuple[Slice, ...]:
             spacing_mm = (grid.row_spacing_mm, grid.column_spacing_mm)
             where = np.argwhere(labels > 0)
             heart_px = (float(where[:, 1].mean()), float(where[:, 2].mean()))
-            windows = intensity_windows(image, heart_px, spacing_mm)
+            limits = box_limits(image, heart_px, spacing_mm, percentiles)
             for z in range(image.shape[0]):
                 slices.append(
                     Slice(
                         row["patient"],
                         phase,
                         int(row["fold"]),
-                        image[z],
+                        image,
+                        z,
                         labels[z].astype(np.uint8),
                         spacing_mm,
                         heart_px,
-                        windows,
+                        limits,
                     )
                 )
     return tuple(slices)
@@ -104,4 +120,7 @@ def _stack(path: Path) -> tuple[np.ndarray, Grid]:
     return image.values[0], image.grid
 
 
-MANIFESTS: Mapping[str, Callable[[Path, tuple[int, ...]], tuple[Slice, ...]]] = {"acdc": acdc}
+Manifest = Callable[[Path, tuple[int, ...], tuple[float, float]], tuple[Slice, ...]]
+"""From the data folder, folds and intensity percentiles to labelled slices."""
+
+MANIFESTS: Mapping[str, Manifest] = {"acdc": acdc}

@@ -18,20 +18,32 @@ class DataRecipe:
     """Which subjects train the network.
 
     ``manifest`` names a builder in :mod:`opencmr.train.manifest`; ``folds`` are the folds
-    that are trained on, so every fold left out stays unseen.
+    that are trained on, so every fold left out stays unseen.  ``end_slices`` at either end of
+    a stack, and every slice at ES, are drawn ``hard_weight`` times as often as others; an end
+    slice at ES as often as the product says.
     """
 
     manifest: str
     folds: tuple[int, ...]
+    end_slices: int
+    hard_weight: float
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkRecipe:
-    """The network: its feature widths, the grid it sees and its classes."""
+    """The network: its feature widths, the grid and the slices it sees, and its classes.
+
+    ``context_slices`` are the neighbours on each side that it sees beside the slice that it
+    labels.  ``start_model`` is the model (``name@version``) whose weights it starts from; a
+    plane that the model did not see starts without influence.  Empty: from random weights.
+    """
 
     widths: tuple[int, ...]
     spacing_mm: float
     window_px: int
+    context_slices: int
+    intensity_percentiles: tuple[float, float]
+    start_model: str
     classes: int
 
 
@@ -61,6 +73,8 @@ class AugmentationRecipe:
     scale_log: float
     anisotropy_log: float
     shift_mm: float
+    skip_slice_probability: float
+    drop_neighbour_probability: float
     elastic_probability: float
     elastic_mm: float
     gamma_log: float

@@ -1,0 +1,102 @@
+"""Start from a shipped model: its ONNX weights back in a trainable network."""
+
+import itertools
+from collections.abc import Iterator
+
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from opencmr.errors import ModelError
+from opencmr.models.card import WEIGHTS_FILE
+from opencmr.models.library import model_titled
+from opencmr.networks.unet import UNet
+
+
+def start_from_model(network: UNet, title: str, images: Tensor) -> None:
+    """Give ``network`` the weights of the model ``title`` (``name@version``).
+
+    The export folds each batch normalisation into its convolution.  Here it is unfolded again:
+    its mean and spread are those of the features of ``images (N, P, H, W)``, which training
+    would keep there.  Planes that the model did not see get weights of zero.
+
+    Raises
+    ------
+    ModelError
+        When there is no such model, or its network is not of this kind and these widths.
+    """
+    card = model_titled(title)
+    graph = onnx.load(str(card.folder / WEIGHTS_FILE)).graph
+    stored = {
+        i.name.removeprefix("network."): torch.tensor(numpy_helper.to_array(i))
+        for i in graph.initializer
+    }
+    network.eval()
+    try:
+        with torch.no_grad():
+            for name, layer in network.named_modules():
+                if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+                    for part, parameter in layer.named_parameters():
+                        parameter.copy_(_widened(stored[f"{name}.{part}"], parameter.shape))
+        _unfold(network, stored, images)
+    except (KeyError, RuntimeError) as error:
+        raise ModelError(f"the network of {title} does not fit the recipe: {error}") from error
+    network.train()
+
+
+def _widened(weights: Tensor, shape: torch.Size) -> Tensor:
+    """Return a kernel ``(A, B, ...)`` with its input planes in the middle of ``shape``'s."""
+    missing = shape[1] - weights.shape[1] if weights.ndim > 1 else 0
+    if missing == 0 or missing % 2:
+        return weights
+    wide = torch.zeros(shape)
+    wide[:, missing // 2 : shape[1] - missing // 2] = weights
+    return wide
+
+
+def _normalised_convolutions(
+    network: UNet,
+) -> Iterator[tuple[str, nn.Conv2d, nn.BatchNorm2d]]:
+    for name, block in network.named_modules():
+        if isinstance(block, nn.Sequential):
+            layers = list(block)
+            for place, (one, after) in enumerate(itertools.pairwise(layers)):
+                if isinstance(one, nn.Conv2d) and isinstance(after, nn.BatchNorm2d):
+                    yield f"{name}.{place}", one, after
+
+
+@torch.no_grad()
+def _unfold(network: UNet, stored: dict[str, Tensor], images: Tensor) -> None:
+    """Set each normalisation so that, with the folded kernel before it, it changes nothing.
+
+    In evaluation a normalisation maps x to (x - mean) / sd * weight + bias.  With the features'
+    own mean and sd, a weight of sd and a bias of mean + the folded bias make that x + bias,
+    whatever the mean and sd are: one pass suffices for all layers.
+    """
+    hooks = []
+    for name, convolution, norm in _normalised_convolutions(network):
+        folded_bias = stored[f"{name}.weight_bias"]
+
+        def measure(
+            _: nn.Module,
+            __: object,
+            features: Tensor,
+            norm: nn.BatchNorm2d = norm,
+            folded_bias: Tensor = folded_bias,
+        ) -> None:
+            mean, variance = features.mean((0, 2, 3)), features.var((0, 2, 3))
+            norm.load_state_dict(
+                {
+                    "running_mean": mean,
+                    "running_var": variance,
+                    "bias": mean + folded_bias,
+                    "weight": (variance + norm.eps).sqrt(),
+                    "num_batches_tracked": torch.tensor(1),
+                }
+            )
+
+        hooks.append(convolution.register_forward_hook(measure))
+    network(images)
+    for hook in hooks:
+        hook.remove()
