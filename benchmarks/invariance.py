@@ -15,7 +15,8 @@ import numpy as np
 from scipy.ndimage import zoom
 from segmentation_accuracy import data_folder, volumes
 
-from opencmr.anatomy.views import Sequence, View
+from opencmr.anatomy.techniques import Technique
+from opencmr.anatomy.views import View
 from opencmr.geometry.grid import grid_from_spacing
 from opencmr.imaging.image import untimed_image
 from opencmr.intake.studies import read_studies
@@ -48,7 +49,7 @@ def main() -> None:
     parser.add_argument("--case", default="SC-HF-I-4")
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
-    network = Network(find_model("segmentation", View.SAX, Sequence.CINE))
+    network = Network(find_model("segmentation", View.SAX, Technique.CINE))
     (study,) = read_studies(data_folder() / "sunnybrook" / f"{options.case}.zip").studies
     series = choose_sax_cine(sort_study(study)).series
     assert series is not None

@@ -22,7 +22,8 @@ from skimage.draw import polygon2mask
 
 from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.structures import ACDC, Structure
-from opencmr.anatomy.views import Sequence, View
+from opencmr.anatomy.techniques import Technique
+from opencmr.anatomy.views import View
 from opencmr.imaging.image import Image
 from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Demographics
@@ -185,7 +186,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
     data = data_folder()
-    network = Network(find_model("segmentation", View.SAX, Sequence.CINE, name=options.model))
+    network = Network(find_model("segmentation", View.SAX, Technique.CINE, name=options.model))
     result: dict[str, Any] = {
         "model": network.card.title,
         "sha256": network.card.sha256,

@@ -41,7 +41,7 @@ import numpy as np
 import psutil
 from clocked_opencmr import clocked_networks
 
-from opencmr.anatomy.views import Sequence as MrSequence
+from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.imaging.image import Image
 from opencmr.intake.studies import read_studies
@@ -224,7 +224,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     cine = folder / "cine"
     make_cine(cine, options.phases)
     image = read_cine(cine)
-    network = Network(find_model("segmentation", View.SAX, MrSequence.CINE, name=options.model))
+    network = Network(find_model("segmentation", View.SAX, Technique.CINE, name=options.model))
     segment_short_axis(one_phase(image), network)
     stack = folder / "stack.npz"
     grid = image.grid

@@ -9,7 +9,8 @@ from datetime import datetime
 from importlib.metadata import version
 
 from opencmr import __version__
-from opencmr.anatomy.views import Sequence, View
+from opencmr.anatomy.techniques import Technique
+from opencmr.anatomy.views import View
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.segmentation import Segmentation
@@ -86,7 +87,7 @@ def analyze_study(
     if series is not None:
         with clock("load model"):
             network = Network(
-                find_model("segmentation", View.SAX, Sequence.CINE, name=configuration.model)
+                find_model("segmentation", View.SAX, Technique.CINE, name=configuration.model)
             )
         models = (_model_use(network),)
         with clock("segment"):

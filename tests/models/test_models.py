@@ -6,7 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from opencmr.anatomy.views import Sequence, View
+from opencmr.anatomy.techniques import Technique
+from opencmr.anatomy.views import View
 from opencmr.errors import ModelError
 from opencmr.models.card import read_card
 from opencmr.models.library import MODELS_VARIABLE, find_model, list_models
@@ -16,7 +17,7 @@ from opencmr.models.session import Network
 @pytest.fixture
 def own_model(tmp_path, monkeypatch):
     """A copy of the shipped model in a user's own folder, as version 99.0."""
-    source = find_model("segmentation", View.SAX, Sequence.CINE)
+    source = find_model("segmentation", View.SAX, Technique.CINE)
     folder = tmp_path / "cine_sax" / "99.0"
     shutil.copytree(source.folder, folder)
     card = json.loads((folder / "model.json").read_text())
@@ -27,24 +28,24 @@ def own_model(tmp_path, monkeypatch):
 
 
 def test_the_shipped_model_names_its_data_and_terms():
-    card = find_model("segmentation", View.SAX, Sequence.CINE)
+    card = find_model("segmentation", View.SAX, Technique.CINE)
     assert "ACDC" in card.training_data
     assert "CC BY-NC-SA" in card.terms
 
 
 def test_the_newest_version_that_fits_is_taken(own_model):
-    assert find_model("segmentation", View.SAX, Sequence.CINE).version == "99.0"
+    assert find_model("segmentation", View.SAX, Technique.CINE).version == "99.0"
 
 
 def test_a_model_can_be_named_with_its_version(own_model):
     shipped = next(card for card in list_models() if card.version != "99.0")
     named = f"{shipped.name}@{shipped.version}"
-    assert find_model("segmentation", View.SAX, Sequence.CINE, name=named) == shipped
+    assert find_model("segmentation", View.SAX, Technique.CINE, name=named) == shipped
 
 
 def test_an_unknown_model_is_refused_with_what_is_there():
     with pytest.raises(ModelError, match=r"no segmentation model called 'nothing'.*cine_sax@"):
-        find_model("segmentation", View.SAX, Sequence.CINE, name="nothing")
+        find_model("segmentation", View.SAX, Technique.CINE, name="nothing")
 
 
 def test_one_flipped_bit_in_the_weights_is_refused(own_model):
@@ -71,7 +72,7 @@ def test_a_card_that_lacks_a_field_is_refused_by_name(own_model, field):
 
 
 def test_one_and_two_threads_give_the_same_labels():
-    card = find_model("segmentation", View.SAX, Sequence.CINE)
+    card = find_model("segmentation", View.SAX, Technique.CINE)
     window = np.random.default_rng(0).random((1, 1, 96, 112), dtype=np.float32)
     one, two = (Network(card, threads=n)(window) for n in (1, 2))
     assert one == pytest.approx(two, abs=1e-5)
@@ -79,7 +80,7 @@ def test_one_and_two_threads_give_the_same_labels():
 
 
 def test_class_shares_sum_to_one():
-    card = find_model("segmentation", View.SAX, Sequence.CINE)
+    card = find_model("segmentation", View.SAX, Technique.CINE)
     shares = Network(card)(np.zeros((2, 1, 64, 64), np.float32))
     assert shares.shape == (2, 4, 64, 64)
     assert shares.sum(1) == pytest.approx(np.ones((2, 64, 64)), abs=1e-5)

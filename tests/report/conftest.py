@@ -6,7 +6,8 @@ import pytest
 from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.quantities import Code, Quantity
 from opencmr.anatomy.structures import ACDC, Structure
-from opencmr.anatomy.views import Sequence, View
+from opencmr.anatomy.techniques import Technique
+from opencmr.anatomy.views import View
 from opencmr.geometry.grid import Grid
 from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
 from opencmr.imaging.image import Image, untimed_image
@@ -245,7 +246,7 @@ def make_report(
             scout,
             header=SeriesHeader(series_description="localizer"),
             view=View.OTHER,
-            sequence=Sequence.SCOUT,
+            sequence=Technique.SCOUT,
             view_confidence=0.71,
             sequence_confidence=0.98,
             because=("three slices", "one phase", "image type LOCALIZER"),
@@ -255,7 +256,7 @@ def make_report(
             cine,
             header=SeriesHeader(series_description="cine sa tfi2d1 Lovelace"),
             view=View.SAX,
-            sequence=Sequence.CINE,
+            sequence=Technique.CINE,
             view_confidence=0.99,
             sequence_confidence=0.97,
             because=(f"{phases} phases", f"{slices} parallel slices", "description: Lovelace sa"),

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from opencmr.anatomy.views import Sequence, View
+from opencmr.anatomy.techniques import Technique
+from opencmr.anatomy.views import View
 from opencmr.errors import ConfigurationError
 from opencmr.geometry.orientation import grid_from_ras_affine
 from opencmr.simulate import (
@@ -35,7 +36,7 @@ def test_a_study_has_a_scout_a_stack_and_three_long_axis_cines(
         View.THREE_CHAMBER,
         View.FOUR_CHAMBER,
     ]
-    assert small_study.series[0].sequence is Sequence.SCOUT
+    assert small_study.series[0].sequence is Technique.SCOUT
     assert len(small_study.series[0].images) == 3
     assert all(s.images[0].phases == 8 for s in small_study.series[1:])
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from opencmr.anatomy.reason_codes import REASON_CODES
-from opencmr.anatomy.views import Sequence as Kind
+from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.geometry.grid import Grid, grid_from_spacing
 from opencmr.imaging.flag import QualityFlag, Severity
@@ -115,7 +115,7 @@ def test_long_axis_views_are_told_by_their_turn_about_the_axis(turn, error_deg, 
     assert found["sax"].view is View.SAX
     for view in LONG_AXIS_VIEWS:
         assert found[view.value].view is view
-        assert found[view.value].sequence is Kind.CINE
+        assert found[view.value].sequence is Technique.CINE
 
 
 def test_long_axis_views_are_told_without_a_short_axis_stack_too():
@@ -167,7 +167,7 @@ def test_a_stack_without_orientation_is_taken_for_short_axis_and_says_so():
     assert one.view is View.SAX
     assert 0.5 < one.view_confidence < 0.8
     assert any("unknown orientation" in reason for reason in one.because)
-    assert one.sequence is Kind.OTHER
+    assert one.sequence is Technique.OTHER
 
 
 def test_a_pair_of_stacks_is_taken_for_a_cine():
@@ -175,14 +175,14 @@ def test_a_pair_of_stacks_is_taken_for_a_cine():
     study = sort_study(
         Study("k", (Series("s01", untimed_image(np.zeros((2, 9, 4, 4), np.float32), grid)),))
     )
-    assert study.series[0].sequence is Kind.CINE
+    assert study.series[0].sequence is Technique.CINE
     assert choose_sax_cine(study).series is not None
 
 
 def test_a_nifti_cine_without_timing_is_a_cine():
     grid = grid_from_spacing((9, 4, 4), (10.0, 1.5, 1.5))
     image = untimed_image(np.zeros((25, 9, 4, 4), np.float32), grid)
-    assert sorted_series(Series("s01", image))["s01"].sequence is Kind.CINE
+    assert sorted_series(Series("s01", image))["s01"].sequence is Technique.CINE
 
 
 SINGLE = {"phases": 1}
@@ -192,12 +192,15 @@ STILL = {"phases": 8, "still": True}
 @pytest.mark.parametrize(
     ("kind", "facts"),
     [
-        (Kind.CINE, {}),
-        (Kind.CINE, {"series_description": "LGE psir"}),
-        (Kind.FLOW, {"image_type": ("ORIGINAL", "PRIMARY", "P"), "series_description": "cine"}),
-        (Kind.FLOW, {"sequence_name": "*fl2d1_v150in"}),
+        (Technique.CINE, {}),
+        (Technique.CINE, {"series_description": "LGE psir"}),
         (
-            Kind.LGE,
+            Technique.FLOW,
+            {"image_type": ("ORIGINAL", "PRIMARY", "P"), "series_description": "cine"},
+        ),
+        (Technique.FLOW, {"sequence_name": "*fl2d1_v150in"}),
+        (
+            Technique.LGE,
             {
                 "phases": 1,
                 "inversion_time_ms": 300.0,
@@ -205,13 +208,13 @@ STILL = {"phases": 8, "still": True}
                 "contrast_agent": "Gd",
             },
         ),
-        (Kind.LGE, {"phases": 1, "series_description": "PSIR de sax"}),
-        (Kind.T1_MAPPING, {**STILL, "series_description": "MOLLI native"}),
-        (Kind.T1_MAPPING, {**SINGLE, "image_type": ("DERIVED", "PRIMARY", "T1 MAP")}),
-        (Kind.T2_MAPPING, {**SINGLE, "series_description": "T2 Map SAX"}),
-        (Kind.SCOUT, {**SINGLE, "series_description": "Localizer"}),
-        (Kind.OTHER, {**SINGLE}),
-        (Kind.OTHER, {**STILL}),
+        (Technique.LGE, {"phases": 1, "series_description": "PSIR de sax"}),
+        (Technique.T1_MAPPING, {**STILL, "series_description": "MOLLI native"}),
+        (Technique.T1_MAPPING, {**SINGLE, "image_type": ("DERIVED", "PRIMARY", "T1 MAP")}),
+        (Technique.T2_MAPPING, {**SINGLE, "series_description": "T2 Map SAX"}),
+        (Technique.SCOUT, {**SINGLE, "series_description": "Localizer"}),
+        (Technique.OTHER, {**SINGLE}),
+        (Technique.OTHER, {**STILL}),
     ],
 )
 def test_sequences_are_told_by_timing_and_header(kind, facts):
@@ -234,7 +237,7 @@ def test_stacks_of_several_orientations_under_one_uid_are_scouts():
     ]
     them = [replace(one, flags=(flag(Severity.REVIEW, "SPARSE_STACK"),)) for one in them]
     for one in sorted_series(*them).values():
-        assert one.sequence is Kind.SCOUT
+        assert one.sequence is Technique.SCOUT
         assert one.sequence_confidence > 0.8
         assert one.flags == ()
 
@@ -352,7 +355,7 @@ def test_the_views_of_a_real_study_are_found_although_its_descriptions_lie(data_
     views = [one.view for one in study.series]
     lax = [View.FOUR_CHAMBER, View.THREE_CHAMBER, View.TWO_CHAMBER]
     assert views == [View.SAX, *lax, View.OTHER, View.RVOT]
-    assert {one.sequence for one in study.series} == {Kind.CINE}
+    assert {one.sequence for one in study.series} == {Technique.CINE}
     sax = choose_sax_cine(study).series
     assert sax is not None
     assert sax.image.values.shape[:2] == (25, 6)

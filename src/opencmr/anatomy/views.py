@@ -1,4 +1,4 @@
-"""Views and sequences: what a series shows and how it was made (SCMR terms)."""
+"""Views: the plane that a series shows (SCMR terms)."""
 
 from enum import StrEnum
 
@@ -11,16 +11,4 @@ class View(StrEnum):
     THREE_CHAMBER = "3CH"
     FOUR_CHAMBER = "4CH"
     RVOT = "RVOT"
-    OTHER = "other"
-
-
-class Sequence(StrEnum):
-    """The kind of acquisition."""
-
-    CINE = "cine"
-    LGE = "LGE"
-    T1_MAPPING = "T1 mapping"
-    T2_MAPPING = "T2 mapping"
-    FLOW = "flow"
-    SCOUT = "scout"
     OTHER = "other"

@@ -45,6 +45,7 @@ def doctor(as_json: console.AsJson = False, verbose: console.Verbose = False) ->
                 "packages": packages,
                 "codecs": codecs,
                 "models": models,
+                "telemetry": "off",
                 "can_train": packages["torch"] is not None,
                 "healthy": healthy,
             }
@@ -57,6 +58,7 @@ def doctor(as_json: console.AsJson = False, verbose: console.Verbose = False) ->
             typer.echo(f"codec {name}: {'yes' if there else 'no'}")
         for title, state in models.items():
             typer.echo(f"model {title}: {state}")
+        typer.echo("telemetry: off")
         typer.echo("ready to analyse" if healthy else "not able to analyse: see above")
     if not healthy:
         raise typer.Exit(1)

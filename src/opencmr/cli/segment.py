@@ -28,7 +28,8 @@ def segment(
 ) -> None:
     """Segment a short-axis NIfTI stack (3-D) or cine (4-D) onto its own grid."""
     from opencmr.anatomy.structures import scheme_named
-    from opencmr.anatomy.views import Sequence, View
+    from opencmr.anatomy.techniques import Technique
+    from opencmr.anatomy.views import View
     from opencmr.errors import ConfigurationError, InputError
     from opencmr.intake.nifti import read_nifti, sidecar_of, write_labels_nifti
     from opencmr.models.library import find_model
@@ -45,7 +46,7 @@ def segment(
             raise ConfigurationError(f"{path} exists; give --overwrite to replace it")
     scheme = scheme_named(labels)
     read = read_nifti(source, spacing_mm=console.parse_spacing(spacing))
-    card = find_model("segmentation", View.SAX, Sequence.CINE, name=model)
+    card = find_model("segmentation", View.SAX, Technique.CINE, name=model)
     with console.progress_bar(quiet=quiet) as progress:
         segmentation = segment_short_axis(
             read.image,

@@ -3,7 +3,8 @@
 import hashlib
 from dataclasses import dataclass, field
 
-from opencmr.anatomy.views import Sequence, View
+from opencmr.anatomy.techniques import Technique
+from opencmr.anatomy.views import View
 from opencmr.imaging.flag import LeftOut, QualityFlag
 from opencmr.imaging.image import Image
 
@@ -87,7 +88,8 @@ class Series:
         Series with different frames are never combined geometrically.
     image : Image
     header : SeriesHeader
-    view, sequence : View, Sequence
+    view : View
+    sequence : Technique
     view_confidence, sequence_confidence : float, 0 to 1
     because : tuple of str
         The evidence in words, one fact each.
@@ -101,7 +103,7 @@ class Series:
     frame_of_reference_uid: str = ""
     header: SeriesHeader = SeriesHeader()
     view: View = View.OTHER
-    sequence: Sequence = Sequence.OTHER
+    sequence: Technique = Technique.OTHER
     view_confidence: float = 0.0
     sequence_confidence: float = 0.0
     because: tuple[str, ...] = ()

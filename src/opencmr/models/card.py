@@ -8,7 +8,8 @@ from typing import Any
 
 from opencmr.anatomy.policy import BasalRule, ContourPolicy, PapillaryRule
 from opencmr.anatomy.structures import LabelScheme, scheme_named
-from opencmr.anatomy.views import Sequence, View
+from opencmr.anatomy.techniques import Technique
+from opencmr.anatomy.views import View
 from opencmr.errors import ConfigurationError, ModelError
 
 CARD_FILE = "model.json"
@@ -44,7 +45,7 @@ class ModelCard:
     version: str
     task: str
     view: View
-    sequence: Sequence
+    sequence: Technique
     scheme: LabelScheme
     policy: ContourPolicy
     spacing_mm: float
@@ -86,7 +87,7 @@ def read_card(folder: Path) -> ModelCard:
             version=str(raw["version"]),
             task=str(raw["task"]),
             view=View(raw["view"]),
-            sequence=Sequence(raw["sequence"]),
+            sequence=Technique(raw["sequence"]),
             scheme=scheme_named(raw["label_scheme"]),
             policy=ContourPolicy(
                 PapillaryRule[raw["papillary_rule"]], BasalRule[raw["basal_rule"]]

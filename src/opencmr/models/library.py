@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from opencmr.anatomy.views import Sequence, View
+from opencmr.anatomy.techniques import Technique
+from opencmr.anatomy.views import View
 from opencmr.errors import ModelError
 from opencmr.models.card import CARD_FILE, ModelCard, read_card
 
@@ -26,7 +27,7 @@ def list_models() -> tuple[ModelCard, ...]:
     return tuple(read_card(folder) for folder in model_folders())
 
 
-def find_model(task: str, view: View, sequence: Sequence, *, name: str | None = None) -> ModelCard:
+def find_model(task: str, view: View, sequence: Technique, *, name: str | None = None) -> ModelCard:
     """Return the model for a task: the one called ``name``, else the newest that fits.
 
     Raises

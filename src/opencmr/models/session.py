@@ -9,7 +9,6 @@ import numpy as np
 from opencmr.errors import ModelError
 from opencmr.models.card import WEIGHTS_FILE, ModelCard
 
-
 class Network:
     """A loaded network.
 
@@ -20,6 +19,8 @@ class Network:
     """
 
     def __init__(self, card: ModelCard, *, threads: int | None = None) -> None:
+        # Its Linux wheel reports to its vendor; its API would switch that off too late.
+        os.environ.update(ORT_DISABLE_TELEMETRY="1")
         import onnxruntime
 
         self.card = card

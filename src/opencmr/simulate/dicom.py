@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from opencmr import __version__
-from opencmr.anatomy.views import Sequence
+from opencmr.anatomy.techniques import Technique
 from opencmr.imaging.image import Image
 from opencmr.simulate.export import write_truth
 from opencmr.simulate.physics import PROTON_MHZ_PER_T
@@ -82,7 +82,7 @@ def _instances(
     """Yield every two-dimensional image in the order of acquisition."""
     number, start = 0, STUDY_START
     for index, series in enumerate(study.series):
-        split = series_per_slice and series.sequence is Sequence.CINE
+        split = series_per_slice and series.sequence is Technique.CINE
         number, instance = number + 1, 0
         for image in series.images:
             for z in range(image.grid.shape[0]):
@@ -169,7 +169,7 @@ def _instance(
     d.AcquisitionDate, d.AcquisitionTime = _date_time(place.acquired)
     d.ContentDate, d.ContentTime = _date_time(place.acquired)
     _add_plane(d, study, image, place.slice_index)
-    if series.sequence is Sequence.CINE:
+    if series.sequence is Technique.CINE:
         _add_timing(d, image, place)
     else:
         d.ScanOptions = ""

@@ -7,7 +7,8 @@ import numpy as np
 
 from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.structures import ACDC, Structure
-from opencmr.anatomy.views import Sequence, View
+from opencmr.anatomy.techniques import Technique
+from opencmr.anatomy.views import View
 from opencmr.errors import ConfigurationError
 from opencmr.geometry.grid import Grid
 from opencmr.imaging.image import Image
@@ -138,7 +139,7 @@ class SimulatedSeries:
 
     description: str
     view: View
-    sequence: Sequence
+    sequence: Technique
     images: tuple[Image, ...]
 
 
@@ -358,7 +359,7 @@ def _short_axis(
     labels = Segmentation(
         acquired.labels, ACDC, grid, ACDC_POLICY, f"truth of phantom {world.parameters.seed}"
     )
-    return SimulatedSeries("CINE SAX STACK", View.SAX, Sequence.CINE, (image,)), labels
+    return SimulatedSeries("CINE SAX STACK", View.SAX, Technique.CINE, (image,)), labels
 
 
 def _long_axis(
@@ -385,7 +386,7 @@ def _long_axis(
         random = _random(world.parameters, role)
         acquired = acquire(world, grid, shapes, _scan(protocol), random)
         image = _timed(acquired.values, grid, world, protocol, random)
-        series.append(SimulatedSeries(name, view, Sequence.CINE, (image,)))
+        series.append(SimulatedSeries(name, view, Technique.CINE, (image,)))
     return series
 
 
@@ -409,4 +410,4 @@ def _scout(world: World, protocol: Protocol) -> SimulatedSeries:
         random = _random(world.parameters, role)
         acquired = acquire(world, grid, still, scan, random)
         images.append(_timed(acquired.values, grid, world, protocol, random))
-    return SimulatedSeries("LOCALIZER", View.OTHER, Sequence.SCOUT, tuple(images))
+    return SimulatedSeries("LOCALIZER", View.OTHER, Technique.SCOUT, tuple(images))

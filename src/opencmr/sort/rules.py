@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from opencmr.anatomy.views import Sequence as Kind
+from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.sort.evidence import SHORT_AXIS_DEG, Evidence
 
@@ -37,7 +37,7 @@ Sixty degrees apart by convention (echocardiography's apical views); the start m
 volunteer whose three views were confirmed by eye.
 """
 
-Answer = TypeVar("Answer", View, Kind)
+Answer = TypeVar("Answer", View, Technique)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,98 +87,102 @@ def _inverts(e: Evidence) -> bool:
     )
 
 
-SEQUENCE_RULES: tuple[Rule[Kind], ...] = (
-    Rule(Kind.CINE, 4.0, "{phases} phases sweep the heartbeat", _sweeps),
+SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
+    Rule(Technique.CINE, 4.0, "{phases} phases sweep the heartbeat", _sweeps),
     Rule(
-        Kind.CINE,
+        Technique.CINE,
         2.5,
         "{phases} phases, times unknown",
         lambda e: e.phases >= CINE_PHASES and e.heartbeat_share is None,
     ),
     Rule(
-        Kind.CINE,
+        Technique.CINE,
         1.5,
         "two phases without a header, taken for end-diastole and end-systole",
         lambda e: e.silent and 1 < e.phases < CINE_PHASES,
     ),
-    Rule(Kind.CINE, -4.0, "a single phase is no cine", lambda e: e.phases == 1),
-    Rule(Kind.CINE, -4.0, "all its pictures are of one phase", _stands_still),
+    Rule(Technique.CINE, -4.0, "a single phase is no cine", lambda e: e.phases == 1),
+    Rule(Technique.CINE, -4.0, "all its pictures are of one phase", _stands_still),
     Rule(
-        Kind.CINE,
+        Technique.CINE,
         1.0,
         "described as a cine",
         lambda e: e.says(r"\bcine|trufi|fiesta|\bb ?(ffe|tfe)\b|ssfp") and e.phases > 1,
     ),
     Rule(
-        Kind.FLOW,
+        Technique.FLOW,
         6.0,
         "velocity-encoded pictures by their image type",
         lambda e: _typed(e, "P", "PHASE MAP", "VELOCITY", "PHASE") and _is_moving(e),
     ),
     Rule(
-        Kind.FLOW,
+        Technique.FLOW,
         5.5,
         "a velocity encoding in the sequence's name",
         lambda e: "_v" in e.header.sequence_name.lower(),
     ),
     Rule(
-        Kind.FLOW,
+        Technique.FLOW,
         1.0,
         "described as flow",
         lambda e: e.says(r"\b(q?flow|venc|pc|velocity|phase contrast)"),
     ),
-    Rule(Kind.LGE, 2.5, "inversion recovery that nulls myocardium", _inverts),
+    Rule(Technique.LGE, 2.5, "inversion recovery that nulls myocardium", _inverts),
     Rule(
-        Kind.LGE,
+        Technique.LGE,
         1.0,
         "a contrast agent was given",
         lambda e: bool(e.header.contrast_agent) and _inverts(e),
     ),
     Rule(
-        Kind.LGE,
+        Technique.LGE,
         2.0,
         "described as late enhancement",
         lambda e: e.phases <= 2 and e.says(r"\b(lge|psir|de|late|delayed|viab\w*|mdme|pde)\b"),
     ),
     Rule(
-        Kind.T1_MAPPING,
+        Technique.T1_MAPPING,
         2.5,
         "several pictures of one phase, described as T1 mapping",
         lambda e: not _sweeps(e) and e.says(r"molli|sasha|smart ?1|t1 ?(map|star)"),
     ),
     Rule(
-        Kind.T1_MAPPING,
+        Technique.T1_MAPPING,
         1.5,
         "pictures of one phase with an inversion time",
         lambda e: _stands_still(e) and e.header.inversion_time_ms is not None,
     ),
-    Rule(Kind.T1_MAPPING, 3.0, "a T1 map by its image type", lambda e: _typed(e, "T1", "T1 MAP")),
     Rule(
-        Kind.T2_MAPPING,
+        Technique.T1_MAPPING, 3.0, "a T1 map by its image type", lambda e: _typed(e, "T1", "T1 MAP")
+    ),
+    Rule(
+        Technique.T2_MAPPING,
         2.5,
         "described as T2 mapping",
         lambda e: not _sweeps(e) and e.says(r"t2 ?(map|prep\w* map|grase)|t2 ?map"),
     ),
-    Rule(Kind.T2_MAPPING, 3.0, "a T2 map by its image type", lambda e: _typed(e, "T2", "T2 MAP")),
     Rule(
-        Kind.SCOUT,
+        Technique.T2_MAPPING, 3.0, "a T2 map by its image type", lambda e: _typed(e, "T2", "T2 MAP")
+    ),
+    Rule(
+        Technique.SCOUT,
         2.0,
         "one phase, and the scanner's series holds several orientations",
         lambda e: e.phases == 1 and e.other_orientations,
     ),
     Rule(
-        Kind.SCOUT,
+        Technique.SCOUT,
         1.5,
         "one phase along a body axis",
         lambda e: e.phases == 1 and e.oriented and e.body_axis_deg < 1.0 and not e.silent,
     ),
     Rule(
-        Kind.SCOUT,
+        Technique.SCOUT,
         2.0,
         "described as a scout",
         lambda e: e.phases == 1 and e.says(r"scout|locali[sz]er|\bloc\b|survey|\bplan"),
     ),
-    Rule(Kind.OTHER, 1.0, "nothing speaks for a known sequence", lambda e: True),
+    Rule(Technique.OTHER, 1.0, "nothing speaks for a known sequence", lambda e: True),
 )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from opencmr.anatomy.views import Sequence as Kind
+from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.geometry.planes import angle_between_deg
 from opencmr.imaging.flag import QualityFlag, Severity
@@ -65,10 +65,10 @@ def _sorted(one: Series, series: Sequence[Series], axis: LongAxis) -> Series:
         if other is not one
     )
     evidence = gather_evidence(one, axis, other_orientations=others)
-    sequence, sequence_confidence, why_sequence = weigh(SEQUENCE_RULES, evidence, tuple(Kind))
+    sequence, sequence_confidence, why_sequence = weigh(SEQUENCE_RULES, evidence, tuple(Technique))
     view, view_confidence, why_view = weigh(VIEW_RULES, evidence, tuple(View))
     flags = one.flags
-    if sequence is Kind.SCOUT:  # its slices lie where they were wanted
+    if sequence is Technique.SCOUT:  # its slices lie where they were wanted
         flags = tuple(flag for flag in flags if flag.code not in STACK_CODES)
     return replace(
         one,
@@ -91,7 +91,7 @@ def choose_sax_cine(study: Study) -> Choice:
         for one in study.series
         if one.view is View.SAX and one.image.grid.shape[0] >= STACK_SLICES
     ]
-    cines = [one for one in stacks if one.sequence is Kind.CINE]
+    cines = [one for one in stacks if one.sequence is Technique.CINE]
     if cines:
         best = max(cines, key=_merit)
         return Choice(best, _reason(best, len(cines)))
