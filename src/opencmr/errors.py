@@ -33,5 +33,9 @@ class ConfigurationError(OpencmrError, ValueError):
     exit_status = 2
 
 
+class StorageError(OpencmrError, OSError):
+    """The disk is full, or what lies on it changed during the work."""
+
+
 class ExternalServiceError(OpencmrError, RuntimeError):
     """A service outside opencmr (an archive, a peer) failed."""

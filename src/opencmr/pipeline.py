@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,12 +19,11 @@ from opencmr.measure.registry import measure_all
 from opencmr.measure.ventricles import Ventricles
 from opencmr.models.library import find_model
 from opencmr.models.session import Network
+from opencmr.progress import Progress, silent
 from opencmr.quality.checks import check, withhold
 from opencmr.report.contents import ModelUse, Provenance, Report
 from opencmr.segment.short_axis import segment_short_axis
 from opencmr.sort.sorting import choose_sax_cine, sort_study
-
-Progress = Callable[[str, int, int], None]
 
 _SEVERITIES = list(Severity)
 _PACKAGES = ("numpy", "scipy", "pydicom", "nibabel", "onnxruntime")
@@ -64,7 +63,7 @@ def analyze_study(
     study: Study,
     configuration: Configuration,
     *,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = silent,
 ) -> Report:
     """Sort, segment, measure and judge one study.
 

@@ -27,7 +27,19 @@ def test_every_file_is_written_and_the_record_of_the_run_lists_it_with_its_hash(
 
 
 def test_progress_runs_from_nothing_to_all(small_report: Report, tmp_path: Path) -> None:
-    shares: list[float] = []
-    write_report(small_report, tmp_path, lambda _what, share: shares.append(share))
-    assert shares == sorted(shares)
-    assert (shares[0], shares[-1]) == (0.0, 1.0)
+    told: list[tuple[str, int, int]] = []
+    write_report(small_report, tmp_path, lambda *said: told.append(said))
+    counts = [done for _, done, _ in told]
+    assert counts == list(range(told[0][2] + 1))
+    assert {(what, total) for what, _, total in told} == {("reporting", counts[-1])}
+
+
+def test_what_lay_beside_is_listed_as_part_of_the_result(
+    small_report: Report, tmp_path: Path
+) -> None:
+    beside = tmp_path / "simulated" / "1.dcm"
+    beside.parent.mkdir()
+    beside.write_bytes(b"x")
+    write_report(small_report, tmp_path, beside=[beside])
+    record = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    assert "simulated/1.dcm" in {entry["path"] for entry in record["files"]}

@@ -2,14 +2,17 @@
 
 import dataclasses
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from opencmr import storage
 from opencmr.cli import console
 from opencmr.cli.outcome import Outcome, exit_status, outcome_of
 from opencmr.errors import ConfigurationError, ModelError, OpencmrError
+from opencmr.progress import Progress
 
 if TYPE_CHECKING:
     from opencmr.imaging.flag import LeftOut
@@ -66,10 +69,9 @@ def analyze(
             heart_rate_bpm=heart_rate,
         ),
     )
-    from opencmr.report.folder import result_folder
-
+    inputs = _places_read(source, ed, es)
     with (
-        result_folder(output, overwrite=overwrite) as folder,
+        storage.result_folder(output, overwrite=overwrite, inputs=inputs) as folder,
         console.progress_bar(quiet=quiet) as progress,
     ):
         read = _read(source, ed, es, console.parse_spacing(spacing), progress)
@@ -99,11 +101,14 @@ def analyze_studies(
     configuration: "Configuration",
     folder: Path,
     shown_as: Path,
-    progress: console.Progress,
+    progress: Progress,
+    *,
+    beside: Sequence[Path] = (),
 ) -> list[Outcome]:
     """Analyse each study into ``folder``; of several, one that fails does not stop the others.
 
-    ``shown_as`` is what the folder will be called when all is written.
+    ``shown_as`` is what the folder will be called when all is written; ``beside`` are files of
+    a single study's result that are there already.
     """
     from opencmr.pipeline import analyze_study
     from opencmr.report.writers import write_report
@@ -115,12 +120,10 @@ def analyze_studies(
         shown = shown_as if alone else shown_as / study.key
         try:
             report = analyze_study(study, configuration, progress=progress)
-            write_report(
-                report, place, lambda _, share: progress("reporting", round(100 * share), 100)
-            )
+            write_report(report, place, progress, beside=beside)
             outcomes.append(outcome_of(report, shown))
         except Exception as error:
-            if alone or isinstance(error, ModelError):
+            if alone or isinstance(error, ModelError | OSError):
                 raise
             # The message of a foreign exception may quote a header: only its kind is told.
             known = isinstance(error, OpencmrError)
@@ -128,6 +131,12 @@ def analyze_studies(
             outcomes.append(Outcome(study.key, shown, error=said))
             shutil.rmtree(place, ignore_errors=True)
     return outcomes
+
+
+def _places_read(*sources: Path | None) -> list[Path]:
+    """Return what is read of each input: of a DICOMDIR, the folder round it."""
+    named = [source for source in sources if source is not None]
+    return [source.parent if source.name.upper() == "DICOMDIR" else source for source in named]
 
 
 def _with_orphans(study: "Study", orphans: "tuple[LeftOut, ...]") -> "Study":
@@ -141,7 +150,7 @@ def _read(
     ed: Path | None,
     es: Path | None,
     spacing_mm: tuple[float, float, float] | None,
-    progress: console.Progress,
+    progress: Progress,
 ) -> "IntakeResult":
     from opencmr.intake.studies import IntakeResult, read_pair, read_studies
 

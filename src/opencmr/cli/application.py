@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from opencmr import __version__
+from opencmr import __version__, storage
 from opencmr.cli import analyze, demo, doctor, export, models, segment, simulate, train
 from opencmr.errors import OpencmrError
 
@@ -69,6 +69,9 @@ def run() -> None:
         typer.echo("opencmr: interrupted", err=True)
         sys.exit(INTERRUPTED)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in storage.FULL:
+            typer.echo(f"opencmr: {storage.said_of(error)}", err=True)
+            sys.exit(FAILED)
         # The message of a foreign exception may quote a header: only its kind is shown.
         typer.echo(f"opencmr: unexpected failure ({type(error).__name__})", err=True)
         if "-v" in sys.argv or "--verbose" in sys.argv:

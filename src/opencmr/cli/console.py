@@ -3,11 +3,13 @@
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from opencmr.progress import Progress, silent
 
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
 Verbose = Annotated[
@@ -28,9 +30,6 @@ Spacing = Annotated[
     ),
 ]
 
-Progress = Callable[[str, int, int], None]
-"""Called with (what is being done, done, in all)."""
-
 
 def say(text: str, *, quiet: bool = False) -> None:
     """Write a line for people, on standard error."""
@@ -48,7 +47,7 @@ def print_json(value: Any) -> None:
 def progress_bar(*, quiet: bool) -> Iterator[Progress]:
     """Show a progress bar a task on standard error, when that is a terminal."""
     if quiet or not sys.stderr.isatty():
-        yield lambda what, done, total: None
+        yield silent
         return
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from opencmr import storage
 from opencmr.cli import console
 from opencmr.cli import simulate as simulated
 from opencmr.cli.outcome import exit_status
@@ -32,7 +33,6 @@ def demo(
     from opencmr.cli.analyze import analyze_studies
     from opencmr.intake.studies import read_studies
     from opencmr.pipeline import Configuration
-    from opencmr.report.folder import result_folder
     from opencmr.simulate import Protocol, simulate_study, write_dicom
 
     parameters = simulated.parameters_of(
@@ -45,16 +45,22 @@ def demo(
         seed=seed,
     )
     with (
-        result_folder(output, overwrite=overwrite) as result,
+        storage.result_folder(output, overwrite=overwrite) as result,
         console.progress_bar(quiet=quiet) as progress,
     ):
+        storage.require_temporary_space()
         study = simulate_study(
             parameters, protocol=Protocol.small() if small else Protocol(), progress=progress
         )
-        write_dicom(study, result / STUDY_FOLDER)
+        simulated_files = write_dicom(study, result / STUDY_FOLDER)
         read = read_studies(result / STUDY_FOLDER, progress=progress)
         (outcome,) = analyze_studies(
-            read.studies, Configuration(truth=study.truth), result, output, progress
+            read.studies,
+            Configuration(truth=study.truth),
+            result,
+            output,
+            progress,
+            beside=simulated_files,
         )
     console.say(outcome.text, quiet=quiet)
     console.say(f"\n{'':<6} {'truth':>6} {'measured':>9}", quiet=quiet)

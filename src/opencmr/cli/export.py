@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from opencmr import storage
 from opencmr.cli import console
 from opencmr.cli.train import require_training_extra
 
@@ -28,15 +29,16 @@ def export(
     """Write a run's averaged network as ONNX with its model card, and check the parity."""
     require_training_extra()
     console.require_file(run, "the run")
-    if (output / "model.json").exists() and not overwrite:
-        raise typer.BadParameter(f"{output} holds a model; give --overwrite to replace it")
+    from opencmr.models.card import CARD_FILE, WEIGHTS_FILE
     from opencmr.train.export import export as export_run
 
-    difference = export_run(
-        run,
-        output,
-        version=output.name,
-        data=data,
-        figures=json.loads(figures.read_text(encoding="utf-8")) if figures else None,
-    )
+    model = output / CARD_FILE, output / WEIGHTS_FILE
+    with storage.result_files(*model, overwrite=overwrite) as folder:
+        difference = export_run(
+            run,
+            folder,
+            version=output.name,
+            data=data,
+            figures=json.loads(figures.read_text(encoding="utf-8")) if figures else None,
+        )
     console.say(f"wrote {output}; torch and onnxruntime differ by {difference:.1e}", quiet=quiet)

@@ -1,11 +1,18 @@
 """``opencmr segment``: labels of a NIfTI stack or cine on its own grid."""
 
+import json
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from opencmr import storage
 from opencmr.cli import console
+from opencmr.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from opencmr.imaging.segmentation import Segmentation
 
 
 def segment(
@@ -30,7 +37,7 @@ def segment(
     from opencmr.anatomy.structures import scheme_named
     from opencmr.anatomy.techniques import Technique
     from opencmr.anatomy.views import View
-    from opencmr.errors import ConfigurationError, InputError
+    from opencmr.errors import InputError
     from opencmr.intake.nifti import read_nifti, sidecar_of, write_labels_nifti
     from opencmr.models.library import find_model
     from opencmr.models.session import Network
@@ -39,35 +46,40 @@ def segment(
     console.require_file(source, "the input")
     if not output.name.endswith((".nii", ".nii.gz")):
         raise ConfigurationError(f"the output {output.name} must end in .nii or .nii.gz")
-    if source.resolve() == output.resolve():
-        raise ConfigurationError("the output is the input; name another file")
-    for path in (output, sidecar_of(output), *([probabilities] if probabilities else [])):
-        if path.exists() and not overwrite:
-            raise ConfigurationError(f"{path} exists; give --overwrite to replace it")
+    sidecar = sidecar_of(output)
+    _require_own_description(sidecar)
     scheme = scheme_named(labels)
-    read = read_nifti(source, spacing_mm=console.parse_spacing(spacing))
-    card = find_model("segmentation", View.SAX, Technique.CINE, name=model)
-    with console.progress_bar(quiet=quiet) as progress:
+    written = [output, sidecar, *([probabilities] if probabilities else [])]
+    if len({path.resolve() for path in written}) < len(written):
+        raise ConfigurationError("labels and shares need two names")
+    with ExitStack() as places:
+
+        def place_of(*targets: Path) -> Path:
+            made = storage.result_files(*targets, overwrite=overwrite, inputs=(source,))
+            return places.enter_context(made) / targets[0].name
+
+        labels_path = place_of(output, sidecar)
+        shares_path = place_of(probabilities) if probabilities else None
+        read = read_nifti(source, spacing_mm=console.parse_spacing(spacing))
+        card = find_model("segmentation", View.SAX, Technique.CINE, name=model)
+        progress = places.enter_context(console.progress_bar(quiet=quiet))
         segmentation = segment_short_axis(
             read.image,
             Network(card),
             keep_probabilities=probabilities is not None,
             progress=lambda done, total: progress("segmenting", done, total),
         )
-    if segmentation is None:
-        raise InputError("NO_HEART_FOUND: the network sees no heart in this image")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    written = write_labels_nifti(
-        output, segmentation.to_scheme(scheme), scheme=scheme, like=source, grid=read.image.grid
-    )
-    if probabilities is not None:
-        import numpy as np
-
-        assert segmentation.probabilities is not None
-        names = ["background", *(v.value for v in segmentation.scheme.structures.values())]
-        with probabilities.open("wb") as target:
-            np.savez_compressed(target, shares=segmentation.probabilities, classes=names)
-        written.append(probabilities)
+        if segmentation is None:
+            raise InputError("NO_HEART_FOUND: the network sees no heart in this image")
+        write_labels_nifti(
+            labels_path,
+            segmentation.to_scheme(scheme),
+            scheme=scheme,
+            like=source,
+            grid=read.image.grid,
+        )
+        if shares_path is not None:
+            _write_shares(shares_path, segmentation)
     for flag in read.flags:
         console.say(f"{flag.severity.value}: {flag.code}: {flag.message}", quiet=quiet)
     if as_json:
@@ -81,3 +93,28 @@ def segment(
         )
     else:
         console.say(f"wrote {output}", quiet=quiet)
+
+
+def _write_shares(path: Path, segmentation: "Segmentation") -> None:
+    """Write the share of each class as a NumPy archive."""
+    import numpy as np
+
+    assert segmentation.probabilities is not None
+    names = ["background", *(v.value for v in segmentation.scheme.structures.values())]
+    with path.open("wb") as target:
+        np.savez_compressed(target, shares=segmentation.probabilities, classes=names)
+
+
+def _require_own_description(sidecar: Path) -> None:
+    """Refuse to write over a JSON file that happens to have the name of the labels' own."""
+    try:
+        described = json.loads(sidecar.read_bytes())
+    except OSError:
+        return
+    except ValueError:
+        described = None
+    if not isinstance(described, dict) or not {"labels", "scheme"} <= described.keys():
+        raise ConfigurationError(
+            f"{sidecar} would be written beside the labels, and holds something else; "
+            "name another output"
+        )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from opencmr import storage
 from opencmr.cli import console
 
 if TYPE_CHECKING:
@@ -108,10 +109,13 @@ def simulate(
     protocol = Protocol.small() if small else Protocol()
     if phases is not None:
         protocol = dataclasses.replace(protocol, phases=phases)
-    with console.progress_bar(quiet=quiet) as progress:
+    with (
+        storage.result_folder(output, overwrite=False) as folder,
+        console.progress_bar(quiet=quiet) as progress,
+    ):
         study = simulate_study(parameters, protocol=protocol, progress=progress)
-    if nifti:
-        written = write_nifti(study, output)
-    else:
-        written = write_dicom(study, output, series_per_slice=series_per_slice)
+        if nifti:
+            written = write_nifti(study, folder)
+        else:
+            written = write_dicom(study, folder, series_per_slice=series_per_slice)
     console.say(f"wrote {len(written)} files to {output}; the truth is in truth.json", quiet=quiet)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from opencmr import storage
 from opencmr.cli import console
 
 
@@ -36,7 +37,7 @@ def train(
     console.require_file(recipe, "the recipe")
     from opencmr.train.loop import train as train_by_recipe
 
-    with console.progress_bar(quiet=quiet) as progress:
+    with storage.growing_folder(output), console.progress_bar(quiet=quiet) as progress:
         checkpoint = train_by_recipe(
             recipe,
             data,

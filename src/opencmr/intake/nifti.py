@@ -5,9 +5,7 @@ not state, or states twice and differently, is refused (reliability row D25).
 """
 
 import gzip
-import hashlib
 import json
-import uuid
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +33,7 @@ from opencmr.intake.signal import (
     saturation_flags,
     share_at_maximum,
 )
+from opencmr.storage import sha256_of, write_bytes
 
 SIZE_LIMIT_BYTES = 1 << 30
 """Greatest size of the values, as stored and as float32 (reliability D04, D06: 1 GiB)."""
@@ -101,7 +100,7 @@ def read_nifti(path: Path, *, spacing_mm: tuple[float, float, float] | None = No
         flags += _check_axis_order(values, grid, given=spacing_mm is not None)
         trigger_ms, rr_ms, more = _timing_of(header, shape)
     values.flags.writeable = False
-    image = Image(values, grid, trigger_ms, rr_ms, (_sha256(path),))
+    image = Image(values, grid, trigger_ms, rr_ms, (sha256_of(path),))
     return NiftiReading(image, tuple(flags + more))
 
 
@@ -511,11 +510,6 @@ def _numbers(values: Any) -> str:
     return " x ".join(f"{float(value):.4g}" for value in values)
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def sidecar_of(path: Path) -> Path:
     """Return the JSON file that :func:`write_labels_nifti` puts beside a NIfTI file.
 
@@ -577,20 +571,9 @@ def write_labels_nifti(
     content = gzip.compress(block, compresslevel=6, mtime=0) if packed else block
     beside = sidecar_of(path)
     described = json.dumps(_description(scheme, grid), indent=2) + "\n"
-    _write_whole(beside, described.encode("utf-8"))
-    _write_whole(path, content)
+    write_bytes(beside, described.encode("utf-8"))
+    write_bytes(path, content)
     return [path, beside]
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: under another name first, then renamed."""
-    partial = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        with partial.open("xb") as target:
-            target.write(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _header_for(grid: Grid) -> Any:

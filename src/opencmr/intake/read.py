@@ -1,6 +1,5 @@
 """From a path to decoded frames and NIfTI files, each instance once."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +13,7 @@ from opencmr.intake.frame import Frame
 from opencmr.intake.leftovers import Leftovers
 from opencmr.intake.limits import DecodeLimits
 from opencmr.intake.refusal import Refusal
-
-Progress = Callable[[str, int, int], None]
-"""Called with (what is being done, done, in all)."""
+from opencmr.progress import Progress, silent
 
 READING = "reading"
 TOO_MUCH = "All decoded pixels together would exceed 4 GiB."
@@ -89,7 +86,7 @@ def read_frames(
     *,
     spool: Path,
     leftovers: Leftovers,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = silent,
     decode_limits: DecodeLimits | None = None,
 ) -> FramesRead:
     """Read every DICOM image of a file, folder, zip archive or DICOMDIR.

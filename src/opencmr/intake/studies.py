@@ -2,7 +2,6 @@
 
 import hashlib
 import statistics
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -20,7 +19,9 @@ from opencmr.intake.frame import Frame
 from opencmr.intake.leftovers import Leftovers
 from opencmr.intake.limits import DecodeLimits
 from opencmr.intake.nifti import NiftiReading, read_nifti, read_nifti_pair, require_image
-from opencmr.intake.read import TOO_MUCH, Progress, read_frames
+from opencmr.intake.read import TOO_MUCH, read_frames
+from opencmr.progress import Progress, silent
+from opencmr.storage import spool
 
 ASSEMBLING = "building stacks"
 DAMAGE_CODES = frozenset(
@@ -62,7 +63,7 @@ def read_studies(
     path: Path,
     *,
     spacing_mm: tuple[float, float, float] | None = None,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = silent,
     decode_limits: DecodeLimits | None = None,
 ) -> IntakeResult:
     """Read a file, folder, zip archive or DICOMDIR of DICOM or NIfTI images.
@@ -79,12 +80,14 @@ def read_studies(
     ------
     InputError
         When nothing in it can be analysed; the message says what was found instead.
+    ConfigurationError, StorageError
+        When there is no temporary space, or it runs full.
     """
     leftovers = Leftovers()
-    with tempfile.TemporaryDirectory(prefix="opencmr-") as spool:
+    with spool() as spooled:
         read = read_frames(
             path,
-            spool=Path(spool),
+            spool=spooled,
             leftovers=leftovers,
             progress=progress,
             decode_limits=decode_limits,

@@ -6,10 +6,10 @@ from markupsafe import Markup
 
 from opencmr.report.charts import bullseyes
 from opencmr.report.contents import Report
-from opencmr.report.files import write_bytes
 from opencmr.report.hearts import draw_hearts
 from opencmr.report.story import tell
 from opencmr.report.templating import environment
+from opencmr.storage import write_bytes
 
 FONT = "inherit"
 """Charts in the page take the page's font."""

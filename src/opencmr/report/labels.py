@@ -2,15 +2,14 @@
 
 import json
 import re
-import tempfile
 from pathlib import Path
 
 from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import short_hash
 from opencmr.intake.nifti import write_labels_nifti
 from opencmr.report.contents import DISCLAIMER, Report
-from opencmr.report.files import adopt, write_json
 from opencmr.report.plain_text import identifying_words, redacted, shown
+from opencmr.storage import write_json
 
 FOLDER = "segmentation"
 
@@ -31,15 +30,13 @@ def _write_one(
 ) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{_stem(series_key)}_seg.nii.gz"
-    with tempfile.TemporaryDirectory(prefix=".", dir=folder) as workplace:
-        image, sidecar = write_labels_nifti(
-            Path(workplace) / name,
-            segmentation.labels,
-            scheme=segmentation.scheme,
-            grid=segmentation.grid,
-        )
-        described = json.loads(sidecar.read_text(encoding="utf-8"))
-        adopt(image, folder / name)
+    image, sidecar = write_labels_nifti(
+        folder / name,
+        segmentation.labels,
+        scheme=segmentation.scheme,
+        grid=segmentation.grid,
+    )
+    described = json.loads(sidecar.read_text(encoding="utf-8"))
     more = {
         "series": series_key,
         "author": author,
@@ -47,7 +44,7 @@ def _write_one(
         "derived_from": segmentation.derived_from,
         "disclaimer": DISCLAIMER,
     }
-    return [folder / name, write_json(folder / sidecar.name, {**described, **more})]
+    return [image, write_json(sidecar, {**described, **more})]
 
 
 def _stem(series_key: str) -> str:

@@ -11,10 +11,10 @@ import typst
 from opencmr.report import palette
 from opencmr.report.charts import Bullseye, bullseyes
 from opencmr.report.contents import Report
-from opencmr.report.files import write_bytes
 from opencmr.report.hearts import Heart, draw_hearts
 from opencmr.report.story import tell
 from opencmr.report.templating import environment
+from opencmr.storage import write_bytes
 
 FONT = "Libertinus Serif"
 """The text face that the typst wheel carries."""

@@ -8,8 +8,8 @@ from pathlib import Path, PurePath
 from opencmr.imaging.flag import LeftOut, QualityFlag
 from opencmr.imaging.study import Series
 from opencmr.report.contents import DISCLAIMER, Report
-from opencmr.report.files import sha256_of, write_json
 from opencmr.report.plain_text import identifying_words, redacted, shown
+from opencmr.storage import sha256_of, write_json
 
 LIMIT = 2000
 """Characters kept of one text."""

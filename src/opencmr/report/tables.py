@@ -8,8 +8,8 @@ from pathlib import Path
 
 from opencmr.imaging.measurement import Measurement, ReferenceVerdict
 from opencmr.report.contents import DISCLAIMER, Report
-from opencmr.report.files import write_bytes, write_json
 from opencmr.report.plain_text import identifying_words, redacted, shown
+from opencmr.storage import write_bytes, write_json
 
 STORED_DECIMALS = 6
 """Decimals kept of a number: far below any meaning, far above the last bit of another machine."""

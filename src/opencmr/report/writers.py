@@ -1,15 +1,14 @@
 """Every output of a report, and the one function that writes them all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from opencmr.progress import Progress, silent
 from opencmr.report import html, labels, pdf, run_record, tables
 from opencmr.report.contents import Report
 
+REPORTING = "reporting"
 Writer = Callable[[Report, Path], list[Path]]
-Progress = Callable[[str, float], None]
-"""Told what is being written and the share of the work done, 0 to 1."""
-
 WRITERS: tuple[tuple[str, Writer], ...] = (
     ("measurements", tables.write),
     ("segmentation", labels.write),
@@ -20,11 +19,23 @@ WRITERS: tuple[tuple[str, Writer], ...] = (
 
 
 def write_report(
-    report: Report, folder: Path, progress: Progress = lambda _what, _share: None
+    report: Report,
+    folder: Path,
+    progress: Progress = silent,
+    *,
+    beside: Sequence[Path] = (),
 ) -> list[Path]:
     """Write every output into ``folder`` and, last, the record of the run.
 
     Each file appears whole or not at all; refusing to overwrite is the caller's choice.
+
+    Parameters
+    ----------
+    report : Report
+    folder : Path
+    progress : Progress
+    beside : sequence of Path
+        Files already in ``folder`` that are part of the result; the record lists them too.
 
     Returns
     -------
@@ -32,10 +43,11 @@ def write_report(
         Every file written, ``run.json`` last.
     """
     written: list[Path] = []
-    for number, (what, write) in enumerate(WRITERS):
-        progress(what, number / (len(WRITERS) + 1))
+    total = len(WRITERS) + 1
+    for number, (_, write) in enumerate(WRITERS):
+        progress(REPORTING, number, total)
         written += write(report, folder)
-    progress("record of the run", len(WRITERS) / (len(WRITERS) + 1))
-    written += run_record.write(report, folder, written)
-    progress("done", 1.0)
+    progress(REPORTING, len(WRITERS), total)
+    written += run_record.write(report, folder, (*written, *beside))
+    progress(REPORTING, total, total)
     return written

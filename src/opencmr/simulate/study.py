@@ -13,6 +13,7 @@ from opencmr.errors import ConfigurationError
 from opencmr.geometry.grid import Grid
 from opencmr.imaging.image import Image
 from opencmr.imaging.segmentation import Segmentation
+from opencmr.progress import Progress, silent
 from opencmr.simulate.acquire import Scan, World, acquire, world_of
 from opencmr.simulate.body import HeartFrame
 from opencmr.simulate.heart import (
@@ -180,7 +181,7 @@ def simulate_study(
     parameters: HeartParameters | None = None,
     *,
     protocol: Protocol | None = None,
-    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+    progress: Progress = silent,
 ) -> SimulatedStudy:
     """Simulate an examination.
 
