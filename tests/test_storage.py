@@ -293,13 +293,15 @@ def test_files_put_into_out_during_the_work_stay_and_the_result_is_kept(
 ) -> None:
     out = tmp_path / "out"
     state(out)
-    with (
-        pytest.raises(StorageError, match="out-new"),
-        storage.result_folder(out, overwrite=state is ours) as folder,
-    ):
-        write_result(folder, "new")
-        out.mkdir(exist_ok=True)
-        (out / "late.txt").write_text("mine")
+
+    def work() -> None:
+        with storage.result_folder(out, overwrite=state is ours) as folder:
+            write_result(folder, "new")
+            out.mkdir(exist_ok=True)
+            (out / "late.txt").write_text("mine")
+
+    with pytest.raises(StorageError, match="out-new"):
+        work()
     assert (out / "late.txt").read_text() == "mine"
     assert is_whole(tmp_path / "out-new" / "out") == "new"
     if state is ours:

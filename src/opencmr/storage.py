@@ -534,8 +534,10 @@ def _locked(path: Path, patience_s: float = 0.0) -> Iterator[bool]:
         yield descriptor is not None
     finally:
         if descriptor is not None:
-            path.unlink(missing_ok=True)
-            os.close(descriptor)
+            try:
+                path.unlink(missing_ok=True)
+            finally:
+                os.close(descriptor)
 
 
 def _try_lock(path: Path) -> int | None:
