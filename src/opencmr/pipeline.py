@@ -17,8 +17,8 @@ from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Demographics, Series, Study
 from opencmr.measure.registry import measure_all
 from opencmr.measure.ventricles import Ventricles
-from opencmr.models.library import find_model
-from opencmr.models.session import Network
+from opencmr.models.runner import SegmentationRunner
+from opencmr.models.session import Networks
 from opencmr.quality.checks import check, withhold
 from opencmr.report.contents import ModelUse, Provenance, Report
 from opencmr.segment.short_axis import segment_short_axis
@@ -64,9 +64,10 @@ def analyze_study(
     study: Study,
     configuration: Configuration,
     *,
+    networks: Networks | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> Report:
-    """Sort, segment, measure and judge one study.
+    """Sort, segment, measure and judge one study, with ``networks`` that may be loaded already.
 
     A study without a short-axis cine, or without a heart in it, gives a report that says so.
 
@@ -86,8 +87,8 @@ def analyze_study(
     series = choice.series
     if series is not None:
         with clock("load model"):
-            network = Network(
-                find_model("segmentation", View.SAX, Technique.CINE, name=configuration.model)
+            network = (networks or Networks()).segmentation(
+                View.SAX, Technique.CINE, name=configuration.model
             )
         models = (_model_use(network),)
         with clock("segment"):
@@ -143,9 +144,11 @@ def _no_heart(series: Series) -> QualityFlag:
     )
 
 
-def _model_use(network: Network) -> ModelUse:
+def _model_use(network: SegmentationRunner) -> ModelUse:
     card = network.card
-    return ModelUse(card.name, card.version, card.sha256, card.terms, card.training_data)
+    return ModelUse(
+        card.name, card.version, card.sha256, card.terms, card.training_data, card.file_sha256
+    )
 
 
 def _provenance(

@@ -20,6 +20,8 @@ class ModelUse:
     sha256: str
     terms: str
     training_data: str
+    card_sha256: str = ""
+    """Of ``model.json``; ``sha256`` is of the weights."""
 
 
 @dataclass(frozen=True, slots=True)
