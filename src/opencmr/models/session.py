@@ -9,6 +9,7 @@ import numpy as np
 from opencmr.errors import ModelError
 from opencmr.models.card import WEIGHTS_FILE, ModelCard
 
+
 class Network:
     """A loaded network.
 

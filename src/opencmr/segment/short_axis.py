@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from opencmr.imaging.image import Image
-from opencmr.imaging.segmentation import Segmentation
+from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.models.session import Network
 from opencmr.segment.components import keep_possible
 from opencmr.segment.context import context_slices
@@ -65,5 +65,10 @@ def segment_short_axis(
             progress(t * pixels.shape[0] + z + 1, total)
         labels[t] = keep_possible(labels[t], card.scheme)
     return Segmentation(
-        labels, card.scheme, image.grid, card.policy, card.title, probabilities=shares
+        labels,
+        card.scheme,
+        image.grid,
+        card.policy,
+        Author(AuthorKind.MODEL, card.name, card.version),
+        probabilities=shares,
     )
