@@ -11,6 +11,8 @@ import pytest
 
 from opencmr.imaging.image import untimed_image
 from opencmr.imaging.study import Demographics, Study
+from opencmr.measure import Ventricles
+from opencmr.measure.landmarks import find_landmarks
 from opencmr.report import html, pdf
 from opencmr.report.contents import DISCLAIMER, Report
 from opencmr.report.writers import write_report
