@@ -68,11 +68,12 @@ def _named(node: ast.AST) -> str:
 def _asked_by_integer(tree: ast.AST) -> Iterator[int]:
     """Yield the line of each ``labels == integer`` and ``np.isin(labels, ...)``."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq | ast.NotEq):
-            if {_named(side) for side in (node.left, *node.comparators)} & {"labels", "label_of"}:
+        match node:
+            case ast.Compare(left=left, ops=[ast.Eq() | ast.NotEq(), *_], comparators=others):
+                if {"labels", "label_of"} & {*map(_named, (left, *others))}:
+                    yield node.lineno
+            case ast.Call(args=args) if _named(node) == "isin" and "labels" in map(_named, args):
                 yield node.lineno
-        if _named(node) == "isin" and "labels" in map(_named, getattr(node, "args", ())):
-            yield node.lineno
 
 
 def test_a_label_asked_for_by_integer_is_seen() -> None:
