@@ -12,9 +12,11 @@ from opencmr import __version__
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.imaging.flag import QualityFlag, Severity
+from opencmr.imaging.landmarks import Landmarks
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Demographics, Series, Study
+from opencmr.measure.landmarks import find_landmarks
 from opencmr.measure.registry import measure_all
 from opencmr.measure.ventricles import Ventricles
 from opencmr.models.runner import SegmentationRunner
@@ -82,6 +84,7 @@ def analyze_study(
         choice = choose_sax_cine(study)
     flags = [*study.flags, *choice.flags]
     segmentations: dict[str, Segmentation] = {}
+    landmarks: dict[str, Landmarks] = {}
     measurements: tuple[Measurement, ...] = ()
     models: tuple[ModelUse, ...] = ()
     series = choice.series
@@ -102,22 +105,23 @@ def analyze_study(
         else:
             segmentations[series.key] = segmentation
             with clock("measure"):
-                measurements = measure_all(
-                    Ventricles(
-                        segmentation,
-                        series.image,
-                        study.demographics,
-                        series.key,
-                        given_heart_rate_bpm=configuration.demographics.heart_rate_bpm,
-                    )
+                ventricles = Ventricles(
+                    segmentation,
+                    series.image,
+                    study.demographics,
+                    series.key,
+                    given_heart_rate_bpm=configuration.demographics.heart_rate_bpm,
                 )
+                landmarks[series.key] = find_landmarks(ventricles)
+                measurements = measure_all(ventricles)
             with clock("quality"):
-                found = check(series, segmentation, measurements)
+                found = check(series, ventricles, measurements)
                 measurements = withhold(measurements, found)
                 flags += found
     return Report(
         study=study,
         segmentations=segmentations,
+        landmarks=landmarks,
         measurements=measurements,
         flags=tuple(sorted(flags, key=lambda f: -_SEVERITIES.index(f.severity))),
         provenance=_provenance(models, configuration, clock),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from opencmr.imaging.image import Image
-from opencmr.imaging.segmentation import Segmentation
+from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.models.runner import SegmentationRunner
 from opencmr.segment.components import keep_possible
 from opencmr.segment.context import context_slices
@@ -66,5 +66,10 @@ def segment_short_axis(
             progress(t * pixels.shape[0] + z + 1, total)
         labels[t] = keep_possible(labels[t], given.scheme)
     return Segmentation(
-        labels, given.scheme, image.grid, given.policy, network.card.title, probabilities=shares
+        labels,
+        given.scheme,
+        image.grid,
+        given.policy,
+        Author(AuthorKind.MODEL, network.card.name, network.card.version),
+        probabilities=shares,
     )
