@@ -58,6 +58,37 @@ def test_every_module_says_what_it_is_for(module: Path) -> None:
     assert ast.get_docstring(tree), f"{_name(module)} has no docstring"
 
 
+def _named(node: ast.AST) -> str:
+    """Return the last name of ``labels``, ``x.labels`` and of what is indexed or called."""
+    while isinstance(node, ast.Subscript | ast.Call):
+        node = node.value if isinstance(node, ast.Subscript) else node.func
+    return str(getattr(node, "attr", None) or getattr(node, "id", ""))
+
+
+def _asked_by_integer(tree: ast.AST) -> Iterator[int]:
+    """Yield the line of each ``labels == integer`` and ``np.isin(labels, ...)``."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Compare(left=left, ops=[ast.Eq() | ast.NotEq(), *_], comparators=others):
+                if {"labels", "label_of"} & {*map(_named, (left, *others))}:
+                    yield node.lineno
+            case ast.Call(args=args) if _named(node) == "isin" and "labels" in map(_named, args):
+                yield node.lineno
+
+
+def test_a_label_asked_for_by_integer_is_seen() -> None:
+    for text in ("a.labels[0] == 3", "labels != scheme.label_of(s)", "np.isin(labels[t], (2, 3))"):
+        assert list(_asked_by_integer(ast.parse(text))) == [1]
+    assert list(_asked_by_integer(ast.parse("labels > 0; labels.shape == (1,)"))) == []
+
+
+def test_only_the_label_scheme_asks_for_a_structure_by_its_integer() -> None:
+    found = {
+        (_name(m), line) for m in MODULES for line in _asked_by_integer(ast.parse(m.read_text()))
+    }
+    assert {name for name, _ in found} == {"anatomy/structures.py"}
+
+
 @pytest.mark.parametrize("module", MODULES, ids=_name)
 def test_every_reason_code_stands_in_the_table(module: Path) -> None:
     tree = ast.parse(module.read_text("utf-8"))

@@ -39,8 +39,7 @@ def segment(
     from opencmr.anatomy.views import View
     from opencmr.errors import InputError
     from opencmr.intake.nifti import read_nifti, sidecar_of, write_labels_nifti
-    from opencmr.models.library import find_model
-    from opencmr.models.session import Network
+    from opencmr.models.session import Networks
     from opencmr.segment.short_axis import segment_short_axis
 
     console.require_file(source, "the input")
@@ -61,11 +60,14 @@ def segment(
         labels_path = place_of(output, sidecar)
         shares_path = place_of(probabilities) if probabilities else None
         read = read_nifti(source, spacing_mm=console.parse_spacing(spacing))
-        card = find_model("segmentation", View.SAX, Technique.CINE, name=model)
+        networks = Networks()
+        network = networks.segmentation(View.SAX, Technique.CINE, name=model)
+        for remark in networks.remarks:
+            console.say(remark, quiet=quiet)
         progress = places.enter_context(console.progress_bar(quiet=quiet))
         segmentation = segment_short_axis(
             read.image,
-            Network(card),
+            network,
             keep_probabilities=probabilities is not None,
             progress=lambda done, total: progress("segmenting", done, total),
         )
@@ -87,7 +89,7 @@ def segment(
             {
                 "output": [str(path) for path in written],
                 "labels": {str(k): v.value for k, v in scheme.structures.items()},
-                "model": card.title,
+                "model": network.card.title,
                 "flags": [flag.code for flag in read.flags],
             }
         )
