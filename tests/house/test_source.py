@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from opencmr.anatomy.reason_codes import REASON_CODES
+from opencmr.anatomy.reasons import REASON_CODES
 from opencmr.measure import QUANTITIES
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "opencmr"

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from opencmr.anatomy.reasons import Reason
 from opencmr.errors import ModelError
 from opencmr.models.card import WEIGHTS_FILE, ModelCard
+
 
 class Network:
     """A loaded network.
@@ -32,8 +34,11 @@ class Network:
         found = hashlib.sha256(weights).hexdigest()
         if found != card.sha256:
             raise ModelError(
-                f"MODEL_HASH: the weights of {card.title} have SHA-256 {found[:12]}…, the card "
-                f"says {card.sha256[:12]}…; install the model again"
+                Reason(
+                    "MODEL_HASH",
+                    f"the weights of {card.title} have SHA-256 {found[:12]}…, the card "
+                    f"says {card.sha256[:12]}…; install the model again",
+                )
             )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or _usable_cores()
