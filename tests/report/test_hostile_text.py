@@ -42,6 +42,7 @@ def hostile_report(report: Report, text: str) -> Report:
     study = report.study
     measured = study.series[1]
     flag = QualityFlag(Severity.REVIEW, "NO_TIMING", text, text)
+    why = Reason("NO_TIMING", text)
     return replace(
         report,
         study=replace(
