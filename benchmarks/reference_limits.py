@@ -17,7 +17,7 @@ from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.structures import ACDC, Structure
 from opencmr.geometry.grid import grid_from_spacing
 from opencmr.imaging.image import untimed_image
-from opencmr.imaging.segmentation import Segmentation
+from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics
 from opencmr.measure import Ventricles, measure_all
 from opencmr.quality.labels import (
@@ -36,7 +36,7 @@ def load(folder: Path, patient: str) -> Ventricles:
     labels = np.stack([np.asarray(i.dataobj).transpose(2, 1, 0).astype(np.uint8) for i in images])
     column_mm, row_mm, slice_mm = (float(mm) for mm in images[0].header.get_zooms()[:3])
     grid = grid_from_spacing(labels.shape[1:], (slice_mm, row_mm, column_mm))
-    masks = Segmentation(labels, ACDC, grid, ACDC_POLICY, "reference")
+    masks = Segmentation(labels, ACDC, grid, ACDC_POLICY, Author(AuthorKind.READER, "reference"))
     image = untimed_image(np.zeros(labels.shape, dtype=np.float32), grid)
     return Ventricles(masks, image, Demographics(), "reference")
 

@@ -25,7 +25,7 @@ from opencmr.anatomy.structures import ACDC, Structure
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.imaging.image import Image
-from opencmr.imaging.segmentation import Segmentation
+from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics
 from opencmr.intake.nifti import read_nifti, read_nifti_pair
 from opencmr.intake.studies import read_studies
@@ -57,10 +57,18 @@ def score_patient(folder: Path, patient: str, network: Network) -> dict[str, Any
     image = read_nifti_pair(Path(f"{stem}_ed.nii.gz"), Path(f"{stem}_es.nii.gz")).image
     masks = [read_nifti(Path(f"{stem}_{phase}_gt.nii.gz")).image.values for phase in ("ed", "es")]
     labels = np.concatenate(masks).astype(np.uint8)
-    reference = Segmentation(labels, ACDC, image.grid, ACDC_POLICY, "reader")
+    reference = Segmentation(
+        labels, ACDC, image.grid, ACDC_POLICY, Author(AuthorKind.READER, "reader")
+    )
     result = segment_short_axis(image, network)
     if result is None:
-        result = Segmentation(np.zeros_like(labels), ACDC, image.grid, ACDC_POLICY, "nothing")
+        result = Segmentation(
+            np.zeros_like(labels),
+            ACDC,
+            image.grid,
+            ACDC_POLICY,
+            Author(AuthorKind.MODEL, "nothing"),
+        )
     return {
         "patient": patient,
         "dice": {

@@ -1,7 +1,5 @@
 """What the pipeline passes from the caller to the measurements."""
 
-from pathlib import Path
-
 import pytest
 
 from opencmr import pipeline
@@ -22,9 +20,6 @@ def phantom() -> SimulatedStudy:
 @pytest.fixture
 def analyse(phantom: SimulatedStudy, monkeypatch: pytest.MonkeyPatch):
     """Analyse the phantom with its true labels in the network's place."""
-    monkeypatch.setattr(pipeline, "Network", lambda _: None)
-    monkeypatch.setattr(pipeline, "find_model", lambda *_, **__: Path())
-    monkeypatch.setattr(pipeline, "_model_use", lambda _: None)
     monkeypatch.setattr(pipeline, "segment_short_axis", lambda *_, **__: phantom.labels)
     (image,) = next(s.images for s in phantom.series if s.images[0].grid == phantom.labels.grid)
 

@@ -12,13 +12,15 @@ from opencmr import __version__
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.imaging.flag import QualityFlag, Severity
+from opencmr.imaging.landmarks import Landmarks
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Demographics, Series, Study
+from opencmr.measure.landmarks import find_landmarks
 from opencmr.measure.registry import measure_all
 from opencmr.measure.ventricles import Ventricles
-from opencmr.models.library import find_model
-from opencmr.models.session import Network
+from opencmr.models.runner import SegmentationRunner
+from opencmr.models.session import Networks
 from opencmr.quality.checks import check, withhold
 from opencmr.report.contents import ModelUse, Provenance, Report
 from opencmr.segment.short_axis import segment_short_axis
@@ -64,9 +66,10 @@ def analyze_study(
     study: Study,
     configuration: Configuration,
     *,
+    networks: Networks | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> Report:
-    """Sort, segment, measure and judge one study.
+    """Sort, segment, measure and judge one study, with ``networks`` that may be loaded already.
 
     A study without a short-axis cine, or without a heart in it, gives a report that says so.
 
@@ -81,13 +84,14 @@ def analyze_study(
         choice = choose_sax_cine(study)
     flags = [*study.flags, *choice.flags]
     segmentations: dict[str, Segmentation] = {}
+    landmarks: dict[str, Landmarks] = {}
     measurements: tuple[Measurement, ...] = ()
     models: tuple[ModelUse, ...] = ()
     series = choice.series
     if series is not None:
         with clock("load model"):
-            network = Network(
-                find_model("segmentation", View.SAX, Technique.CINE, name=configuration.model)
+            network = (networks or Networks()).segmentation(
+                View.SAX, Technique.CINE, name=configuration.model
             )
         models = (_model_use(network),)
         with clock("segment"):
@@ -101,22 +105,23 @@ def analyze_study(
         else:
             segmentations[series.key] = segmentation
             with clock("measure"):
-                measurements = measure_all(
-                    Ventricles(
-                        segmentation,
-                        series.image,
-                        study.demographics,
-                        series.key,
-                        given_heart_rate_bpm=configuration.demographics.heart_rate_bpm,
-                    )
+                ventricles = Ventricles(
+                    segmentation,
+                    series.image,
+                    study.demographics,
+                    series.key,
+                    given_heart_rate_bpm=configuration.demographics.heart_rate_bpm,
                 )
+                landmarks[series.key] = find_landmarks(ventricles)
+                measurements = measure_all(ventricles)
             with clock("quality"):
-                found = check(series, segmentation, measurements)
+                found = check(series, ventricles, measurements)
                 measurements = withhold(measurements, found)
                 flags += found
     return Report(
         study=study,
         segmentations=segmentations,
+        landmarks=landmarks,
         measurements=measurements,
         flags=tuple(sorted(flags, key=lambda f: -_SEVERITIES.index(f.severity))),
         provenance=_provenance(models, configuration, clock),
@@ -143,9 +148,11 @@ def _no_heart(series: Series) -> QualityFlag:
     )
 
 
-def _model_use(network: Network) -> ModelUse:
+def _model_use(network: SegmentationRunner) -> ModelUse:
     card = network.card
-    return ModelUse(card.name, card.version, card.sha256, card.terms, card.training_data)
+    return ModelUse(
+        card.name, card.version, card.sha256, card.terms, card.training_data, card.file_sha256
+    )
 
 
 def _provenance(

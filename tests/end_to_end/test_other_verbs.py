@@ -21,6 +21,19 @@ def test_doctor_finds_this_installation_healthy(opencmr):
     assert all(outcome.json["codecs"].values())
 
 
+def test_a_broken_card_of_the_user_is_named_and_stops_nothing(opencmr, tmp_path, monkeypatch):
+    folder = tmp_path / "mine" / "1.0"
+    folder.mkdir(parents=True)
+    (folder / "model.json").write_text("{")
+    monkeypatch.setenv("OPENCMR_MODELS", str(tmp_path))
+    listed = opencmr("models", "--json")
+    assert [card["name"] for card in listed.json] == ["cine_sax"]
+    assert "mine/1.0" in listed.err
+    judged = opencmr("doctor")
+    assert judged.status == 0
+    assert "mine/1.0" in judged.out
+
+
 def test_version_and_help_stand_alone(opencmr):
     assert opencmr("--version").out.startswith("opencmr ")
     assert "not for diagnosis" in opencmr("--help").out

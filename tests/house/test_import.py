@@ -11,6 +11,7 @@ HEAVY = {
     "nibabel",
     "onnx",
     "onnxruntime",
+    "pydantic",
     "pydicom",
     "scipy",
     "skimage",

@@ -13,7 +13,7 @@ from opencmr.measure import QUANTITIES
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "opencmr"
 MODULES = sorted(SOURCE.rglob("*.py"))
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager"}
-CODED = {"Reason": 0, "QualityFlag": 1}
+CODED = {"Reason": 0, "QualityFlag": 1, "Unmeasurable": 0, "RefusedError": 0}
 """Calls that take a reason code, and its place among their arguments."""
 LOOKS_LIKE_A_CODE = re.compile(r"([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)(?:: |$)")
 """A whole literal in capitals with an underscore, or one before a colon: ``CODE: reason``."""
@@ -56,6 +56,37 @@ def _literal_codes(tree: ast.AST) -> Iterator[tuple[int, str]]:
 def test_every_module_says_what_it_is_for(module: Path) -> None:
     tree = ast.parse(module.read_text("utf-8"))
     assert ast.get_docstring(tree), f"{_name(module)} has no docstring"
+
+
+def _named(node: ast.AST) -> str:
+    """Return the last name of ``labels``, ``x.labels`` and of what is indexed or called."""
+    while isinstance(node, ast.Subscript | ast.Call):
+        node = node.value if isinstance(node, ast.Subscript) else node.func
+    return str(getattr(node, "attr", None) or getattr(node, "id", ""))
+
+
+def _asked_by_integer(tree: ast.AST) -> Iterator[int]:
+    """Yield the line of each ``labels == integer`` and ``np.isin(labels, ...)``."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Compare(left=left, ops=[ast.Eq() | ast.NotEq(), *_], comparators=others):
+                if {"labels", "label_of"} & {*map(_named, (left, *others))}:
+                    yield node.lineno
+            case ast.Call(args=args) if _named(node) == "isin" and "labels" in map(_named, args):
+                yield node.lineno
+
+
+def test_a_label_asked_for_by_integer_is_seen() -> None:
+    for text in ("a.labels[0] == 3", "labels != scheme.label_of(s)", "np.isin(labels[t], (2, 3))"):
+        assert list(_asked_by_integer(ast.parse(text))) == [1]
+    assert list(_asked_by_integer(ast.parse("labels > 0; labels.shape == (1,)"))) == []
+
+
+def test_only_the_label_scheme_asks_for_a_structure_by_its_integer() -> None:
+    found = {
+        (_name(m), line) for m in MODULES for line in _asked_by_integer(ast.parse(m.read_text()))
+    }
+    assert {name for name, _ in found} == {"anatomy/structures.py"}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=_name)

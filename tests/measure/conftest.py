@@ -10,7 +10,7 @@ from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.structures import ACDC
 from opencmr.geometry.grid import Grid, grid_from_spacing
 from opencmr.imaging.image import Image, untimed_image
-from opencmr.imaging.segmentation import Segmentation
+from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics
 from opencmr.measure import Ventricles
 
@@ -99,7 +99,9 @@ class Tube:
             np.repeat(triggers[:, None], self.shape[0], axis=1),
             np.full(self.shape[0], self.rr_ms),
         )
-        masks = Segmentation(self.labels(), ACDC, grid, ACDC_POLICY, "phantom")
+        masks = Segmentation(
+            self.labels(), ACDC, grid, ACDC_POLICY, Author(AuthorKind.IMPORT, "phantom")
+        )
         return Ventricles(masks, image, self.demographics, "s01")
 
 
@@ -109,7 +111,9 @@ def untimed_ventricles(
     """Ventricles of bare labels ``(T, Z, Y, X)``, 1 mm apart unless a grid is given."""
     grid = grid or grid_from_spacing(labels.shape[1:], (1.0, 1.0, 1.0))
     image = untimed_image(np.zeros(labels.shape, dtype=np.float32), grid)
-    masks = Segmentation(labels.astype(np.uint8), ACDC, grid, ACDC_POLICY, "phantom")
+    masks = Segmentation(
+        labels.astype(np.uint8), ACDC, grid, ACDC_POLICY, Author(AuthorKind.IMPORT, "phantom")
+    )
     return Ventricles(masks, image, demographics or Demographics(), "s01")
 
 

@@ -13,7 +13,7 @@ from opencmr.anatomy.structures import EMIDEC, MNMS
 from opencmr.errors import GeometryError
 from opencmr.geometry.grid import Grid, grid_from_spacing
 from opencmr.imaging.image import untimed_image
-from opencmr.imaging.segmentation import Segmentation
+from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics
 from opencmr.measure import Ventricles, measure_all
 from opencmr.measure.ventricles import stands_out
@@ -164,7 +164,7 @@ def test_a_scheme_without_a_right_ventricle_measures_the_left_one(tube) -> None:
             EMIDEC,
             grid,
             tube.ventricles().segmentation.policy,
-            "",
+            Author(AuthorKind.READER, "a reader"),
         ),
         untimed_image(np.zeros(labels.shape, dtype=np.float32), grid),
         Demographics(),

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from opencmr.anatomy.aha import Level
+from opencmr.geometry.contours import centroid_mm, outline_mm
 from opencmr.geometry.grid import grid_from_spacing
 from opencmr.measure import measure_all
 from opencmr.measure.anchors import insertions
 from opencmr.measure.long_axis import base_to_apex, levels, ring_slices
-from opencmr.measure.outlines import centroid_mm, outline_mm
 from opencmr.measure.wall import WALL
 from opencmr.measure.wall_profile import RingOutlines, segment_of
 

@@ -1,7 +1,11 @@
 """Model folders: found by what they can do, refused when damaged."""
 
+import hashlib
 import json
+import pickle
+import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +14,8 @@ from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ModelError
 from opencmr.models.card import read_card
-from opencmr.models.library import MODELS_VARIABLE, find_model, list_models
-from opencmr.models.session import Network
+from opencmr.models.library import MODELS_VARIABLE, find_model, read_library
+from opencmr.models.session import Network, Networks
 
 
 @pytest.fixture
@@ -38,7 +42,7 @@ def test_the_newest_version_that_fits_is_taken(own_model):
 
 
 def test_a_model_can_be_named_with_its_version(own_model):
-    shipped = next(card for card in list_models() if card.version != "99.0")
+    shipped = next(card for card in read_library().cards if card.version != "99.0")
     named = f"{shipped.name}@{shipped.version}"
     assert find_model("segmentation", View.SAX, Technique.CINE, name=named) == shipped
 
@@ -62,13 +66,131 @@ def test_missing_weights_are_refused(own_model):
         Network(read_card(own_model))
 
 
-@pytest.mark.parametrize("field", ["spacing_mm", "label_scheme", "sha256", "terms"])
-def test_a_card_that_lacks_a_field_is_refused_by_name(own_model, field):
-    card = json.loads((own_model / "model.json").read_text())
-    del card[field]
-    (own_model / "model.json").write_text(json.dumps(card))
-    with pytest.raises(ModelError, match=field):
+def edit(folder: Path, *keys: str, value: object) -> None:
+    """Set one field of a card; None takes it out."""
+    path = folder / "model.json"
+    card = json.loads(path.read_text())
+    table = card
+    for key in keys[:-1]:
+        table = table[key]
+    table[keys[-1]] = value
+    if value is None:
+        del table[keys[-1]]
+    path.write_text(json.dumps(card))
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (("sha256",), None),
+        (("terms",), None),
+        (("task",), None),
+        (("input", "spacing_mm"), None),
+        (("output", "label_scheme"), None),
+        (("name",), "../elsewhere"),
+        (("sha256",), "ABC"),
+        (("colour",), "red"),
+        (("input", "stride_px"), 0),
+        (("input", "stride_px"), 10**9),
+        (("input", "stride_px"), 7),
+        (("input", "window_px"), "160"),
+        (("input", "window_px"), True),
+        (("input", "context_slices"), -1),
+        (("input", "spacing_mm"), 0.0),
+        (("input", "spacing_mm"), float("nan")),
+        (("input", "spacing_mm"), float("inf")),
+        (("input", "intensity_percentiles"), [99, 1]),
+        (("input", "intensity_percentiles"), [1, 101]),
+        (("input", "intensity_percentiles"), [1]),
+        (("input", "view"), "sideways"),
+        (("input", "technique"), "photo"),
+        (("output", "label_scheme"), "nobody"),
+        (("output", "papillary_rule"), "ANYWHERE"),
+        (("output", "basal_rule"), ["AS_SEGMENTED"]),
+    ],
+    ids=str,
+)
+def test_a_wrong_field_is_refused_by_name(own_model, keys, value):
+    edit(own_model, *keys, value=value)
+    with pytest.raises(ModelError, match=rf"cine_sax/99\.0.*{keys[-1]}"):
         read_card(own_model)
+
+
+def test_a_classifier_has_classes_instead_of_labels(own_model):
+    path = own_model / "model.json"
+    card = json.loads(path.read_text())
+    picture = {k: card["input"][k] for k in ("spacing_mm", "window_px", "intensity_percentiles")}
+    card |= {"task": "classification", "input": picture, "output": {"classes": ["SAX", "4CH"]}}
+    path.write_text(json.dumps(card))
+    assert read_card(own_model).output.channels == 2
+    edit(own_model, "output", "classes", value=["SAX", "SAX"])
+    with pytest.raises(ModelError, match="classes"):
+        read_card(own_model)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[]", b"{" * 9999, b"null"], ids=repr)
+def test_a_broken_card_stops_no_other_model(own_model, content):
+    (own_model / "model.json").write_bytes(content)
+    library = read_library()
+    assert [card.version for card in library.cards] == ["0.1.0"]
+    assert "cine_sax/99.0" in library.broken[0]
+    assert find_model("segmentation", View.SAX, Technique.CINE).version == "0.1.0"
+
+
+def test_weights_that_onnxruntime_refuses_are_named(own_model):
+    (own_model / "weights.onnx").write_bytes(b"no network")
+    edit(own_model, "sha256", value=hashlib.sha256(b"no network").hexdigest())
+    with pytest.raises(ModelError, match=r"onnxruntime refuses the weights of cine_sax 99\.0"):
+        Network(read_card(own_model))
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "said"),
+    [(("input", "context_slices"), 1, "planes in"), (("output", "label_scheme"), "emidec", "out")],
+)
+def test_a_card_of_other_weights_is_refused(own_model, keys, value, said):
+    edit(own_model, *keys, value=value)
+    with pytest.raises(ModelError, match=said):
+        Network(read_card(own_model))
+
+
+def test_windows_that_the_network_cannot_compute_name_the_model():
+    network = Network(find_model("segmentation", View.SAX, Technique.CINE))
+    with pytest.raises(ModelError, match=r"cine_sax 0\.1\.0 cannot compute"):
+        network(np.zeros((1, 1, 63, 64), np.float32))
+
+
+def test_a_card_states_the_digest_of_its_own_file(own_model):
+    before = read_card(own_model).file_sha256
+    assert before == hashlib.sha256((own_model / "model.json").read_bytes()).hexdigest()
+    edit(own_model, "limitations", value="none")
+    assert read_card(own_model).file_sha256 != before
+
+
+def test_networks_load_a_model_once_and_travel_unloaded():
+    networks = Networks()
+    one = networks.segmentation(View.SAX, Technique.CINE)
+    assert networks.segmentation(View.SAX, Technique.CINE, name="cine_sax") is one
+    there = pickle.loads(pickle.dumps(networks))
+    assert there.segmentation(View.SAX, Technique.CINE) is not one
+
+
+def test_a_users_model_that_wins_over_the_packaged_one_is_said(own_model):
+    networks = Networks()
+    networks.segmentation(View.SAX, Technique.CINE, name="cine_sax@0.1.0")
+    assert networks.remarks == ()
+    for _ in range(2):
+        networks.segmentation(View.SAX, Technique.CINE)
+    (remark,) = networks.remarks
+    assert "cine_sax 99.0" in remark
+    assert "packaged cine_sax 0.1.0" in remark
+
+
+def test_the_card_in_the_documentation_reads(tmp_path):
+    page = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "add-a-model.md"
+    (shown,) = re.findall(r"```json\n(.*?)```", page.read_text(), re.DOTALL)
+    (tmp_path / "model.json").write_text(shown)
+    assert read_card(tmp_path).input.stride_px == 16
 
 
 def test_one_and_two_threads_give_the_same_labels():

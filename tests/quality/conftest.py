@@ -11,7 +11,7 @@ from opencmr.geometry.grid import grid_from_spacing
 from opencmr.imaging.flag import QualityFlag
 from opencmr.imaging.image import Image
 from opencmr.imaging.measurement import Measurement
-from opencmr.imaging.segmentation import Segmentation
+from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics, Series
 from opencmr.measure import Ventricles, measure_all
 from opencmr.quality.checks import check
@@ -61,9 +61,10 @@ def judge() -> Callable[..., Judged]:
             np.repeat(timing, labels.shape[1], axis=1),
             np.full(labels.shape[1], rr_ms),
         )
-        masks = Segmentation(labels, ACDC, grid, ACDC_POLICY, "phantom")
+        masks = Segmentation(labels, ACDC, grid, ACDC_POLICY, Author(AuthorKind.IMPORT, "phantom"))
         body = Demographics("F", 50.0, 170.0, 65.0)
-        found = measure_all(Ventricles(masks, image, body, "s01", given_heart_rate_bpm))
-        return found, check(Series("s01", image, flags=flags), masks, found)
+        ventricles = Ventricles(masks, image, body, "s01", given_heart_rate_bpm)
+        found = measure_all(ventricles)
+        return found, check(Series("s01", image, flags=flags), ventricles, found)
 
     return run

@@ -13,8 +13,10 @@ from opencmr.geometry.grid import Grid
 from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
 from opencmr.imaging.image import Image, untimed_image
 from opencmr.imaging.measurement import Measurement, ReferenceVerdict
-from opencmr.imaging.segmentation import Segmentation
+from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics, Identity, Scanner, Series, SeriesHeader, Study
+from opencmr.measure import Ventricles
+from opencmr.measure.landmarks import find_landmarks
 from opencmr.report.contents import ModelUse, Provenance, Report
 
 PHASES, SLICES, ROWS, COLUMNS = 20, 9, 150, 160
@@ -286,9 +288,12 @@ def make_report(
     info = QualityFlag(
         Severity.INFO, "REPEATED_SLICE", "A slice was acquired twice; the later one is used."
     )
+    author = Author(AuthorKind.MODEL, "sax_cine", "1.0.0")
+    masks = Segmentation(labels, ACDC, grid, ACDC_POLICY, author)
     return Report(
         study,
-        {"s02": Segmentation(labels, ACDC, grid, ACDC_POLICY, "sax_cine 1.0.0")},
+        {"s02": masks},
+        {"s02": find_landmarks(Ventricles(masks, cine, Demographics(), "s02"))},
         tuple(_whole_heart() + _curves(labels) + _segments()),
         (*extra_flags, sparse, info),
         Provenance(

@@ -9,14 +9,13 @@ import pytest
 from opencmr.anatomy.aha import AHA_SEGMENTS
 from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.image import untimed_image
-from opencmr.imaging.measurement import Measurement
+from opencmr.imaging.landmarks import Cycle
 from opencmr.imaging.study import Series
 from opencmr.report import palette
 from opencmr.report.charts import HEIGHT, LEFT, WIDTH, bullseyes, curve_chart
 from opencmr.report.contents import Report
-from opencmr.report.phases import ed_es_phases
 
-from .conftest import ES_PHASE, RR_MS, quantity
+from .conftest import ES_PHASE, RR_MS
 
 
 def _cine(report: Report) -> Series:
@@ -55,20 +54,24 @@ def test_a_phase_without_a_volume_leaves_a_gap_and_not_a_zero(report: Report) ->
     assert len(chart.curves[0].points) == len(chart.curves[1].points) - 1
 
 
-def test_measured_phases_win_over_the_extremes_of_the_curve(report: Report) -> None:
-    phases = tuple(
-        Measurement(quantity(symbol, symbol, "1", 0), value, series="s02")
-        for symbol, value in (("LVED_PHASE", 2.0), ("LVES_PHASE", 9.0))
-    )
-    told = replace(report, measurements=report.measurements + phases)
-    assert ed_es_phases(told, _cine(told), "LV") == (2, 9)
-    assert ed_es_phases(report, _cine(report), "LV") == (0, ES_PHASE)
+def test_the_marks_are_the_landmarks_and_not_the_extremes_of_the_curve(report: Report) -> None:
+    told = replace(report.landmarks["s02"], lv=Cycle(2, 9))
+    chart = curve_chart(replace(report, landmarks={"s02": told}), _cine(report))
+    assert chart is not None
+    assert "at phase 3 " in chart.curves[0].summary
+    assert "at phase 10 " in chart.curves[0].summary
+    assert f"at phase {ES_PHASE + 1} " in chart.curves[1].summary
 
 
-def test_without_any_curve_the_phases_come_from_the_labels(report: Report) -> None:
-    bare = replace(report, measurements=())
-    assert ed_es_phases(bare, _cine(bare), "LV") == (0, ES_PHASE)
-    assert curve_chart(bare, _cine(bare)) is None
+def test_a_ventricle_without_landmarks_bears_no_marks(report: Report) -> None:
+    untold = replace(report.landmarks["s02"], lv=None)
+    chart = curve_chart(replace(report, landmarks={"s02": untold}), _cine(report))
+    assert chart is not None
+    assert chart.curves[0].marks == {}
+
+
+def test_without_any_curve_there_is_no_chart(report: Report) -> None:
+    assert curve_chart(replace(report, measurements=()), _cine(report)) is None
 
 
 def _corners(path: str) -> list[tuple[float, float]]:

@@ -11,24 +11,28 @@ from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.structures import ACDC
 from opencmr.geometry.grid import Grid, grid_from_spacing
 from opencmr.imaging.image import untimed_image
-from opencmr.imaging.segmentation import Segmentation
-from opencmr.imaging.study import Series
+from opencmr.imaging.landmarks import Landmarks
+from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
+from opencmr.imaging.study import Demographics, Series
+from opencmr.measure import Ventricles
+from opencmr.measure.wall_profile import WallProfile
 from opencmr.report.contents import Report
 from opencmr.report.heart_pictures import (
     CINE_FRAMES,
     MARGIN_MM,
     HeartPictures,
-    base_first,
     crop_to_heart,
     windowed,
 )
 from opencmr.report.outlines import outlines
 
-from .conftest import RR_MS, make_report
+from .conftest import RR_MS, SPACING_MM, make_report
+
+STACK_ORDER = Landmarks(None, None, None, (0, 1))
 
 
 def _segmentation(labels: np.ndarray, grid: Grid) -> Segmentation:
-    return Segmentation(labels, ACDC, grid, ACDC_POLICY, "a test")
+    return Segmentation(labels, ACDC, grid, ACDC_POLICY, Author(AuthorKind.IMPORT, "a test"))
 
 
 def _disc(radius_mm: float, row_mm: float, column_mm: float) -> Segmentation:
@@ -68,20 +72,35 @@ def test_pictures_keep_the_true_aspect_of_pixels_that_are_not_square() -> None:
     segmentation = _disc(30.0, 1.8, 1.0)
     values = np.random.default_rng(1).random((1, 2, 120, 160)).astype(np.float32)
     series = Series("s01", untimed_image(values, segmentation.grid))
-    tile = HeartPictures(series, segmentation).panel("Outlines", 0).tiles[0]
+    tile = HeartPictures(series, segmentation, STACK_ORDER).panel("Outlines", 0).tiles[0]
     with Picture.open(io.BytesIO(tile.jpeg)) as picture:
         assert picture.width / picture.height == pytest.approx(
             tile.width_mm / tile.height_mm, rel=0.02
         )
 
 
-def test_slices_are_shown_base_first_whatever_their_order() -> None:
-    labels = np.zeros((1, 4, 40, 40), np.uint8)
-    for z, half in enumerate((3, 6, 9, 12)):
-        labels[0, z, 20 - half : 20 + half, 20 - half : 20 + half] = 3
-    assert base_first(labels) == [3, 2, 1, 0]
-    assert base_first(labels[:, ::-1]) == [0, 1, 2, 3]
-    assert base_first(np.zeros_like(labels)) == [0, 1, 2, 3]
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_slices_are_shown_from_base_to_apex_as_the_landmarks_say(order: tuple[int, int]) -> None:
+    segmentation = _disc(30.0, 1.0, 1.0)
+    series = Series("s01", untimed_image(np.zeros((1, 2, 120, 160), np.float32), segmentation.grid))
+    pictures = HeartPictures(series, segmentation, Landmarks(None, None, None, order))
+    assert tuple(tile.slice_number - 1 for tile in pictures.panel("", 0).tiles) == order
+
+
+def test_the_lines_drawn_are_those_that_were_measured(report: Report) -> None:
+    segmentation = report.segmentations["s02"]
+    ventricles = Ventricles(segmentation, report.study.series[1].image, Demographics(), "s02")
+    ring = WallProfile(ventricles, 0).rings[3]
+    drawn = {o.kind: o.points_mm for o in outlines(segmentation, segmentation.labels[0, 3])}
+    for kind, measured in (("endo", ring.endocardium), ("epi", ring.epicardium)):
+        assert np.allclose(drawn[kind][:, ::-1] - SPACING_MM / 2, measured, atol=1e-9)
+
+
+def test_every_part_of_a_right_ventricle_is_drawn() -> None:
+    segmentation = _disc(30.0, 1.0, 1.0)
+    labels = np.zeros((120, 160), np.uint8)
+    labels[20:40, 20:40] = labels[60:90, 100:130] = 1
+    assert [o.kind for o in outlines(segmentation, labels)] == ["rv", "rv"]
 
 
 def test_one_window_serves_all_phases_and_bears_numbers_that_are_not_finite() -> None:
@@ -108,7 +127,7 @@ def test_bright_fat_outside_the_heart_does_not_dim_the_blood() -> None:
 
 def test_the_moving_picture_plays_in_real_time(report: Report) -> None:
     series = report.study.series[1]
-    moving = HeartPictures(series, report.segmentations["s02"]).moving()
+    moving = HeartPictures(series, report.segmentations["s02"], report.landmarks["s02"]).moving()
     assert moving is not None
     assert moving.beat_known
     total_ms = 0.0
@@ -125,7 +144,9 @@ def test_the_moving_picture_plays_in_real_time(report: Report) -> None:
 
 def test_a_long_cine_is_thinned_and_still_takes_one_beat() -> None:
     long = make_report(shape=(50, 3, 64, 72))
-    moving = HeartPictures(long.study.series[1], long.segmentations["s02"]).moving()
+    moving = HeartPictures(
+        long.study.series[1], long.segmentations["s02"], long.landmarks["s02"]
+    ).moving()
     assert moving is not None
     assert moving.frames == CINE_FRAMES
 
@@ -134,4 +155,4 @@ def test_a_single_phase_does_not_move(small_report: Report) -> None:
     series, segmentation = small_report.study.series[1], small_report.segmentations["s02"]
     still = replace(series, image=untimed_image(series.image.values[:1], series.image.grid))
     single = _segmentation(segmentation.labels[:1], segmentation.grid)
-    assert HeartPictures(still, single).moving() is None
+    assert HeartPictures(still, single, small_report.landmarks["s02"]).moving() is None

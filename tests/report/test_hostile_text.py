@@ -14,6 +14,7 @@ import pytest
 
 from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
+from opencmr.imaging.segmentation import Author, AuthorKind
 from opencmr.imaging.study import Identity, Scanner, SeriesHeader
 from opencmr.report import html, labels, pdf, run_record, tables
 from opencmr.report.contents import ModelUse, Report
@@ -61,7 +62,9 @@ def hostile_report(report: Report, text: str) -> Report:
                 ),
             ),
         ),
-        segmentations={"s02": replace(report.segmentations["s02"], author=text)},
+        segmentations={
+            "s02": replace(report.segmentations["s02"], author=Author(AuthorKind.IMPORT, text))
+        },
         measurements=tuple(
             replace(m, evidence=text, reason=why if m.value is None else None, reference_reason=why)
             for m in report.measurements
@@ -191,6 +194,7 @@ def test_a_series_key_that_is_a_path_names_no_file_outside_the_folder(
         small_report,
         study=replace(small_report.study, series=(series,)),
         segmentations={key: small_report.segmentations["s02"]},
+        landmarks={key: small_report.landmarks["s02"]},
     )
     folder = tmp_path / "a" / "b"
     written = write_report(report, folder)

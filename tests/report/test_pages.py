@@ -11,7 +11,9 @@ import pytest
 
 from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.image import untimed_image
-from opencmr.imaging.study import Study
+from opencmr.imaging.study import Demographics, Study
+from opencmr.measure import Ventricles
+from opencmr.measure.landmarks import find_landmarks
 from opencmr.report import html, pdf
 from opencmr.report.contents import DISCLAIMER, Report
 from opencmr.report.writers import write_report
@@ -29,10 +31,12 @@ def _without_measurement(report: Report) -> Report:
 def _single_phase(report: Report) -> Report:
     series, segmentation = report.study.series[1], report.segmentations["s02"]
     still = replace(series, image=untimed_image(series.image.values[:1], series.image.grid))
+    masks = replace(segmentation, labels=segmentation.labels[:1])
     return replace(
         report,
         study=replace(report.study, series=(still,)),
-        segmentations={"s02": replace(segmentation, labels=segmentation.labels[:1])},
+        segmentations={"s02": masks},
+        landmarks={"s02": find_landmarks(Ventricles(masks, still.image, Demographics(), "s02"))},
         measurements=(),
     )
 
@@ -40,7 +44,9 @@ def _single_phase(report: Report) -> Report:
 def _nothing_labelled(report: Report) -> Report:
     segmentation = report.segmentations["s02"]
     empty = replace(segmentation, labels=np.zeros_like(segmentation.labels))
-    return replace(report, segmentations={"s02": empty}, measurements=())
+    ventricles = Ventricles(empty, report.study.series[1].image, Demographics(), "s02")
+    landmarks = {"s02": find_landmarks(ventricles)}
+    return replace(report, segmentations={"s02": empty}, landmarks=landmarks, measurements=())
 
 
 def _two_series(report: Report) -> Report:
@@ -50,6 +56,7 @@ def _two_series(report: Report) -> Report:
         report,
         study=replace(report.study, series=(series, again)),
         segmentations=dict.fromkeys(("s02", "s03"), report.segmentations["s02"]),
+        landmarks=dict.fromkeys(("s02", "s03"), report.landmarks["s02"]),
     )
 
 

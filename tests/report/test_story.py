@@ -10,6 +10,7 @@ from opencmr.imaging.image import untimed_image
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.study import Demographics, Identity, Scanner
 from opencmr.measure import Ventricles, measure_all
+from opencmr.measure.landmarks import find_landmarks
 from opencmr.report import html, pdf
 from opencmr.report.contents import Report
 from opencmr.report.story import Strip, tell
@@ -116,6 +117,7 @@ def _at_one_phase(report: Report) -> Report:
         report,
         study=replace(report.study, series=(still,)),
         segmentations={"s02": masks},
+        landmarks={"s02": find_landmarks(stack)},
         measurements=measure_all(stack),
     )
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from opencmr.anatomy.structures import ACDC
+from opencmr.anatomy.structures import ACDC, EMIDEC
 from opencmr.segment.components import keep_possible
 
 
@@ -90,3 +90,10 @@ def test_the_input_is_not_changed():
     before = labels.copy()
     keep_possible(labels, ACDC)
     assert np.array_equal(labels, before)
+
+
+def test_a_scar_keeps_its_label_and_does_not_split_its_wall():
+    labels = np.choose(heart(), [0, 0, 2, 1]).astype(np.uint8)
+    columns = np.indices((60, 60))[1]
+    labels[(labels == 2) & (columns > 40)] = 3
+    assert np.array_equal(keep_possible(labels, EMIDEC), labels)

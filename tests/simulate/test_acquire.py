@@ -5,7 +5,7 @@ import pytest
 
 from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.structures import ACDC
-from opencmr.imaging.segmentation import Segmentation
+from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.simulate import HeartParameters, Protocol
 from opencmr.simulate.acquire import Scan, acquire, world_of
 from opencmr.simulate.body import capsule_distance, ellipsoid_distance
@@ -47,7 +47,9 @@ def test_on_a_one_millimetre_grid_the_voxels_hold_the_analytic_volumes() -> None
         step_mm=1.0,
     )
     acquired = acquire(world, grid, shapes, _scan(), np.random.default_rng(0))
-    voxels = voxelised_truth(Segmentation(acquired.labels, ACDC, grid, ACDC_POLICY, "truth"))
+    voxels = voxelised_truth(
+        Segmentation(acquired.labels, ACDC, grid, ACDC_POLICY, Author(AuthorKind.IMPORT, "truth"))
+    )
     formulas = analytic_truth(shapes)
     for symbol, value in formulas.items():
         assert voxels[symbol] == pytest.approx(value, rel=0.01), symbol

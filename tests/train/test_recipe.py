@@ -17,7 +17,7 @@ def test_every_recipe_of_the_repository_reads(path):
 
 def changed(tmp_path: Path, old: str, new: str) -> Path:
     text = RECIPES[0].read_text()
-    assert old in text
+    assert old in text, old
     path = tmp_path / "recipe.toml"
     path.write_text(text.replace(old, new, 1))
     return path
@@ -29,6 +29,10 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
         ("batch_size", "batchsize", "batchsize"),
         ("window_px = ", "# window_px = ", "window_px"),
         ("steps = ", "steps = 'many' #", "steps"),
+        ("steps = ", "steps = '12' #", "optimiser.steps"),
+        ("hard_weight = ", "hard_weight = true #", "data.hard_weight"),
+        ("batch_size = ", "batch_size = 0 #", "batch_size"),
+        ("flip_probability = ", "flip_probability = 1.5 #", "flip_probability"),
         ("[network]", "[[network]]", "network"),
         ("name =", "name", "cannot read"),
     ],

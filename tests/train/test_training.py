@@ -4,21 +4,27 @@ import dataclasses
 import json
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 from scipy import ndimage
 
 torch = pytest.importorskip("torch")
 
-from opencmr.errors import ModelError  # noqa: E402
+from opencmr.anatomy.structures import Structure  # noqa: E402
+from opencmr.errors import ConfigurationError, ModelError  # noqa: E402
+from opencmr.models.card import read_card  # noqa: E402
 from opencmr.models.library import model_titled  # noqa: E402
 from opencmr.models.session import Network  # noqa: E402
 from opencmr.segment.intensity import intensity_limits, scale_intensity  # noqa: E402
+from opencmr.segment.short_axis import segment_short_axis  # noqa: E402
 from opencmr.segment.window import Window  # noqa: E402
+from opencmr.simulate import HeartParameters, Protocol, simulate_study  # noqa: E402
 from opencmr.train import augmentation, loop  # noqa: E402
-from opencmr.train.export import averaged_network, export  # noqa: E402
-from opencmr.train.manifest import MANIFESTS, Slice, box_limits  # noqa: E402
+from opencmr.train.export import export  # noqa: E402
+from opencmr.train.manifest import MANIFESTS, Slice, box_limits, read_slices  # noqa: E402
 from opencmr.train.recipe import Recipe, read_recipe  # noqa: E402
+from opencmr.train.runner import TorchNetwork, averaged_network, averaged_runner  # noqa: E402
 from opencmr.train.warm_start import start_from_model  # noqa: E402
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "cine_sax_fold0.toml"
@@ -37,8 +43,8 @@ def ring_slice() -> Slice:
 
 
 @pytest.fixture
-def small_recipe(tmp_path, monkeypatch) -> Path:
-    """The shipped recipe, but tiny, on a made-up subject."""
+def small_recipe(tmp_path) -> Path:
+    """The shipped recipe, but tiny; beside it a made-up subject in ACDC's layout."""
     text = RECIPE.read_text()
     for old, new in (
         ("widths = [32, 48, 96, 128, 192]", "widths = [4, 8, 8]"),
@@ -51,7 +57,17 @@ def small_recipe(tmp_path, monkeypatch) -> Path:
         text = text.replace(old, new)
     path = tmp_path / "small.toml"
     path.write_text(text)
-    monkeypatch.setattr(loop, "MANIFESTS", {"acdc": lambda *ignored: (ring_slice(),)})
+    folder = tmp_path / "acdc"
+    folder.mkdir()
+    (folder / "metadata.csv").write_text("patient,fold\nring,1\nhidden,0\n")
+    source = ring_slice()
+    labels = np.zeros(source.stack.shape, np.uint8)
+    labels[source.z] = source.labels
+    for phase in ("ed", "es"):
+        for end, values in (("", source.stack), ("_gt", labels)):
+            stack = nibabel.Nifti1Image(values.T, np.diag([1.5, 1.5, 8.0, 1.0]))
+            stack.header.set_xyzt_units("mm")
+            nibabel.save(stack, folder / f"ring_{phase}{end}.nii.gz")
     return path
 
 
@@ -140,8 +156,87 @@ def test_the_exported_network_says_what_torch_says(small_recipe, tmp_path):
     loop.train(small_recipe, tmp_path, tmp_path / "run")
     difference = export(tmp_path / "run", tmp_path / "m" / "0.1", version="0.1")
     assert difference < 1e-4
-    _, recipe, step = averaged_network(tmp_path / "run")
-    assert step == recipe.optimiser.steps
+    _, recipe, state = averaged_network(tmp_path / "run")
+    assert state["step"] == recipe.optimiser.steps
+    card = read_card(tmp_path / "m" / "0.1")
+    assert "1 subjects of University Hospital of Dijon, Siemens" in card.training_data
+    assert "CC BY-NC-SA" in card.terms
+    assert card.trained_by.startswith("opencmr ")
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's exporter warns about itself
+def test_a_run_made_before_architectures_and_manifests_is_exported(small_recipe, tmp_path):
+    run = tmp_path / "old"
+    run.mkdir()
+    lines = small_recipe.read_text().splitlines()
+    kept = [line for line in lines if not line.startswith(("architecture", "intended_use"))]
+    assert len(kept) == len(lines) - 2
+    (run / "recipe.toml").write_text("\n".join(kept))
+    network = loop.build_network(read_recipe(run / "recipe.toml"))
+    weights = network.state_dict()
+    state = {"step": 7, "network": weights, "average": weights, "optimiser": {}}
+    torch.save(state, run / "checkpoint.pt")
+    assert export(run, tmp_path / "m" / "0.1", version="0.1") < 1e-4
+    card = read_card(tmp_path / "m" / "0.1")
+    assert (card.input.stride_px, card.output.label_scheme) == (4, "acdc")
+    assert "ACDC" in card.training_data
+    assert "RV, MYO, LV on SAX cine" in card.intended_use
+
+
+def test_a_resumed_run_names_all_code_that_trained_it(small_recipe, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    for commit in ("first", "second", "second"):
+        monkeypatch.setattr(loop, "code_version", lambda commit=commit: commit)
+        loop.train(small_recipe, tmp_path, run)
+    assert averaged_runner(run).card.trained_by == "first, second"
+
+
+def test_the_average_follows_the_stated_rule_from_its_first_step(small_recipe):
+    state = loop._State(read_recipe(small_recipe), torch.device("cpu"))
+    expected = {k: v.clone() for k, v in state.network.state_dict().items()}
+    images = torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(2))
+    labels = torch.zeros(2, 64, 64, dtype=torch.int64)
+    for step in range(3):
+        state.learn(images, labels)
+        decay = (1 + step) / (10 + step)
+        for name, value in state.network.state_dict().items():
+            if value.is_floating_point():
+                expected[name] = decay * expected[name] + (1 - decay) * value
+            else:
+                expected[name] = value.clone()
+    for name, value in state.average.module.state_dict().items():
+        assert torch.allclose(value.float(), expected[name].float(), atol=1e-6), name
+
+
+def test_torch_and_onnx_segment_alike():
+    card = model_titled("cine_sax@0.1.0")
+    network = loop.build_network(read_recipe(RECIPE))
+    images = torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(1))
+    start_from_model(network, card.reference, images)
+    phantom = simulate_study(HeartParameters(seed=3), protocol=Protocol.small())
+    (image,) = next(s.images for s in phantom.series if s.images[0].grid == phantom.labels.grid)
+    by_onnx = segment_short_axis(image, Network(card))
+    by_torch = segment_short_axis(image, TorchNetwork(network, card))
+    assert by_onnx is not None
+    assert by_torch is not None
+    assert by_onnx.mask(Structure.LV).any()
+    assert (by_onnx.labels != by_torch.labels).mean() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('architecture = "unet"', 'architecture = "other"', "no architecture 'other'; known: unet"),
+        ('manifest = "acdc"', 'manifest = "none"', "no manifest 'none'; known: acdc"),
+        ("classes = 4", "classes = 3", "3 classes"),
+    ],
+)
+def test_what_a_recipe_names_must_be_there(small_recipe, tmp_path, old, new, said):
+    text = small_recipe.read_text()
+    assert old in text
+    small_recipe.write_text(text.replace(old, new))
+    with pytest.raises(ConfigurationError, match=said):
+        loop.train(small_recipe, tmp_path, tmp_path / "run")
 
 
 def test_the_loss_is_least_for_the_truth():
@@ -156,6 +251,7 @@ def still_recipe(**network: object) -> Recipe:
     """The shipped recipe, its augmentation quiet."""
     recipe = read_recipe(RECIPE)
     quiet = {field.name: 0.0 for field in dataclasses.fields(recipe.augmentation)}
+    quiet["low_resolution_factor"] = 1.0
     return dataclasses.replace(
         recipe,
         augmentation=dataclasses.replace(recipe.augmentation, **quiet),
@@ -230,7 +326,10 @@ def test_a_model_of_other_widths_is_no_start():
 
 @pytest.mark.real_data
 def test_the_acdc_manifest_keeps_left_out_folds_out(data_folder):
-    slices = MANIFESTS["acdc"](data_folder, (0,), (1, 99))
-    assert {s.fold for s in slices} == {0}
-    assert len({s.subject for s in slices}) == 16
+    rows = MANIFESTS["acdc"].rows(data_folder, (0,))
+    assert {row.fold for row in rows} == {0}
+    assert len({row.subject for row in rows}) == 16
+    assert all((data_folder / path).is_file() for row in rows for path in (row.image, row.labels))
+    slices = read_slices(rows[:2], data_folder, (1, 99))
+    assert {s.subject for s in slices} == {rows[0].subject}
     assert all(0 < s.spacing_mm[0] < 3 for s in slices)

@@ -1,9 +1,11 @@
-"""Structures of the heart and the label conventions of public data sets."""
+"""Structures of the heart, what lies inside what, and the label conventions of public data sets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+
+import numpy as np
 
 from opencmr.errors import ConfigurationError
 
@@ -18,53 +20,114 @@ class Structure(StrEnum):
     RV = "RV"
     """Right ventricular cavity."""
     SCAR = "SCAR"
-    """Infarcted myocardium, no-reflow not counted."""
+    """Infarcted myocardium, no-reflow included."""
     NO_REFLOW = "NO_REFLOW"
     """Microvascular obstruction inside an infarct."""
 
 
+INSIDE: tuple[tuple[Structure, Structure], ...] = (
+    (Structure.MYOCARDIUM, Structure.SCAR),
+    (Structure.SCAR, Structure.NO_REFLOW),
+)
+"""The structure that includes, and the one that lies inside it."""
+
+
+def with_inside(structure: Structure) -> tuple[Structure, ...]:
+    """Return ``structure`` and everything that lies inside it.
+
+    Examples
+    --------
+    >>> [one.value for one in with_inside(Structure.MYOCARDIUM)]
+    ['MYO', 'SCAR', 'NO_REFLOW']
+    """
+    inner = (one for outer, one in INSIDE if outer is structure)
+    return (structure, *(deeper for one in inner for deeper in with_inside(one)))
+
+
 @dataclass(frozen=True, slots=True)
 class LabelScheme:
-    """Which integer stands for which structure; 0 is always background."""
+    """Which integer stands for which structure; 0 is always background.
+
+    A label names the innermost structure of its voxel: a scar's voxel bears the scar's label
+    alone, and is myocardium all the same.
+
+    Attributes
+    ----------
+    name : str
+    pairs : tuple of (int, Structure)
+        Each label from 1 to 255 and each structure at most once.
+    source : str
+        Where the convention is described.
+
+    Raises
+    ------
+    ConfigurationError
+        When a label is no such integer, or a label or a structure stands twice.
+    """
 
     name: str
-    structures: Mapping[int, Structure]
+    pairs: tuple[tuple[int, Structure], ...]
     source: str
 
+    def __post_init__(self) -> None:
+        labels, structures = [p[0] for p in self.pairs], [p[1] for p in self.pairs]
+        if len({*labels}) < len(labels) or len({*structures}) < len(structures):
+            raise ConfigurationError(f"the label scheme {self.name!r} names something twice")
+        if not all(1 <= label <= 255 for label in labels):
+            raise ConfigurationError(
+                f"the label scheme {self.name!r} has labels {labels}; expected 1 to 255"
+            )
+
+    @property
+    def structures(self) -> Mapping[int, Structure]:
+        """The structure of each label."""
+        return dict(self.pairs)
+
     def label_of(self, structure: Structure) -> int:
-        """Return the integer of ``structure``.
+        """Return the integer that is written for ``structure``.
 
         Raises
         ------
         ConfigurationError
             When the scheme does not hold it.
         """
-        for label, known in self.structures.items():
+        for label, known in self.pairs:
             if known is structure:
                 return label
         raise ConfigurationError(f"the label scheme {self.name!r} has no {structure.value}")
 
+    def labels_of(self, structure: Structure) -> tuple[int, ...]:
+        """Return the integers of ``structure`` and of all that lies inside it; none, if unknown.
+
+        Examples
+        --------
+        >>> EMIDEC.labels_of(Structure.MYOCARDIUM), EMIDEC.labels_of(Structure.RV)
+        ((2, 3, 4), ())
+        """
+        sought = with_inside(structure)
+        return tuple(label for label, known in self.pairs if known in sought)
+
+    def mask(self, labels: np.ndarray, structure: Structure) -> np.ndarray:
+        """Return where ``labels`` are ``structure`` or lie inside it, of the same shape, bool."""
+        found = np.zeros(labels.shape, dtype=bool)
+        for label in self.labels_of(structure):
+            found |= labels == label
+        return found
+
 
 ACDC = LabelScheme(
     "acdc",
-    MappingProxyType({1: Structure.RV, 2: Structure.MYOCARDIUM, 3: Structure.LV}),
+    ((1, Structure.RV), (2, Structure.MYOCARDIUM), (3, Structure.LV)),
     "Bernard et al., IEEE TMI 2018",
 )
 MNMS = LabelScheme(
     "mnms",
-    MappingProxyType({1: Structure.LV, 2: Structure.MYOCARDIUM, 3: Structure.RV}),
+    ((1, Structure.LV), (2, Structure.MYOCARDIUM), (3, Structure.RV)),
     "Campello et al., IEEE TMI 2021",
 )
 EMIDEC = LabelScheme(
     "emidec",
-    MappingProxyType(
-        {
-            1: Structure.LV,
-            2: Structure.MYOCARDIUM,
-            3: Structure.SCAR,
-            4: Structure.NO_REFLOW,
-        }
-    ),
+    ((1, Structure.LV), (2, Structure.MYOCARDIUM), (3, Structure.SCAR), (4, Structure.NO_REFLOW)),
     "Lalande et al., Data 2020",
 )
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from opencmr.imaging.flag import LeftOut
     from opencmr.imaging.study import Study
     from opencmr.intake.studies import IntakeResult
+    from opencmr.models.session import Networks
     from opencmr.pipeline import Configuration
 
 
@@ -52,6 +53,7 @@ def analyze(
     into OUT; for several studies, one such folder a study under OUT.
     """
     from opencmr.imaging.study import Demographics
+    from opencmr.models.session import Networks
     from opencmr.pipeline import Configuration
 
     if sex is not None and sex.upper() not in ("M", "F"):
@@ -74,7 +76,10 @@ def analyze(
     ):
         read = _read(source, ed, es, console.parse_spacing(spacing), progress)
         studies = tuple(_with_orphans(study, read.left_out) for study in read.studies)
-        outcomes = analyze_studies(studies, configuration, folder, output, progress)
+        networks = Networks()
+        outcomes = analyze_studies(studies, configuration, folder, output, progress, networks)
+    for remark in networks.remarks:
+        console.say(remark, quiet=quiet)
     status = exit_status(outcomes, read.left_out)
     if as_json:
         console.print_json(
@@ -98,21 +103,24 @@ def analyze_studies(
     folder: Path,
     shown_as: Path,
     progress: console.Progress,
+    networks: "Networks | None" = None,
 ) -> list[Outcome]:
     """Analyse each study into ``folder``; of several, one that fails does not stop the others.
 
     ``shown_as`` is what the folder will be called when all is written.
     """
+    from opencmr.models.session import Networks
     from opencmr.pipeline import analyze_study
     from opencmr.report.writers import write_report
 
+    networks = networks or Networks()
     alone = len(studies) == 1
     outcomes: list[Outcome] = []
     for study in studies:
         place = folder if alone else folder / study.key
         shown = shown_as if alone else shown_as / study.key
         try:
-            report = analyze_study(study, configuration, progress=progress)
+            report = analyze_study(study, configuration, networks=networks, progress=progress)
             write_report(
                 report, place, lambda _, share: progress("reporting", round(100 * share), 100)
             )

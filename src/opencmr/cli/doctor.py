@@ -7,7 +7,7 @@ import platform
 from opencmr.cli import console
 
 _PACKAGES = (
-    "numpy", "scipy", "pydicom", "nibabel", "onnxruntime", "typst", "torch",
+    "numpy", "scipy", "pydantic", "pydicom", "nibabel", "onnxruntime", "typst", "torch",
 )  # fmt: skip
 _CODECS = {
     "JPEG, JPEG 2000, JPEG-LS, RLE (gdcm)": "gdcm",
@@ -20,22 +20,9 @@ def doctor(as_json: console.AsJson = False, verbose: console.Verbose = False) ->
     """Say what the installation can do; exit status 1 when it cannot analyse."""
     import typer
 
-    from opencmr.errors import OpencmrError
-    from opencmr.models.library import list_models
-    from opencmr.models.session import Network
-
     packages = {name: _version(name) for name in _PACKAGES}
     codecs = {name: importlib.util.find_spec(m) is not None for name, m in _CODECS.items()}
-    models: dict[str, str] = {}
-    try:
-        for card in list_models():
-            try:
-                Network(card)
-                models[card.title] = "ok"
-            except OpencmrError as error:
-                models[card.title] = str(error)
-    except OpencmrError as error:
-        models["?"] = str(error)
+    models, broken = _states_of_models()
     missing = [name for name, found in packages.items() if found is None and name != "torch"]
     healthy = not missing and bool(models) and all(state == "ok" for state in models.values())
     if as_json:
@@ -45,6 +32,7 @@ def doctor(as_json: console.AsJson = False, verbose: console.Verbose = False) ->
                 "packages": packages,
                 "codecs": codecs,
                 "models": models,
+                "broken_cards": broken,
                 "telemetry": "off",
                 "can_train": packages["torch"] is not None,
                 "healthy": healthy,
@@ -58,10 +46,33 @@ def doctor(as_json: console.AsJson = False, verbose: console.Verbose = False) ->
             typer.echo(f"codec {name}: {'yes' if there else 'no'}")
         for title, state in models.items():
             typer.echo(f"model {title}: {state}")
+        for fault in broken:
+            typer.echo(f"left out: {fault}")
         typer.echo("telemetry: off")
         typer.echo("ready to analyse" if healthy else "not able to analyse: see above")
     if not healthy:
         raise typer.Exit(1)
+
+
+def _states_of_models() -> tuple[dict[str, str], list[str]]:
+    """Return "ok" or what is wrong by model, and the cards that cannot be read.
+
+    A model with a broken card is never taken, so it does not keep anyone from analysing.
+    """
+    from opencmr.errors import ModelError
+    from opencmr.models.library import read_library
+    from opencmr.models.session import Network
+
+    library = read_library()
+    states: dict[str, str] = {}
+    # The user's own come first and hide a packaged model of the same title, as in look-up.
+    for card in reversed(library.cards):
+        try:
+            Network(card)
+            states[card.title] = "ok"
+        except ModelError as error:
+            states[card.title] = str(error)
+    return states, list(library.broken)
 
 
 def _version(package: str) -> str | None:

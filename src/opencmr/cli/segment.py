@@ -33,8 +33,7 @@ def segment(
     from opencmr.anatomy.views import View
     from opencmr.errors import ConfigurationError, InputError
     from opencmr.intake.nifti import read_nifti, sidecar_of, write_labels_nifti
-    from opencmr.models.library import find_model
-    from opencmr.models.session import Network
+    from opencmr.models.session import Networks
     from opencmr.segment.short_axis import segment_short_axis
 
     console.require_file(source, "the input")
@@ -47,11 +46,14 @@ def segment(
             raise ConfigurationError(f"{path} exists; give --overwrite to replace it")
     scheme = scheme_named(labels)
     read = read_nifti(source, spacing_mm=console.parse_spacing(spacing))
-    card = find_model("segmentation", View.SAX, Technique.CINE, name=model)
+    networks = Networks()
+    network = networks.segmentation(View.SAX, Technique.CINE, name=model)
+    for remark in networks.remarks:
+        console.say(remark, quiet=quiet)
     with console.progress_bar(quiet=quiet) as progress:
         segmentation = segment_short_axis(
             read.image,
-            Network(card),
+            network,
             keep_probabilities=probabilities is not None,
             progress=lambda done, total: progress("segmenting", done, total),
         )
@@ -76,7 +78,7 @@ def segment(
             {
                 "output": [str(path) for path in written],
                 "labels": {str(k): v.value for k, v in scheme.structures.items()},
-                "model": card.title,
+                "model": network.card.title,
                 "flags": [flag.code for flag in read.flags],
             }
         )

@@ -1,6 +1,8 @@
 """Labels on a grid, with who made them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -10,9 +12,33 @@ from opencmr.errors import GeometryError
 from opencmr.geometry.grid import Grid
 
 
+class AuthorKind(StrEnum):
+    """What made a segmentation."""
+
+    MODEL = "model"
+    READER = "reader"
+    IMPORT = "import"
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who made a segmentation: a model, a reader, or whatever made an imported file."""
+
+    kind: AuthorKind
+    name: str
+    version: str = ""
+
+    @property
+    def text(self) -> str:
+        """Name and version."""
+        return f"{self.name} {self.version}".strip()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Segmentation:
     """A segmentation of an image.
+
+    Its arrays are locked views: whoever makes one hands the arrays over and writes no more.
 
     Attributes
     ----------
@@ -21,19 +47,23 @@ class Segmentation:
     grid : Grid
     policy : ContourPolicy
         The rules under which the outlines were drawn or learnt.
-    author : str
-        A model with its version, a reader, an import.
+    author : Author
     probabilities : (C, T, Z, Y, X) float16 or None
         Share of each class, background first.
     derived_from : str or None
         The version that this one corrects.
+
+    Raises
+    ------
+    GeometryError
+        When an array has not the grid's shape, or a label is not in the scheme.
     """
 
     labels: np.ndarray
     scheme: LabelScheme
     grid: Grid
     policy: ContourPolicy
-    author: str
+    author: Author
     probabilities: np.ndarray | None = None
     derived_from: str | None = None
 
@@ -50,10 +80,32 @@ class Segmentation:
                 f"probabilities must be (C, {', '.join(map(str, self.labels.shape))}), "
                 f"found {self.probabilities.shape}"
             )
+        self._require_known_labels()
+        for name in ("labels", "probabilities"):
+            array = getattr(self, name)
+            if array is not None:
+                view = array.view()
+                view.flags.writeable = False
+                object.__setattr__(self, name, view)
+
+    def _require_known_labels(self) -> None:
+        known = np.zeros(256, dtype=bool)
+        known[[0, *self.scheme.structures]] = True
+        # Phase by phase: indexing takes eight times the memory of what it indexes.
+        if not all(known[stack].all() for stack in self.labels):
+            strange = sorted({*np.unique(self.labels).tolist()} - {0, *self.scheme.structures})
+            raise GeometryError(
+                f"labels {strange} are not in the scheme {self.scheme.name!r}, which has "
+                f"{sorted(self.scheme.structures)}"
+            )
+
+    def __reduce__(self) -> tuple[type["Segmentation"], tuple[Any, ...]]:
+        """Pickle as the call that makes it, so that a copy is checked and locked too."""
+        return Segmentation, tuple(getattr(self, field.name) for field in fields(self))
 
     def mask(self, structure: Structure) -> np.ndarray:
-        """Return where ``structure`` is, ``(T, Z, Y, X)`` bool."""
-        return np.asarray(self.labels == self.scheme.label_of(structure))
+        """Return where ``structure`` is, with all inside it: ``(T, Z, Y, X)`` bool."""
+        return self.scheme.mask(self.labels, structure)
 
     def to_scheme(self, scheme: LabelScheme) -> np.ndarray:
         """Return the labels ``(T, Z, Y, X) uint8`` in another convention.

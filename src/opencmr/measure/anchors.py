@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from opencmr.geometry.contours import radii_mm
 from opencmr.geometry.grid import Grid
-from opencmr.measure.outlines import radii_mm
 
 CONTACT_PX = 2.0
 """The right ventricle touches the wall where it comes this near its outer outline (proposal)."""

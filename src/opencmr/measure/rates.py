@@ -10,6 +10,7 @@ import numpy as np
 
 from opencmr.anatomy.quantities import Quantity
 from opencmr.anatomy.structures import Structure
+from opencmr.imaging.phase_times import phase_shares
 from opencmr.measure.scalars import Scalar, private, table
 from opencmr.measure.ventricles import RATE_PHASES, Unmeasurable, Ventricles
 
@@ -81,22 +82,6 @@ def rates_ml_s(curve_ml: np.ndarray, share: np.ndarray, rr_s: float) -> np.ndarr
     return np.asarray((np.cos(fine) @ (order * sines) - np.sin(fine) @ (order * cosines)) / rr_s)
 
 
-def phase_shares(ventricles: Ventricles) -> np.ndarray:
-    """Return the time of each phase ``(T,)`` as a fraction of the heartbeat.
-
-    From the trigger times, each slice's over its own R-R interval and averaged over the
-    slices; evenly spread where the source does not state them.
-    """
-    image = ventricles.image
-    shares = image.trigger_ms / image.rr_ms
-    even = np.arange(ventricles.phases) / ventricles.phases
-    usable = np.isfinite(shares).all(0)
-    if not usable.any():
-        return even
-    mean = shares[:, usable].mean(1)
-    return np.asarray(mean) if mean.max() - mean.min() < 1 else even
-
-
 def lv_rates_ml_s(ventricles: Ventricles) -> np.ndarray:
     """Return the derivative of the left ventricle's volume over the heartbeat, in mL/s."""
     chamber = ventricles.lv
@@ -105,7 +90,7 @@ def lv_rates_ml_s(ventricles: Ventricles) -> np.ndarray:
         raise Unmeasurable(
             "TOO_FEW_PHASES", f"{int(counted.sum())} usable phases; a rate needs {RATE_PHASES}"
         )
-    share = phase_shares(ventricles)
+    share = phase_shares(ventricles.image)
     return rates_ml_s(chamber.curve_ml[counted], share[counted], 60 / ventricles.heart_rate_bpm)
 
 

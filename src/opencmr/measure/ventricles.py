@@ -18,9 +18,10 @@ Rules of volume (Schulz-Menger et al., JCMR 2020; 22:19: full stack, one phase f
   more than :data:`CURVE_JUMP_PERCENT` of the largest volume.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeGuard
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 
@@ -38,6 +39,8 @@ RATE_PHASES = 12
 """Fewest phases from which a rate, or a phase that stands out, can be told (proposal)."""
 HEART_RATE_LIMITS_BPM = (20.0, 250.0)
 """A heart rate outside these limits is a mistake in the header (proposal)."""
+
+Found = TypeVar("Found")
 
 
 class Unmeasurable(Exception):  # noqa: N818 - no error: the reason of a null measurement
@@ -156,6 +159,7 @@ class Ventricles:
     demographics: Demographics
     series: str
     given_heart_rate_bpm: float | None = None
+    _found: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.segmentation.labels.shape[:2] != self.image.values.shape[:2]:
@@ -236,10 +240,8 @@ class Ventricles:
 
     def plane(self, structure: Structure, phase: int, z: int) -> np.ndarray:
         """Return where a structure is on one slice ``(Y, X) bool``; nowhere if not labelled."""
-        labels = self.segmentation.labels[phase, z]
-        if structure not in self.segmentation.scheme.structures.values():
-            return np.zeros(labels.shape, dtype=bool)
-        return np.asarray(labels == self.segmentation.scheme.label_of(structure))
+        scheme, labels = self.segmentation.scheme, self.segmentation.labels
+        return scheme.mask(labels[phase, z], structure)
 
     @cached_property
     def heart_box(self) -> tuple[slice, slice]:
@@ -256,14 +258,20 @@ class Ventricles:
         """Return :meth:`plane` within :attr:`heart_box`, where shapes are judged faster."""
         return self.plane(structure, phase, z)[self.heart_box]
 
+    def at_phase(self, find: Callable[["Ventricles", int], Found], phase: int) -> Found:
+        """Return ``find(self, phase)``, found once for all who ask."""
+        key = (find, phase)
+        if key not in self._found:
+            self._found[key] = find(self, phase)
+        found: Found = self._found[key]
+        return found
+
     def _count(self, structure: Structure) -> np.ndarray:
-        if structure not in self.segmentation.scheme.structures.values():
-            return np.zeros(self.segmentation.labels.shape[:2], dtype=np.int64)
-        label = self.segmentation.scheme.label_of(structure)
+        phases, slices = self.segmentation.labels.shape[:2]
         return np.array(
             [
-                [np.count_nonzero(plane == label) for plane in stack]
-                for stack in self.segmentation.labels
+                [np.count_nonzero(self.plane(structure, t, z)) for z in range(slices)]
+                for t in range(phases)
             ],
             dtype=np.int64,
         )

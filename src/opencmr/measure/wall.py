@@ -87,8 +87,8 @@ def maximal_mm(profile: WallProfile) -> tuple[float, int]:
 def measure(ventricles: Ventricles) -> tuple[Measurement, ...]:
     """Measure thickness and thickening: the whole wall first, then segments 1 to 17."""
     try:
-        diastole = WallProfile(ventricles, ventricles.lv.ed_phase)
-        systole = WallProfile(ventricles, ventricles.lv.es_phase)
+        diastole = ventricles.at_phase(WallProfile, ventricles.lv.ed_phase)
+        systole = ventricles.at_phase(WallProfile, ventricles.lv.es_phase)
     except Unmeasurable as unfit:
         reason = unfit.reason
         whole = (null(ventricles, q, reason, structure=_WALL) for q in (WT_MEAN, WT_MAX, WTH_MEAN))

@@ -16,6 +16,7 @@ import numpy as np
 
 from opencmr.anatomy.aha import AHA_SEGMENTS, Level
 from opencmr.anatomy.structures import Structure
+from opencmr.geometry.contours import centroid_mm, distances_mm, outline_mm, radii_mm
 from opencmr.measure.anchors import (
     Insertions,
     anterior_sign,
@@ -25,7 +26,6 @@ from opencmr.measure.anchors import (
     unit_vectors,
 )
 from opencmr.measure.long_axis import base_to_apex, levels
-from opencmr.measure.outlines import centroid_mm, distances_mm, outline_mm, radii_mm
 from opencmr.measure.ventricles import Unmeasurable, Ventricles
 
 STEP_DEG = 3.0
@@ -49,6 +49,12 @@ class RingOutlines:
         middle = self.centre + ((inner + outer) / 2)[:, None] * directions
         across = distances_mm(middle, self.endocardium) + distances_mm(middle, self.epicardium)
         return np.asarray(across)
+
+    def epicardial_points(self, angles: np.ndarray) -> np.ndarray:
+        """Return the points ``(K, 2)`` in mm of the outer outline at angles ``(K,)``."""
+        directions = unit_vectors(angles)
+        reach_mm = radii_mm(self.epicardium, self.centre, directions)
+        return np.asarray(self.centre + reach_mm[:, None] * directions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,14 +98,24 @@ class WallProfile:
         return drawn
 
     @cached_property
+    def insertions(self) -> dict[int, Insertions | None]:
+        """Insertions of each ring slice; None where the right ventricle does not meet it."""
+        return {
+            z: insertions(
+                self.rings[z].epicardium,
+                self.rings[z].centre,
+                self.ventricles.plane(Structure.RV, self.phase, z),
+                self.ventricles.spacing_mm,
+            )
+            for z in self.levels
+        }
+
+    @cached_property
     def anchors(self) -> dict[Level, Insertions]:
         """Insertions of each level: the mean of its slices', else of the level next to it."""
-        spacing_mm = self.ventricles.spacing_mm
         found: dict[Level, list[Insertions]] = {level: [] for level in self.levels.values()}
         for z, level in self.levels.items():
-            rv = self.ventricles.plane(Structure.RV, self.phase, z)
-            ring = self.rings[z]
-            anchor = insertions(ring.epicardium, ring.centre, rv, spacing_mm)
+            anchor = self.insertions[z]
             if anchor is not None:
                 found[level].append(anchor)
         means = {level: mean_insertions(some) for level, some in found.items()}

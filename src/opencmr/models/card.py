@@ -1,110 +1,298 @@
-"""The model card: what a network is for, what it expects, where it comes from."""
+"""The model card: what a network is for, what it expects and gives, where it comes from."""
 
-import json
+import hashlib
+import reprlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainSerializer,
+    PrivateAttr,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from opencmr.anatomy.policy import BasalRule, ContourPolicy, PapillaryRule
 from opencmr.anatomy.structures import LabelScheme, scheme_named
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
-from opencmr.errors import ConfigurationError, ModelError
+from opencmr.errors import ModelError
+from opencmr.geometry.grid import SPACING_LIMITS_MM
 
 CARD_FILE = "model.json"
 WEIGHTS_FILE = "weights.onnx"
+LARGEST_SIDE_PX = 4096
+"""No picture of a heart is wider; a slip of the pen must not ask for all memory."""
+MOST_CONTEXT_SLICES = 32
+"""No short-axis stack has more neighbours on one side."""
+FAULTS_TOLD = 4
+"""Faults of one file that a message names."""
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+SidePx = Annotated[int, Field(ge=1, le=LARGEST_SIDE_PX)]
+Percent = Annotated[float, Field(ge=0, le=100)]
+InPlaneSpacing = Annotated[float, Field(ge=SPACING_LIMITS_MM[0], le=SPACING_LIMITS_MM[1])]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelCard:
-    """A model folder's ``model.json``.
+def _known_scheme(name: str) -> str:
+    return scheme_named(name).name
+
+
+def _by_name(kind: type[Enum]) -> BeforeValidator:
+    """Return the validator that takes a member of ``kind`` by its name."""
+    return BeforeValidator(lambda v: kind.__members__.get(v, v) if isinstance(v, str) else v)
+
+
+_NAME_OF = PlainSerializer(lambda member: member.name, return_type=str)
+SchemeName = Annotated[str, AfterValidator(_known_scheme)]
+
+
+def _rising(limits: tuple[float, float]) -> tuple[float, float]:
+    if limits[0] >= limits[1]:
+        raise ValueError("the lower percentile must be below the upper one")
+    return limits
+
+
+class _Part(BaseModel):
+    """A part of a card: every key known, every value of its own type, nothing changed later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class PictureInput(_Part):
+    """Pictures as a network takes them.
 
     Attributes
     ----------
-    folder : Path
-        Where the card and ``weights.onnx`` lie.
-    task : str
-        ``segmentation``.
     spacing_mm : float
         In-plane spacing of the network's grid, rows and columns alike.
     window_px : int
         Side of the windows that it was trained on.
+    intensity_percentiles : (low, high)
+        Percentiles of the window that are scaled to 0 and 1; values outside are clipped.
+    """
+
+    spacing_mm: InPlaneSpacing
+    window_px: SidePx
+    intensity_percentiles: Annotated[tuple[Percent, Percent], AfterValidator(_rising)]
+
+    @property
+    def planes(self) -> int:
+        """Pictures that it sees at once."""
+        return 1
+
+
+class SegmentationInput(PictureInput):
+    """Slices of a stack as a segmentation network takes them.
+
+    Attributes
+    ----------
+    view, technique
+        What the stack must show, and how it must have been made.
     stride_px : int
         Height and width of an input must be multiples of this.
     context_slices : int
         Neighbouring slices on each side that it sees beside the one that it labels.
-    intensity_percentiles : (low, high)
-        Percentiles of the window that are scaled to 0 and 1; values outside are clipped.
+    """
+
+    view: View
+    technique: Technique
+    stride_px: SidePx
+    context_slices: Annotated[int, Field(ge=0, le=MOST_CONTEXT_SLICES)]
+
+    @property
+    def planes(self) -> int:
+        """Slices that it sees at once: one between its neighbours."""
+        return 2 * self.context_slices + 1
+
+    @model_validator(mode="after")
+    def _check_window(self) -> Self:
+        if self.window_px % self.stride_px:
+            raise ValueError(
+                f"window_px {self.window_px} must be a multiple of stride_px {self.stride_px}"
+            )
+        return self
+
+
+class SharesOutput(_Part):
+    """Shares of classes that sum to one."""
+
+    @property
+    def channels(self) -> int:
+        """Classes."""
+        raise NotImplementedError
+
+
+class SegmentationOutput(SharesOutput):
+    """Shares of the classes of a label scheme, background first, under a contour policy."""
+
+    label_scheme: SchemeName
+    papillary_rule: Annotated[PapillaryRule, _by_name(PapillaryRule), _NAME_OF]
+    basal_rule: Annotated[BasalRule, _by_name(BasalRule), _NAME_OF]
+
+    @property
+    def scheme(self) -> LabelScheme:
+        """Which class is which structure."""
+        return scheme_named(self.label_scheme)
+
+    @property
+    def policy(self) -> ContourPolicy:
+        """The rules under which its volumes are measured."""
+        return ContourPolicy(self.papillary_rule, self.basal_rule)
+
+    @property
+    def channels(self) -> int:
+        """Classes, background included."""
+        return len(self.scheme.structures) + 1
+
+
+def _distinct(classes: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(classes)) < len(classes):
+        raise ValueError("a class stands twice")
+    return classes
+
+
+class ClassificationOutput(SharesOutput):
+    """Shares of classes, in this order."""
+
+    classes: Annotated[tuple[Text, ...], Field(min_length=2), AfterValidator(_distinct)]
+
+    @property
+    def channels(self) -> int:
+        """Classes."""
+        return len(self.classes)
+
+
+class ModelCard(_Part):
+    """What the cards of all tasks say.
+
+    Attributes
+    ----------
+    sha256 : str
+        Of ``weights.onnx``.
+    trained_by : str
+        Version or commit of the code that trained it.
     figures : mapping
         Measured accuracy with its data set, as in ``benchmarks/``.
     """
 
-    folder: Path
-    name: str
-    version: str
+    name: Word
+    version: Word
     task: str
-    view: View
-    sequence: Technique
-    scheme: LabelScheme
-    policy: ContourPolicy
-    spacing_mm: float
-    window_px: int
-    stride_px: int
-    context_slices: int
-    intensity_percentiles: tuple[float, float]
-    sha256: str
-    training_data: str
-    terms: str
-    intended_use: str
-    limitations: str
-    figures: Mapping[str, Any]
+    sha256: Sha256
+    trained_by: Text = "not recorded"
+    training_data: Text
+    terms: Text
+    intended_use: Text
+    limitations: Text
+    figures: Mapping[str, JsonValue]
+    input: PictureInput
+    output: SharesOutput
+
+    _folder: Path = PrivateAttr(default=Path())
+    _file_sha256: str = PrivateAttr(default="")
 
     @property
     def title(self) -> str:
         """Name and version."""
         return f"{self.name} {self.version}"
 
+    @property
+    def reference(self) -> str:
+        """``name@version``, as the command line takes it."""
+        return f"{self.name}@{self.version}"
 
-def read_card(folder: Path) -> ModelCard:
+    @property
+    def folder(self) -> Path:
+        """Where card and weights lie; of a card that was never written, the working folder."""
+        return self._folder
+
+    @property
+    def file_sha256(self) -> str:
+        """SHA-256 of ``model.json`` as it was read; empty for a card that was never written."""
+        return self._file_sha256
+
+
+class SegmentationCard(ModelCard):
+    """The card of a network that labels structures."""
+
+    task: Literal["segmentation"] = "segmentation"
+    input: SegmentationInput
+    output: SegmentationOutput
+
+
+class ClassificationCard(ModelCard):
+    """The card of a network that tells classes of pictures apart."""
+
+    task: Literal["classification"] = "classification"
+    input: PictureInput
+    output: ClassificationOutput
+
+
+Card = Annotated[SegmentationCard | ClassificationCard, Field(discriminator="task")]
+"""A card of any task; ``task`` says which input and output follow."""
+
+_CARD: TypeAdapter[SegmentationCard | ClassificationCard] = TypeAdapter(Card)
+
+
+def read_card(folder: Path) -> SegmentationCard | ClassificationCard:
     """Read the card of a model folder.
 
     Raises
     ------
     ModelError
-        When the card is missing, no JSON, or lacks a field.
+        When the card is missing, no JSON, or has a wrong field, which is named.
     """
-    path = folder / CARD_FILE
+    name = f"{folder.parent.name}/{folder.name}"
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"cannot read the model card of {folder.name}: {error}") from error
+        content = (folder / CARD_FILE).read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot read the model card of {name}: {error.strerror}") from error
     try:
-        low, high = raw["intensity_percentiles"]
-        return ModelCard(
-            folder=folder,
-            name=str(raw["name"]),
-            version=str(raw["version"]),
-            task=str(raw["task"]),
-            view=View(raw["view"]),
-            sequence=Technique(raw["sequence"]),
-            scheme=scheme_named(raw["label_scheme"]),
-            policy=ContourPolicy(
-                PapillaryRule[raw["papillary_rule"]], BasalRule[raw["basal_rule"]]
-            ),
-            spacing_mm=float(raw["spacing_mm"]),
-            window_px=int(raw["window_px"]),
-            stride_px=int(raw["stride_px"]),
-            context_slices=int(raw["context_slices"]),
-            intensity_percentiles=(float(low), float(high)),
-            sha256=str(raw["sha256"]),
-            training_data=str(raw["training_data"]),
-            terms=str(raw["terms"]),
-            intended_use=str(raw["intended_use"]),
-            limitations=str(raw["limitations"]),
-            figures=dict(raw["figures"]),
-        )
-    except (KeyError, TypeError, ValueError, ConfigurationError) as error:
-        raise ModelError(
-            f"the model card of {folder.name} is incomplete or wrong at {error}"
-        ) from error
+        card = _CARD.validate_json(content)
+    except ValidationError as error:
+        raise ModelError(f"the model card of {name} is wrong: {faults(error)}") from error
+    card._folder = folder
+    card._file_sha256 = hashlib.sha256(content).hexdigest()
+    return card
+
+
+def write_card(card: ModelCard, folder: Path) -> None:
+    """Write ``model.json`` into a model folder."""
+    text = card.model_dump_json(indent=2) + "\n"
+    (folder / CARD_FILE).write_text(text, encoding="utf-8")
+
+
+def faults(error: ValidationError) -> str:
+    """Return what is wrong, each fault with the key where it is."""
+    found = error.errors(include_url=False)
+    told = [_fault(dict(one)) for one in found[:FAULTS_TOLD]]
+    more = len(found) - len(told)
+    return "; ".join([*told, f"and {more} more"] if more else told)
+
+
+def _fault(one: Mapping[str, Any]) -> str:
+    tasks = {"segmentation", "classification"}
+    where = ".".join(str(part) for part in one["loc"] if part not in tasks) or "the whole"
+    match one["type"]:
+        case "missing":
+            return f"{where} is missing"
+        case "extra_forbidden" | "unexpected_keyword_argument":
+            return f"{where} is unknown"
+        case "union_tag_not_found":
+            return "task is missing"
+        case "json_invalid":
+            return str(one["msg"])
+    return f"{where}: {one['msg']}, found {reprlib.repr(one['input'])}"

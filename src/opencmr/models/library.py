@@ -1,12 +1,19 @@
 """Which models there are, looked up by what they can do."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ModelError
-from opencmr.models.card import CARD_FILE, ModelCard, read_card
+from opencmr.models.card import (
+    CARD_FILE,
+    ClassificationCard,
+    SegmentationCard,
+    read_card,
+)
 
 MODELS_VARIABLE = "OPENCMR_MODELS"
 """Environment variable: a folder of the user's own models, ``<name>/<version>/``."""
@@ -14,56 +21,123 @@ MODELS_VARIABLE = "OPENCMR_MODELS"
 _PACKAGED = Path(__file__).parent
 
 
-def model_folders() -> tuple[Path, ...]:
-    """Return every model folder, the user's own before the package's."""
+@dataclass(frozen=True, slots=True)
+class Library:
+    """What the model folders hold, the user's own before the package's.
+
+    Attributes
+    ----------
+    cards : tuple of cards
+    broken : tuple of str
+        What is wrong with each card that cannot be read; its model is as good as absent.
+    """
+
+    cards: tuple[SegmentationCard | ClassificationCard, ...]
+    broken: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """What is installed and what is broken, for an error."""
+        installed = ", ".join(card.reference for card in self.cards) or "none"
+        return "; ".join([f"installed: {installed}", *self.broken])
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A model that was taken, and the packaged one that it was preferred to, if any."""
+
+    card: SegmentationCard
+    preferred_to: SegmentationCard | None = None
+
+    @property
+    def remark(self) -> str:
+        """What the user should know of the choice; empty when nothing."""
+        if self.preferred_to is None:
+            return ""
+        return (
+            f"{self.card.title} of {MODELS_VARIABLE} is used instead of the packaged "
+            f"{self.preferred_to.title}"
+        )
+
+
+def read_library() -> Library:
+    """Read every card; one that is broken does not stop the others."""
     roots = [_PACKAGED]
     if named := os.environ.get(MODELS_VARIABLE):
         roots.insert(0, Path(named))
-    return tuple(card.parent for root in roots for card in sorted(root.glob(f"*/*/{CARD_FILE}")))
+    cards: list[SegmentationCard | ClassificationCard] = []
+    broken: list[str] = []
+    for file in (file for root in roots for file in sorted(root.glob(f"*/*/{CARD_FILE}"))):
+        try:
+            cards.append(read_card(file.parent))
+        except ModelError as error:
+            broken.append(str(error))
+    return Library(tuple(cards), tuple(broken))
 
 
-def list_models() -> tuple[ModelCard, ...]:
-    """Return the cards of every model found."""
-    return tuple(read_card(folder) for folder in model_folders())
-
-
-def find_model(task: str, view: View, sequence: Technique, *, name: str | None = None) -> ModelCard:
-    """Return the model for a task: the one called ``name``, else the newest that fits.
+def choose_model(view: View, technique: Technique, *, name: str | None = None) -> Choice:
+    """Choose the segmentation model called ``name``, else the newest that fits.
 
     Raises
     ------
     ModelError
         When none fits; the message lists what is there.
     """
-    cards = list_models()
+    library = read_library()
     fitting = [
         card
-        for card in cards
-        if (card.task, card.view, card.sequence) == (task, view, sequence)
-        and (name is None or name in (card.name, card.title.replace(" ", "@")))
+        for card in library.cards
+        if isinstance(card, SegmentationCard)
+        and (card.input.view, card.input.technique) == (view, technique)
+        and (name is None or name in (card.name, card.reference))
     ]
     if not fitting:
-        known = ", ".join(card.title.replace(" ", "@") for card in cards) or "none"
         wanted = f" called {name!r}" if name else ""
         raise ModelError(
-            f"no {task} model{wanted} for {view.value} {sequence.value}; installed: {known}"
+            f"no segmentation model{wanted} for {view.value} {technique.value}; {library.text}"
         )
-    newest = max(_version_key(card.version) for card in fitting)
-    return next(card for card in fitting if _version_key(card.version) == newest)
+    taken = _newest(fitting)
+    packaged = [card for card in fitting if _is_packaged(card)]
+    if _is_packaged(taken) or not packaged:
+        return Choice(taken)
+    return Choice(taken, preferred_to=_newest(packaged))
 
 
-def model_titled(title: str) -> ModelCard:
-    """Return the model ``name@version``.
+def find_model(
+    task: Literal["segmentation"], view: View, technique: Technique, *, name: str | None = None
+) -> SegmentationCard:
+    """Return the card of the model for a task: the one called ``name``, else the newest.
+
+    Raises
+    ------
+    ModelError
+        When none fits; the message lists what is there.
+    """
+    return choose_model(view, technique, name=name).card
+
+
+def model_titled(reference: str) -> SegmentationCard | ClassificationCard:
+    """Return the card of the model ``name@version``.
 
     Raises
     ------
     ModelError
         When there is none.
     """
-    cards = {f"{card.name}@{card.version}": card for card in list_models()}
-    if title not in cards:
-        raise ModelError(f"no model {title!r}; installed: {', '.join(cards) or 'none'}")
-    return cards[title]
+    library = read_library()
+    for card in library.cards:
+        if card.reference == reference:
+            return card
+    raise ModelError(f"no model {reference!r}; {library.text}")
+
+
+def _is_packaged(card: SegmentationCard) -> bool:
+    return _PACKAGED in card.folder.parents
+
+
+def _newest(cards: list[SegmentationCard]) -> SegmentationCard:
+    """Return the first of the cards with the highest version."""
+    return max(cards, key=lambda card: _version_key(card.version))
 
 
 def _version_key(version: str) -> tuple[int, ...]:

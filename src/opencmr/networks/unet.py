@@ -30,11 +30,12 @@ class UNet(nn.Module):
         Channels of the output, background included.
     widths : sequence of int
         Feature channels a level, from full resolution down.  Height and width of the
-        input must be multiples of ``2 ** (len(widths) - 1)``.
+        input must be multiples of ``stride_px``, ``2 ** (len(widths) - 1)``.
     """
 
     def __init__(self, channels_in: int, classes: int, widths: Sequence[int]) -> None:
         super().__init__()
+        self.stride_px = 2 ** (len(widths) - 1)
         inputs = [channels_in, *widths[:-1]]
         self.encoder = nn.ModuleList(
             _double_convolution(a, b) for a, b in zip(inputs, widths, strict=True)

@@ -15,8 +15,7 @@ from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import Structure
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.measurement import Measurement
-from opencmr.imaging.segmentation import Segmentation
-from opencmr.imaging.study import Demographics, Series
+from opencmr.imaging.study import Series
 from opencmr.measure.body_size import BSA, BSA_DUBOIS
 from opencmr.measure.ejection import HR
 from opencmr.measure.ventricles import (
@@ -55,16 +54,11 @@ from opencmr.quality.limits import (
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """What is judged: a series, its segmentation, and what was measured on them."""
+    """What is judged: a series, its ventricles, and what was measured on them."""
 
     series: Series
-    segmentation: Segmentation
+    ventricles: Ventricles
     measurements: tuple[Measurement, ...]
-
-    @cached_property
-    def ventricles(self) -> Ventricles:
-        """The ventricles of the segmentation."""
-        return Ventricles(self.segmentation, self.series.image, Demographics(), self.series.key)
 
     @cached_property
     def values(self) -> Mapping[str, float]:
@@ -89,10 +83,10 @@ Check = Callable[[Subject], Iterable[QualityFlag]]
 
 
 def check(
-    series: Series, segmentation: Segmentation, measurements: tuple[Measurement, ...]
+    series: Series, ventricles: Ventricles, measurements: tuple[Measurement, ...]
 ) -> tuple[QualityFlag, ...]:
     """Return every flag on a measured series, the series' own from intake and sorting first."""
-    subject = Subject(series, segmentation, measurements)
+    subject = Subject(series, ventricles, measurements)
     return (*series.flags, *(flag for one in CHECKS for flag in one(subject)))
 
 

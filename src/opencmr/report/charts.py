@@ -8,10 +8,11 @@ import numpy as np
 
 from opencmr.anatomy.aha import AHA_SEGMENTS, Level
 from opencmr.imaging.measurement import Measurement
+from opencmr.imaging.phase_times import phase_times_ms
 from opencmr.imaging.study import Series
 from opencmr.report import palette
 from opencmr.report.contents import Report
-from opencmr.report.phases import ed_es_phases, phase_times_ms, volume_curve_ml
+from opencmr.report.phases import volume_curve_ml
 from opencmr.report.plain_text import prose
 from opencmr.report.story import unit_text
 
@@ -101,6 +102,8 @@ def curve_chart(report: Report, series: Series) -> CurveChart | None:
     curves_ml = {name: curve for name, curve in found.items() if curve is not None}
     if not curves_ml:
         return None
+    landmarks = report.landmarks[series.key]
+    cycles = {"LV": landmarks.lv, "RV": landmarks.rv}
     times_ms = phase_times_ms(series.image)
     phases = series.image.phases
     x_values = np.arange(phases) * 100 / phases if times_ms is None else times_ms
@@ -113,10 +116,10 @@ def curve_chart(report: Report, series: Series) -> CurveChart | None:
         return round(LEFT + across * x / x_end, 1), round(TOP + up * (1 - y / y_end), 1)
 
     def draw(name: str, curve_ml: np.ndarray) -> Curve:
-        ed, es = ed_es_phases(report, series, name) or (0, 0)
         spots = [place(float(x), float(y)) for x, y in zip(x_values, curve_ml, strict=True)]
         points = tuple(p for p, y in zip(spots, curve_ml, strict=True) if np.isfinite(y))
-        marks = {"ED": ed, "ES": es}
+        cycle = cycles[name]
+        marks = {"ED": cycle.ed_phase, "ES": cycle.es_phase} if cycle else {}
         summary = "; ".join(
             f"{what} {curve_ml[phase]:.0f} mL at phase {phase + 1} ({x_values[phase]:.0f} {x_unit})"
             for what, phase in marks.items()

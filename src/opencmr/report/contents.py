@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from opencmr.imaging.flag import QualityFlag
+from opencmr.imaging.landmarks import Landmarks
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Series, Study
@@ -20,6 +21,8 @@ class ModelUse:
     sha256: str
     terms: str
     training_data: str
+    card_sha256: str = ""
+    """Of ``model.json``; ``sha256`` is of the weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Report:
     study : Study
         With every series sorted.
     segmentations : mapping from a series' key to its Segmentation
+    landmarks : mapping from a series' key to its Landmarks
+        Of every segmented series.
     measurements : tuple of Measurement
         Volume curves are here too: quantity ``LVV`` or ``RVV`` with ``phase`` set.
     flags : tuple of QualityFlag
@@ -55,6 +60,7 @@ class Report:
 
     study: Study
     segmentations: Mapping[str, Segmentation]
+    landmarks: Mapping[str, Landmarks]
     measurements: tuple[Measurement, ...]
     flags: tuple[QualityFlag, ...]
     provenance: Provenance

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image as Picture
 from PIL import ImageDraw
 
+from opencmr.imaging.landmarks import Landmarks
 from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Series
 from opencmr.report import palette
@@ -110,16 +111,18 @@ class HeartPictures:
     series : Series
     segmentation : Segmentation
         On the same grid.
+    landmarks : Landmarks
+        Give the order of the slices.
     """
 
-    def __init__(self, series: Series, segmentation: Segmentation) -> None:
+    def __init__(self, series: Series, segmentation: Segmentation, landmarks: Landmarks) -> None:
         self._image = series.image
         self._segmentation = segmentation
         self._crop = crop_to_heart(segmentation)
         self._labels = segmentation.labels[:, :, self._crop.rows, self._crop.columns]
         values = series.image.values[:, :, self._crop.rows, self._crop.columns]
         self._grey = windowed(values, self._labels > 0)
-        self._slices = base_first(self._labels)
+        self._slices = list(landmarks.base_first)
 
     def panel(self, name: str, phase: int) -> Panel:
         """Return every slice at one phase, base first."""
@@ -245,23 +248,6 @@ def columns_for(tiles: int) -> int:
     [4, 4, 5, 5, 6]
     """
     return min((6, 5, 4), key=lambda columns: -tiles % columns)
-
-
-def base_first(labels: np.ndarray) -> list[int]:
-    """Return slice indices with the heart's wide end first, in stack order where there is none.
-
-    Parameters
-    ----------
-    labels : (T, Z, Y, X) uint8
-    """
-    area = (labels > 0).sum(axis=(0, 2, 3)).astype(float)
-    order = list(range(labels.shape[1]))
-    used = np.nonzero(area)[0]
-    if used.size < 2:
-        return order
-    span = area[used[0] : used[-1] + 1]
-    half = span.size // 2
-    return order[::-1] if span[-half:].sum() > span[:half].sum() else order
 
 
 def _encoded(picture: Picture.Image, kind: str, *, quality: int) -> bytes:

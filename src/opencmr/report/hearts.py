@@ -6,9 +6,6 @@ from opencmr.imaging.study import Series
 from opencmr.report.charts import CurveChart, curve_chart
 from opencmr.report.contents import Report
 from opencmr.report.heart_pictures import HeartPictures, Moving, Panel
-from opencmr.report.phases import ed_es_phases
-
-PHASE_NAMES = ("End-diastole", "End-systole")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +24,14 @@ def draw_hearts(report: Report, *, moving: bool) -> tuple[Heart, ...]:
 
 
 def _draw(report: Report, series: Series, *, moving: bool) -> Heart:
-    pictures = HeartPictures(series, report.segmentations[series.key])
-    found = ed_es_phases(report, series, "LV")
-    shown = (("Outlines", 0),) if found is None else zip(PHASE_NAMES, found, strict=True)
+    landmarks = report.landmarks[series.key]
+    pictures = HeartPictures(series, report.segmentations[series.key], landmarks)
+    cycle = landmarks.lv
+    shown = (
+        (("Outlines", 0),)
+        if cycle is None
+        else (("End-diastole", cycle.ed_phase), ("End-systole", cycle.es_phase))
+    )
     panels = tuple(pictures.panel(name, phase) for name, phase in shown)
     return Heart(
         series.key,

@@ -21,7 +21,7 @@ def write(report: Report, folder: Path) -> list[Path]:
     written: list[Path] = []
     for series in report.measured_series():
         segmentation = report.segmentations[series.key]
-        author = redacted(shown(segmentation.author), words)
+        author = redacted(shown(segmentation.author.text), words)
         written += _write_one(segmentation, author, series.key, folder / FOLDER)
     return written
 

@@ -1,24 +1,19 @@
-"""Outlines of a segmentation for the eye: smooth, sub-pixel, in millimetres.
+"""The contours that are drawn: those on which wall and insertions were measured.
 
-For display alone; every number comes from the labels themselves.
+Volumes come from the labels themselves.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
-from skimage.measure import find_contours
 
 from opencmr.anatomy.structures import Structure
+from opencmr.geometry.contours import outlines_mm
 from opencmr.imaging.segmentation import Segmentation
-
-SMOOTHING_PIXELS = 1.0
-"""Standard deviation of the blur that rounds the staircase of a mask's edge."""
-_PAD = 4
 
 OUTLINES: tuple[tuple[str, tuple[Structure, ...]], ...] = (
     ("rv", (Structure.RV,)),
-    ("epi", (Structure.LV, Structure.MYOCARDIUM, Structure.SCAR, Structure.NO_REFLOW)),
+    ("epi", (Structure.LV, Structure.MYOCARDIUM)),
     ("endo", (Structure.LV,)),
 )
 """What is drawn, bottom first: the name of its colour and the structures inside it."""
@@ -57,26 +52,11 @@ def outlines(segmentation: Segmentation, labels: np.ndarray) -> tuple[Outline, .
         One slice, or a crop of it.
     """
     grid = segmentation.grid
-    spacing_mm = np.array([grid.column_spacing_mm, grid.row_spacing_mm])
-    integers = {s: label for label, s in segmentation.scheme.structures.items()}
+    spacing_mm = (grid.row_spacing_mm, grid.column_spacing_mm)
+    from_corner_mm = np.array(spacing_mm) / 2
     found = []
     for kind, structures in OUTLINES:
-        known = [integers[s] for s in structures if s in integers]
-        mask = np.isin(labels, known)
-        found += [
-            Outline(kind, (ring[:, ::-1] + 0.5) * spacing_mm) for ring in _rings(mask) if len(ring)
-        ]
+        mask = np.any([segmentation.scheme.mask(labels, one) for one in structures], axis=0)
+        for line in outlines_mm(mask, spacing_mm):
+            found.append(Outline(kind, (line + from_corner_mm)[:, ::-1]))
     return tuple(found)
-
-
-def _rings(mask: np.ndarray) -> list[np.ndarray]:
-    """Return the edges of a mask as lists of (row, column), in pixels."""
-    rows, columns = np.nonzero(mask)
-    if not rows.size:
-        return []
-    corner = np.array([rows.min(), columns.min()])
-    tight = mask[corner[0] : rows.max() + 1, corner[1] : columns.max() + 1]
-    padded = np.pad(tight.astype(np.float32), _PAD)
-    smooth = gaussian_filter(padded, SMOOTHING_PIXELS)
-    found = find_contours(smooth, 0.5)  # type: ignore[no-untyped-call]
-    return [np.asarray(ring) + corner - _PAD for ring in found]

@@ -555,7 +555,7 @@ def _missing(report: Report) -> tuple[MissingGroup, ...]:
 
 def _method(report: Report) -> tuple[Fact, ...]:
     policies = _distinct(s.policy.text for s in report.segmentations.values())
-    authors = _distinct(s.author for s in report.segmentations.values())
+    authors = _distinct(s.author.text for s in report.segmentations.values())
     facts = [
         Fact("Measured from", _measured_from(report)),
         Fact("Contours by", "; ".join(authors) or "nobody"),

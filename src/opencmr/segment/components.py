@@ -47,20 +47,20 @@ def _box(labels: np.ndarray) -> tuple[slice, slice, slice]:
 
 
 def _keep_possible_in_box(labels: np.ndarray, scheme: LabelScheme) -> np.ndarray:
-    myocardium = scheme.label_of(Structure.MYOCARDIUM)
-    cavity = scheme.label_of(Structure.LV)
-    right = scheme.label_of(Structure.RV)
-    left_body = (labels == myocardium) | (labels == cavity)
-    left_body = _largest_through_stack(_each_slice(left_body, _convex_part))
+    wall, cavity = (scheme.mask(labels, s) for s in (Structure.MYOCARDIUM, Structure.LV))
+    left_body = _largest_through_stack(_each_slice(wall | cavity, _convex_part))
     beside_left = left_body.any(axis=(1, 2), keepdims=True)
-    right_body = np.asarray((labels == right) & beside_left)
-    right_body = _each_slice(_largest_through_stack(right_body), _largest_part)
+    right_body = _largest_through_stack(scheme.mask(labels, Structure.RV) & beside_left)
+    right_body = _each_slice(_each_slice(right_body, _largest_part), ndimage.binary_fill_holes)
     enclosed = _each_slice(left_body, ndimage.binary_erosion)
-    inner = _each_slice(np.asarray((labels == cavity) & enclosed), _largest_part)
+    inner = _each_slice(_each_slice(cavity & enclosed, _largest_part), ndimage.binary_fill_holes)
     kept = np.zeros_like(labels)
-    kept[_each_slice(right_body, ndimage.binary_fill_holes)] = right
-    kept[_each_slice(left_body, ndimage.binary_fill_holes)] = myocardium
-    kept[_each_slice(inner, ndimage.binary_fill_holes)] = cavity
+    if right_body.any():
+        kept[right_body] = scheme.label_of(Structure.RV)
+    kept[_each_slice(left_body, ndimage.binary_fill_holes)] = scheme.label_of(Structure.MYOCARDIUM)
+    of_wall = wall & left_body  # a scar keeps its own label
+    kept[of_wall] = labels[of_wall]
+    kept[inner] = scheme.label_of(Structure.LV)
     return kept
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from scipy import ndimage
 
 from opencmr.imaging.image import Image
-from opencmr.models.card import ModelCard
-from opencmr.models.session import Network
+from opencmr.models.card import SegmentationInput
+from opencmr.models.runner import SegmentationRunner
 from opencmr.segment.context import context_slices
 from opencmr.segment.window import Window, read_window, whole_window
 
@@ -20,6 +20,8 @@ LEAST_HEART_ML = 5.0
 """A smaller foreground in a stack of :data:`STACK_SLICES` or more slices is no heart."""
 STACK_SLICES = 5
 """Fewer slices show less of a heart: the least volume shrinks with their number."""
+SINGLE_SLICE_MM = 8.0
+"""Usual thickness of a slice, for the least volume where there is one slice and no spacing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +32,20 @@ class HeartBox:
     columns: tuple[float, float]
 
 
-def find_heart(image: Image, network: Network) -> HeartBox | None:
+def find_heart(image: Image, network: SegmentationRunner) -> HeartBox | None:
     """Return the box of the heart in source pixels, or None where none is seen.
 
     The foreground of a few phases is summed over phases; of its connected parts through the
     stack the heaviest is the heart, so that a stray spot in the liver moves nothing.
     """
-    card = network.card
-    window = whole_window(image, card)
+    wanted = network.card.input
+    window = whole_window(image, wanted)
     phases = np.unique(np.linspace(0, image.phases, LOCATING_PHASES, endpoint=False).astype(int))
     foreground = np.zeros((image.grid.shape[0], window.rows_px, window.columns_px), np.float32)
     for phase in phases:
-        pixels = read_window(image.values[phase], window, card)
+        pixels = read_window(image.values[phase], window, wanted)
         for z in range(pixels.shape[0]):
-            seen = context_slices(z, len(pixels), card.context_slices)
+            seen = context_slices(z, len(pixels), wanted.context_slices)
             foreground[z] += 1 - network(pixels[None, seen])[0, 0]
     foreground /= len(phases)
     parts, count = ndimage.label(foreground > 1 / 3, structure=np.ones((3, 3, 3)))
@@ -51,9 +53,9 @@ def find_heart(image: Image, network: Network) -> HeartBox | None:
         return None
     weights = ndimage.sum_labels(foreground, parts, np.arange(1, count + 1))
     heart = parts == 1 + int(np.argmax(weights))
-    spacing_mm = image.grid.slice_spacing_mm or 8.0
+    spacing_mm = image.grid.slice_spacing_mm or SINGLE_SLICE_MM
     least_ml = LEAST_HEART_ML * min(image.grid.shape[0] / STACK_SLICES, 1)
-    if heart.sum() * card.spacing_mm**2 * spacing_mm / 1000 < least_ml:
+    if heart.sum() * wanted.spacing_mm**2 * spacing_mm / 1000 < least_ml:
         return None
     rows = np.flatnonzero(heart.any((0, 2)))
     columns = np.flatnonzero(heart.any((0, 1)))
@@ -63,7 +65,7 @@ def find_heart(image: Image, network: Network) -> HeartBox | None:
     )
 
 
-def heart_window(image: Image, box: HeartBox, card: ModelCard) -> Window:
+def heart_window(image: Image, box: HeartBox, wanted: SegmentationInput) -> Window:
     """Return the window on the network's grid that holds the heart and a margin."""
     sides_px: list[int] = []
     for (low, high), spacing_mm in (
@@ -71,12 +73,14 @@ def heart_window(image: Image, box: HeartBox, card: ModelCard) -> Window:
         (box.columns, image.grid.column_spacing_mm),
     ):
         side_mm = max((high - low) * spacing_mm + 2 * MARGIN_MM, LEAST_SIDE_MM)
-        sides_px.append(card.stride_px * int(np.ceil(side_mm / card.spacing_mm / card.stride_px)))
+        sides_px.append(
+            wanted.stride_px * int(np.ceil(side_mm / wanted.spacing_mm / wanted.stride_px))
+        )
     return Window(
         centre=(sum(box.rows) / 2, sum(box.columns) / 2),
         rows_px=sides_px[0],
         columns_px=sides_px[1],
-        row_step=card.spacing_mm / image.grid.row_spacing_mm,
-        column_step=card.spacing_mm / image.grid.column_spacing_mm,
+        row_step=wanted.spacing_mm / image.grid.row_spacing_mm,
+        column_step=wanted.spacing_mm / image.grid.column_spacing_mm,
         source_shape=(image.grid.shape[1], image.grid.shape[2]),
     )

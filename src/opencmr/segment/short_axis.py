@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from opencmr.imaging.image import Image
-from opencmr.imaging.segmentation import Segmentation
-from opencmr.models.session import Network
+from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
+from opencmr.models.runner import SegmentationRunner
 from opencmr.segment.components import keep_possible
 from opencmr.segment.context import context_slices
 from opencmr.segment.heart import find_heart, heart_window
@@ -16,7 +16,7 @@ from opencmr.segment.window import read_window
 
 def segment_short_axis(
     image: Image,
-    network: Network,
+    network: SegmentationRunner,
     *,
     keep_probabilities: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -27,7 +27,7 @@ def segment_short_axis(
     ----------
     image : Image
         Any spacing, field of view, in-plane rotation and slice order.
-    network : Network
+    network : Runner
         A ``segmentation`` model for SAX cine.
     keep_probabilities : bool
         Keep the class shares too (C, T, Z, Y, X) float16.
@@ -42,28 +42,34 @@ def segment_short_axis(
     box = find_heart(image, network)
     if box is None:
         return None
-    card = network.card
-    window = heart_window(image, box, card)
+    wanted, given = network.card.input, network.card.output
+    window = heart_window(image, box, wanted)
     limits = intensity_limits(
-        window.cut(image.values[:: max(image.phases // 5, 1)]), card.intensity_percentiles
+        window.cut(image.values[:: max(image.phases // 5, 1)]), wanted.intensity_percentiles
     )
     labels = np.zeros(image.values.shape, dtype=np.uint8)
-    classes = len(card.scheme.structures) + 1
     shares = (
-        np.zeros((classes, *image.values.shape), dtype=np.float16) if keep_probabilities else None
+        np.zeros((given.channels, *image.values.shape), dtype=np.float16)
+        if keep_probabilities
+        else None
     )
     total = image.phases * image.grid.shape[0]
     for t in range(image.phases):
-        pixels = read_window(image.values[t], window, card, limits)
+        pixels = read_window(image.values[t], window, wanted, limits)
         for z in range(pixels.shape[0]):
-            seen = context_slices(z, len(pixels), card.context_slices)
+            seen = context_slices(z, len(pixels), wanted.context_slices)
             pasted = window.paste(network(pixels[None, seen])[0])
             pasted[0] += 1 - pasted.sum(0)
             labels[t, z] = pasted.argmax(0)
             if shares is not None:
                 shares[:, t, z] = pasted
             progress(t * pixels.shape[0] + z + 1, total)
-        labels[t] = keep_possible(labels[t], card.scheme)
+        labels[t] = keep_possible(labels[t], given.scheme)
     return Segmentation(
-        labels, card.scheme, image.grid, card.policy, card.title, probabilities=shares
+        labels,
+        given.scheme,
+        image.grid,
+        given.policy,
+        Author(AuthorKind.MODEL, network.card.name, network.card.version),
+        probabilities=shares,
     )

@@ -8,7 +8,7 @@ from scipy import sparse
 
 from opencmr.geometry.resampling import linear_weights, resample_plane
 from opencmr.imaging.image import Image
-from opencmr.models.card import ModelCard
+from opencmr.models.card import SegmentationInput
 from opencmr.segment.intensity import intensity_limits, scale_intensity
 
 
@@ -84,11 +84,11 @@ class Window:
         return resample_plane(shares, *self._pasting)
 
 
-def whole_window(image: Image, card: ModelCard) -> Window:
+def whole_window(image: Image, wanted: SegmentationInput) -> Window:
     """Return the window that holds the whole image, padded to the network's stride."""
     grid = image.grid
     sizes = [
-        card.stride_px * int(np.ceil(size * spacing_mm / card.spacing_mm / card.stride_px))
+        wanted.stride_px * int(np.ceil(size * spacing_mm / wanted.spacing_mm / wanted.stride_px))
         for size, spacing_mm in (
             (grid.shape[1], grid.row_spacing_mm),
             (grid.shape[2], grid.column_spacing_mm),
@@ -98,8 +98,8 @@ def whole_window(image: Image, card: ModelCard) -> Window:
         centre=((grid.shape[1] - 1) / 2, (grid.shape[2] - 1) / 2),
         rows_px=sizes[0],
         columns_px=sizes[1],
-        row_step=card.spacing_mm / grid.row_spacing_mm,
-        column_step=card.spacing_mm / grid.column_spacing_mm,
+        row_step=wanted.spacing_mm / grid.row_spacing_mm,
+        column_step=wanted.spacing_mm / grid.column_spacing_mm,
         source_shape=(grid.shape[1], grid.shape[2]),
     )
 
@@ -107,14 +107,14 @@ def whole_window(image: Image, card: ModelCard) -> Window:
 def read_window(
     stack: np.ndarray,
     window: Window,
-    card: ModelCard,
+    wanted: SegmentationInput,
     limits: tuple[float, float] | None = None,
 ) -> np.ndarray:
-    """Return ``stack (..., Y, X)`` on the window, scaled to 0..1 by the card's intensity rule.
+    """Return ``stack (..., Y, X)`` on the window, scaled to 0..1 by the network's intensity rule.
 
     ``limits`` are the intensities of 0 and 1; by default this window's own percentiles.
     """
     pixels = window.cut(stack.astype(np.float32, copy=False))
     if limits is None:
-        limits = intensity_limits(pixels, card.intensity_percentiles)
+        limits = intensity_limits(pixels, wanted.intensity_percentiles)
     return np.asarray(np.clip(scale_intensity(pixels, limits), 0, 1))

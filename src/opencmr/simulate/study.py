@@ -12,7 +12,7 @@ from opencmr.anatomy.views import View
 from opencmr.errors import ConfigurationError
 from opencmr.geometry.grid import Grid
 from opencmr.imaging.image import Image
-from opencmr.imaging.segmentation import Segmentation
+from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.simulate.acquire import Scan, World, acquire, world_of
 from opencmr.simulate.body import HeartFrame
 from opencmr.simulate.heart import (
@@ -356,9 +356,8 @@ def _short_axis(
     shifts_mm = (random.standard_normal((grid.shape[0], 3)) * spread) @ along
     acquired = acquire(world, grid, shapes, _scan(protocol), random, shifts_mm, progress)
     image = _timed(acquired.values, grid, world, protocol, random)
-    labels = Segmentation(
-        acquired.labels, ACDC, grid, ACDC_POLICY, f"truth of phantom {world.parameters.seed}"
-    )
+    author = Author(AuthorKind.IMPORT, f"truth of phantom {world.parameters.seed}")
+    labels = Segmentation(acquired.labels, ACDC, grid, ACDC_POLICY, author)
     return SimulatedSeries("CINE SAX STACK", View.SAX, Technique.CINE, (image,)), labels
 
 

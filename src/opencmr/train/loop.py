@@ -1,8 +1,8 @@
 """The training loop: batches, loss, schedule, moving average, checkpoints.
 
-A run is a folder with ``recipe.toml``, ``log.jsonl`` (one line a step group) and
-``checkpoint.pt``.  Every random number follows from (seed, step, place in the batch), so a
-resumed run goes on exactly where the killed one stopped.
+A run is a folder with ``recipe.toml``, ``manifest.json`` (the rows that were trained on),
+``log.jsonl`` (one line a step group) and ``checkpoint.pt``.  Every random number follows from
+(seed, step, place in the batch), so a resumed run goes on exactly where the killed one stopped.
 """
 
 import json
@@ -17,29 +17,46 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel
 
+from opencmr.anatomy.structures import scheme_named
+from opencmr.errors import ConfigurationError
 from opencmr.geometry.resampling import averaging_weights, resample_plane
+from opencmr.networks import ARCHITECTURES
 from opencmr.networks.unet import UNet
 from opencmr.segment.context import context_slices
 from opencmr.segment.intensity import scale_intensity
 from opencmr.train import augmentation
-from opencmr.train.manifest import MANIFESTS, Slice
+from opencmr.train.code_version import code_version
+from opencmr.train.manifest import MANIFESTS, ROWS, Manifest, Row, Slice, read_slices
 from opencmr.train.recipe import DataRecipe, Recipe, read_recipe
 from opencmr.train.warm_start import start_from_model
 
 CHECKPOINT_FILE = "checkpoint.pt"
 RECIPE_FILE = "recipe.toml"
 LOG_FILE = "log.jsonl"
+MANIFEST_FILE = "manifest.json"
 CHECKPOINT_SECONDS = 60.0
 LOG_EVERY_STEPS = 50
 PREFETCHED_BATCHES = 3
 STATISTICS_BATCHES = 8
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
 
 def build_network(recipe: Recipe) -> UNet:
-    """Return the recipe's network with fresh weights."""
+    """Return the recipe's network with fresh weights.
+
+    Raises
+    ------
+    ConfigurationError
+        When there is no such architecture.
+    """
+    name = recipe.network.architecture
+    if name not in ARCHITECTURES:
+        raise ConfigurationError(f"no architecture {name!r}; known: {', '.join(ARCHITECTURES)}")
     planes = 2 * recipe.network.context_slices + 1
-    return UNet(planes, recipe.network.classes, recipe.network.widths)
+    return ARCHITECTURES[name](planes, recipe.network.classes, recipe.network.widths)
 
 
 def make_sample(
@@ -76,10 +93,35 @@ def make_sample(
     return augmentation.degrade(window, parameters).clamp(0, 1), labels
 
 
+def manifest_of(recipe: Recipe) -> Manifest:
+    """Return the manifest that the recipe names.
+
+    Raises
+    ------
+    ConfigurationError
+        When there is none, or its labels are not as many as the recipe's classes.
+    """
+    name = recipe.data.manifest
+    if name not in MANIFESTS:
+        raise ConfigurationError(f"no manifest {name!r}; known: {', '.join(MANIFESTS)}")
+    scheme = scheme_named(MANIFESTS[name].data_set.label_scheme)
+    if recipe.network.classes != len(scheme.structures) + 1:
+        raise ConfigurationError(
+            f"the recipe has {recipe.network.classes} classes, the labels {scheme.name} "
+            f"{len(scheme.structures) + 1}, background included"
+        )
+    return MANIFESTS[name]
+
+
+def training_rows(recipe: Recipe, data: Path) -> tuple[Row, ...]:
+    """Return the rows that the recipe trains on, from the folder of the data sets."""
+    return manifest_of(recipe).rows(data, recipe.data.folds)
+
+
 def training_slices(recipe: Recipe, data: Path) -> tuple[Slice, ...]:
     """Return the slices that the recipe trains on, from the folder of the data sets."""
-    build = MANIFESTS[recipe.data.manifest]
-    return build(data, recipe.data.folds, recipe.network.intensity_percentiles)
+    rows = training_rows(recipe, data)
+    return read_slices(rows, data, recipe.network.intensity_percentiles)
 
 
 def draw_chances(slices: tuple[Slice, ...], recipe: DataRecipe) -> np.ndarray:
@@ -151,27 +193,34 @@ class _State:
         self.recipe, self.device, self.step = recipe, device, 0
         self.network = build_network(recipe).to(device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = build_network(recipe).to(device)
-        self.average.load_state_dict(self.network.state_dict())
+        self.average = AveragedModel(self.network, multi_avg_fn=self._follow, use_buffers=True)
+        self.start_average()
+        self.trained_by = (code_version(),)
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(),
             weight_decay=recipe.optimiser.weight_decay,
             betas=(0.9, 0.99),
         )
 
+    def start_average(self) -> None:
+        """Let the average begin where the network is."""
+        self._set_average(self.network.state_dict(), steps=0)
+
     def start_from(self, checkpoint: Path) -> None:
         """Take the averaged weights of another run."""
         weights = torch.load(checkpoint, weights_only=True, map_location=self.device)["average"]
         self.network.load_state_dict(weights)
-        self.average.load_state_dict(weights)
+        self._set_average(weights, steps=0)
 
     def resume(self, checkpoint: Path) -> None:
         """Go on from this run's own checkpoint."""
         state = torch.load(checkpoint, weights_only=True, map_location=self.device)
         self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step = int(state["step"])
+        self._set_average(state["average"], steps=self.step)
+        earlier = tuple(state.get("trained_by", ()))
+        self.trained_by = tuple(dict.fromkeys(earlier + self.trained_by))
 
     def save(self, checkpoint: Path) -> None:
         """Write the checkpoint whole or not at all."""
@@ -180,8 +229,9 @@ class _State:
             {
                 "step": self.step,
                 "network": self.network.state_dict(),
-                "average": self.average.state_dict(),
+                "average": self.average.module.state_dict(),
                 "optimiser": self.optimiser.state_dict(),
+                "trained_by": list(self.trained_by),
             },
             partial,
         )
@@ -200,14 +250,20 @@ class _State:
         settings = self.recipe.optimiser
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.gradient_clip)
         self.optimiser.step()
-        # A young average would remember the random start for thousands of steps.
-        self._follow(min(settings.ema_decay, (1 + self.step) / (10 + self.step)))
+        self.average.update_parameters(self.network)
         self.step += 1
         return float(loss.detach())
 
+    def _set_average(self, weights: dict[str, Tensor], *, steps: int) -> None:
+        self.average.module.load_state_dict(weights)
+        # The library takes the first network whole; the average already holds the start.
+        self.average.n_averaged.fill_(steps + 1)
+
     @torch.no_grad()
-    def _follow(self, decay: float) -> None:
-        means, values = self.average.state_dict().values(), self.network.state_dict().values()
+    def _follow(self, means: Tensors, values: Tensors, averaged: Tensor | int) -> None:
+        """Move the mean towards the network; a young mean would remember the random start."""
+        step = int(averaged) - 1
+        decay = min(self.recipe.optimiser.ema_decay, (1 + step) / (10 + step))
         for mean, value in zip(means, values, strict=True):
             if mean.is_floating_point():
                 mean.lerp_(value, 1 - decay)
@@ -235,7 +291,8 @@ def train(
         When the recipe is wrong or the data set is not there.
     """
     recipe = read_recipe(recipe_path)
-    slices = training_slices(recipe, data)
+    rows = training_rows(recipe, data)
+    slices = read_slices(rows, data, recipe.network.intensity_percentiles)
     run.mkdir(parents=True, exist_ok=True)
     checkpoint = run / CHECKPOINT_FILE
     state = _State(recipe, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
@@ -245,8 +302,9 @@ def train(
         state.start_from(start_from / CHECKPOINT_FILE)
     elif recipe.network.start_model:
         start_from_model(state.network, recipe.network.start_model, _many_images(slices, recipe))
-        state.average.load_state_dict(state.network.state_dict())
+        state.start_average()
     shutil.copyfile(recipe_path, run / RECIPE_FILE)
+    (run / MANIFEST_FILE).write_bytes(ROWS.dump_json(rows, indent=1))
     state.network.train()
     losses: list[float] = []
     last_save = last_log = time.monotonic()

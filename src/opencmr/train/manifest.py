@@ -1,12 +1,18 @@
-"""Manifests: the subjects of a data set as training slices, one builder a data set."""
+"""Manifests: the labelled stacks of a data set as rows, one builder a data set."""
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydantic import TypeAdapter
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 
+from opencmr.anatomy.policy import ACDC_POLICY, ContourPolicy
+from opencmr.anatomy.structures import ACDC
+from opencmr.anatomy.techniques import Technique
+from opencmr.anatomy.views import View
 from opencmr.errors import ConfigurationError
 from opencmr.geometry.grid import Grid
 from opencmr.intake.nifti import read_nifti
@@ -18,6 +24,81 @@ BOX_HALF_WIDTHS_MM = (60.0, 80.0, 105.0, 140.0, float("inf"))
 At inference the box depends on a heart that was found more or less well, so training meets
 the whole range, the uncropped image included.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """What holds for all of a data set; the model card is written from it and from the rows.
+
+    Attributes
+    ----------
+    title : str
+        Name and citation.
+    terms : str
+        What its licence asks of weights that learnt from it.
+    limitations : str
+        What it does not hold, and where networks that learnt from it are weak.
+    """
+
+    title: str
+    terms: str
+    limitations: str
+    view: View
+    technique: Technique
+    label_scheme: str
+    policy: ContourPolicy
+
+
+@pydantic_dataclass(frozen=True, slots=True)
+class Row:
+    """One labelled stack of a data set.
+
+    Attributes
+    ----------
+    subject, phase, site, vendor : str
+    image, labels : str
+        Paths below the folder of the data sets.
+    field_strength_t : float or None
+        None where the data set does not say.
+    fold : int
+        Part of the data that is trained on or left out together.
+    terms : str
+        What its licence asks of weights that learnt from it.
+    """
+
+    subject: str
+    phase: str
+    image: str
+    labels: str
+    label_scheme: str
+    site: str
+    vendor: str
+    field_strength_t: float | None
+    fold: int
+    terms: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A data set and the builder of its rows, from data folder and folds."""
+
+    data_set: DataSet
+    rows: Callable[[Path, tuple[int, ...]], tuple[Row, ...]]
+
+
+ACDC_DATA = DataSet(
+    title="ACDC training set (Bernard et al., IEEE TMI 2018)",
+    terms="CC BY-NC-SA 4.0, research only (terms of the ACDC data)",
+    limitations=(
+        "Learnt from one centre's adult 1.5 T and 3 T scans at end-diastole and end-systole. "
+        "Weakest at the base and the apex, in hypertrophic hearts at end-systole and in the "
+        "right ventricle."
+    ),
+    view=View.SAX,
+    technique=Technique.CINE,
+    label_scheme=ACDC.name,
+    policy=ACDC_POLICY,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +154,8 @@ def box_limits(
     return tuple(limits)
 
 
-def acdc(
-    folder: Path, folds: tuple[int, ...], percentiles: tuple[float, float]
-) -> tuple[Slice, ...]:
-    """Return every ED and ES slice of the ACDC patients in ``folds``.
+def acdc(folder: Path, folds: tuple[int, ...]) -> tuple[Row, ...]:
+    """Return ED and ES of the ACDC patients in ``folds``.
 
     Expects ``metadata.csv`` (``patient``, ``fold``) and ``<patient>_{ed,es}[_gt].nii.gz``.
     """
@@ -85,33 +164,52 @@ def acdc(
         raise ConfigurationError(
             f"no acdc/metadata.csv in the data folder {folder}; name the folder with --data"
         )
-    slices: list[Slice] = []
     with table.open(newline="") as lines:
         rows = [row for row in csv.DictReader(lines) if int(row["fold"]) in folds]
-    for row in rows:
-        for phase in ("ed", "es"):
-            stem = folder / "acdc" / f"{row['patient']}_{phase}"
-            image, grid = _stack(stem.with_name(stem.name + ".nii.gz"))
-            labels, _ = _stack(stem.with_name(stem.name + "_gt.nii.gz"))
-            spacing_mm = (grid.row_spacing_mm, grid.column_spacing_mm)
-            where = np.argwhere(labels > 0)
-            heart_px = (float(where[:, 1].mean()), float(where[:, 2].mean()))
-            limits = box_limits(image, heart_px, spacing_mm, percentiles)
-            for z in range(image.shape[0]):
-                slices.append(
-                    Slice(
-                        row["patient"],
-                        phase,
-                        int(row["fold"]),
-                        image,
-                        z,
-                        labels[z].astype(np.uint8),
-                        spacing_mm,
-                        heart_px,
-                        limits,
-                    )
-                )
-    return tuple(slices)
+    return tuple(
+        Row(
+            subject=row["patient"],
+            phase=phase,
+            image=f"acdc/{row['patient']}_{phase}.nii.gz",
+            labels=f"acdc/{row['patient']}_{phase}_gt.nii.gz",
+            label_scheme=ACDC_DATA.label_scheme,
+            site="University Hospital of Dijon",
+            vendor="Siemens",
+            field_strength_t=None,
+            fold=int(row["fold"]),
+            terms=ACDC_DATA.terms,
+        )
+        for row in rows
+        for phase in ("ed", "es")
+    )
+
+
+def read_slices(
+    rows: tuple[Row, ...], folder: Path, percentiles: tuple[float, float]
+) -> tuple[Slice, ...]:
+    """Return every slice of the rows, whose files lie under ``folder``."""
+    return tuple(one for row in rows for one in _slices(row, folder, percentiles))
+
+
+def _slices(row: Row, folder: Path, percentiles: tuple[float, float]) -> Iterator[Slice]:
+    image, grid = _stack(folder / row.image)
+    labels, _ = _stack(folder / row.labels)
+    spacing_mm = (grid.row_spacing_mm, grid.column_spacing_mm)
+    where = np.argwhere(labels > 0)
+    heart_px = (float(where[:, 1].mean()), float(where[:, 2].mean()))
+    limits = box_limits(image, heart_px, spacing_mm, percentiles)
+    for z in range(image.shape[0]):
+        yield Slice(
+            row.subject,
+            row.phase,
+            row.fold,
+            image,
+            z,
+            labels[z].astype(np.uint8),
+            spacing_mm,
+            heart_px,
+            limits,
+        )
 
 
 def _stack(path: Path) -> tuple[np.ndarray, Grid]:
@@ -120,7 +218,7 @@ def _stack(path: Path) -> tuple[np.ndarray, Grid]:
     return image.values[0], image.grid
 
 
-Manifest = Callable[[Path, tuple[int, ...], tuple[float, float]], tuple[Slice, ...]]
-"""From the data folder, folds and intensity percentiles to labelled slices."""
+ROWS: TypeAdapter[tuple[Row, ...]] = TypeAdapter(tuple[Row, ...])
+"""Rows to JSON and back."""
 
-MANIFESTS: Mapping[str, Manifest] = {"acdc": acdc}
+MANIFESTS: Mapping[str, Manifest] = {"acdc": Manifest(ACDC_DATA, acdc)}

@@ -1,19 +1,29 @@
 """A training recipe: data, not code.
 
-A recipe is a TOML file whose tables are the dataclasses below; an unknown or missing key
-is an error that names it.
+A recipe is a TOML file whose tables are the dataclasses below; an unknown, missing or
+ill-typed key is an error that names it.
 """
 
-import dataclasses
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from opencmr.errors import ConfigurationError
+from opencmr.models.card import Percent, faults
+
+Count = Annotated[int, Field(strict=True, ge=1)]
+Index = Annotated[int, Field(strict=True, ge=0)]
+Strength = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(strict=True, ge=0, le=1)]
+
+_TABLE = ConfigDict(extra="forbid")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_TABLE)
 class DataRecipe:
     """Which subjects train the network.
 
@@ -24,75 +34,77 @@ class DataRecipe:
     """
 
     manifest: str
-    folds: tuple[int, ...]
-    end_slices: int
-    hard_weight: float
+    folds: tuple[Index, ...]
+    end_slices: Index
+    hard_weight: Positive
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_TABLE)
 class NetworkRecipe:
-    """The network: its feature widths, the grid and the slices it sees, and its classes.
+    """The network: architecture, feature widths, the grid and slices it sees, and its classes.
 
     ``context_slices`` are the neighbours on each side that it sees beside the slice that it
-    labels.  ``start_model`` is the model (``name@version``) whose weights it starts from; a
+    labels.  ``architecture`` names a row of :data:`opencmr.networks.ARCHITECTURES`.
+    ``start_model`` is the model (``name@version``) whose weights it starts from; a
     plane that the model did not see starts without influence.  Empty: from random weights.
     """
 
-    widths: tuple[int, ...]
-    spacing_mm: float
-    window_px: int
-    context_slices: int
-    intensity_percentiles: tuple[float, float]
+    widths: Annotated[tuple[Count, ...], Field(min_length=1)]
+    spacing_mm: Positive
+    window_px: Count
+    context_slices: Index
+    intensity_percentiles: tuple[Percent, Percent]
     start_model: str
-    classes: int
+    classes: Annotated[int, Field(strict=True, ge=2)]
+    architecture: str = "unet"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_TABLE)
 class OptimiserRecipe:
     """AdamW under a one-cycle schedule: linear warm-up, then a cosine down to zero."""
 
-    steps: int
-    batch_size: int
-    peak_learning_rate: float
-    warmup_steps: int
-    weight_decay: float
-    ema_decay: float
-    gradient_clip: float
-    seed: int
+    steps: Count
+    batch_size: Count
+    peak_learning_rate: Positive
+    warmup_steps: Index
+    weight_decay: Strength
+    ema_decay: Probability
+    gradient_clip: Positive
+    seed: Index
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_TABLE)
 class AugmentationRecipe:
     """Strength of each augmentation; probabilities are per sample.
 
     Ranges that are named ``*_log`` are half-widths of a uniform law on the logarithm.
     """
 
-    rotation_deg: float
-    flip_probability: float
-    scale_log: float
-    anisotropy_log: float
-    shift_mm: float
-    skip_slice_probability: float
-    drop_neighbour_probability: float
-    elastic_probability: float
-    elastic_mm: float
-    gamma_log: float
-    gain_log: float
-    offset: float
-    bias_probability: float
-    bias_log: float
-    blur_probability: float
-    blur_px: float
-    low_resolution_probability: float
-    low_resolution_factor: float
-    noise_probability: float
-    noise: float
-    ghost_probability: float
-    ghost: float
+    rotation_deg: Strength
+    flip_probability: Probability
+    scale_log: Strength
+    anisotropy_log: Strength
+    shift_mm: Strength
+    skip_slice_probability: Probability
+    drop_neighbour_probability: Probability
+    elastic_probability: Probability
+    elastic_mm: Strength
+    gamma_log: Strength
+    gain_log: Strength
+    offset: Strength
+    bias_probability: Probability
+    bias_log: Strength
+    blur_probability: Probability
+    blur_px: Strength
+    low_resolution_probability: Probability
+    low_resolution_factor: Annotated[Strength, Field(ge=1)]
+    noise_probability: Probability
+    noise: Strength
+    ghost_probability: Probability
+    ghost: Strength
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_TABLE)
 class Recipe:
     """Everything that decides what a training run makes."""
 
@@ -101,6 +113,11 @@ class Recipe:
     network: NetworkRecipe
     optimiser: OptimiserRecipe
     augmentation: AugmentationRecipe
+    intended_use: str = ""
+    """For the model card; empty: what the labels name, for research."""
+
+
+_RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -115,32 +132,7 @@ def read_recipe(path: Path) -> Recipe:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"cannot read the recipe {path.name}: {error}") from error
-    recipe = _build(Recipe, table, path.name)
-    assert isinstance(recipe, Recipe)
-    return recipe
-
-
-def _build(kind: type[Any], table: dict[str, Any], where: str) -> object:
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    if unknown := sorted(table.keys() - fields.keys()):
-        raise ConfigurationError(f"{where}: unknown key {unknown[0]!r}; known: {', '.join(fields)}")
-    if missing := sorted(fields.keys() - table.keys()):
-        raise ConfigurationError(f"{where}: the key {missing[0]!r} is missing")
-    values: dict[str, object] = {}
-    for name, field in fields.items():
-        value = table[name]
-        if dataclasses.is_dataclass(field.type):
-            if not isinstance(value, dict):
-                raise ConfigurationError(f"{where}: {name!r} must be a table")
-            assert isinstance(field.type, type)
-            value = _build(field.type, value, f"{where}: [{name}]")
-        elif field.type is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        elif isinstance(value, list):
-            value = tuple(value)
-        elif isinstance(field.type, type) and not isinstance(value, field.type):
-            raise ConfigurationError(
-                f"{where}: {name!r} must be {field.type.__name__}, found {value!r}"
-            )
-        values[name] = value
-    return kind(**values)
+    try:
+        return _RECIPE.validate_python(table)
+    except ValidationError as error:
+        raise ConfigurationError(f"{path.name}: {faults(error)}") from error

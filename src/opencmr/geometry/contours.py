@@ -1,11 +1,14 @@
-"""Outlines of labelled regions in the plane of a slice, in millimetres.
+"""Contours in the plane of a slice, in millimetres: from mask to outline and back, distances.
 
 Points are ``(down, right)`` mm from the centre of the slice's first pixel, so that a pixel
 need not be square.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from scipy.ndimage import gaussian_filter
+from skimage.draw import polygon
 from skimage.measure import find_contours
 
 SMOOTHING_PX = 1.0
@@ -17,8 +20,8 @@ than the steps that it removes.
 """
 
 
-def outline_mm(mask: np.ndarray, spacing_mm: tuple[float, float]) -> np.ndarray | None:
-    """Return the longest outline of a region, or None where too little is left of it.
+def outlines_mm(mask: np.ndarray, spacing_mm: tuple[float, float]) -> tuple[np.ndarray, ...]:
+    """Return every outline of a region, of parts and of holes; none where too little is left.
 
     The mask is smoothed by :data:`SMOOTHING_PX` and followed at one half (marching squares).
 
@@ -29,23 +32,48 @@ def outline_mm(mask: np.ndarray, spacing_mm: tuple[float, float]) -> np.ndarray 
 
     Returns
     -------
-    (N, 2) float64, mm, closed: the first point is the last
+    tuple of (N, 2) float64, mm, closed: the first point is the last
     """
     where = np.argwhere(mask)
     if not where.size:
-        return None
+        return ()
     margin = 5
     first = where.min(0)
     box = mask[first[0] : where[:, 0].max() + 1, first[1] : where[:, 1].max() + 1]
     padded = np.pad(box.astype(np.float64), margin)
     sigma = [SMOOTHING_PX * max(spacing_mm) / axis_mm for axis_mm in spacing_mm]
     smooth = gaussian_filter(padded, sigma, mode="constant")
-    outlines = find_contours(smooth, 0.5)  # type: ignore[no-untyped-call]
-    closed = [line for line in outlines if np.allclose(line[0], line[-1])]
-    if not closed:
-        return None
-    longest = max(closed, key=len)
-    return np.asarray((longest - margin + first) * np.asarray(spacing_mm))
+    lines = find_contours(smooth, 0.5)  # type: ignore[no-untyped-call]
+    return tuple(
+        np.asarray((line - margin + first) * np.asarray(spacing_mm))
+        for line in lines
+        if np.allclose(line[0], line[-1])
+    )
+
+
+def outline_mm(mask: np.ndarray, spacing_mm: tuple[float, float]) -> np.ndarray | None:
+    """Return the longest of :func:`outlines_mm`, or None where there is none."""
+    return max(outlines_mm(mask, spacing_mm), key=len, default=None)
+
+
+def mask_within(
+    outlines: Iterable[np.ndarray], shape: tuple[int, int], spacing_mm: tuple[float, float]
+) -> np.ndarray:
+    """Return the pixels ``(Y, X) bool`` whose centres lie inside an odd number of outlines.
+
+    So an outline within another one is the edge of a hole.
+
+    Parameters
+    ----------
+    outlines : iterable of (N, 2) mm, closed
+    shape : (Y, X)
+    spacing_mm : (row, column) spacing
+    """
+    mask = np.zeros(shape, dtype=bool)
+    for outline in outlines:
+        rows, columns = (outline / np.asarray(spacing_mm)).T
+        mask[polygon(rows, columns, shape)] ^= True  # type: ignore[no-untyped-call]
+    return mask
 
 
 def centroid_mm(outline: np.ndarray) -> np.ndarray:

@@ -1,0 +1,51 @@
+"""What programs read is a public contract: its schemas stand in the reference."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "reference" / "schemas"
+ANALYZE, RUN, MEASUREMENTS = (
+    json.loads((SCHEMAS / f"{name}.schema.json").read_text())
+    for name in ("analyze", "run", "measurements")
+)
+
+
+def require(content: object, schema: dict[str, object]) -> None:
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(content, schema, jsonschema.Draft202012Validator)
+
+
+def require_folder(folder: Path) -> None:
+    require(json.loads((folder / "run.json").read_text()), RUN)
+    require(json.loads((folder / "measurements.json").read_text()), MEASUREMENTS)
+
+
+def test_a_measured_study_keeps_the_contract(analysed):
+    outcome, folder = analysed
+    require(outcome.json, ANALYZE)
+    (study,) = outcome.json["studies"]
+    assert study["measurements"]["LVEF"] is not None
+    assert study["error"] is None
+    require_folder(folder)
+
+
+def test_a_study_with_nothing_to_measure_keeps_the_contract(opencmr, phantom_dicom, tmp_path):
+    picture = next(p for p in sorted(phantom_dicom.rglob("*")) if p.is_file())
+    outcome = opencmr("analyze", picture, "-o", tmp_path / "out", "--json")
+    require(outcome.json, ANALYZE)
+    require_folder(tmp_path / "out")
+
+
+@pytest.mark.real_data
+def test_several_real_studies_and_what_was_left_out_keep_the_contract(
+    opencmr, data_folder, tmp_path
+):
+    source = data_folder / "sunnybrook" / "localizers.zip"
+    outcome = opencmr("analyze", source, "-o", tmp_path / "out", "--json")
+    require(outcome.json, ANALYZE)
+    assert len(outcome.json["studies"]) == 9
+    for study in outcome.json["studies"]:
+        require_folder(Path(study["folder"]))
