@@ -48,7 +48,7 @@ def quantities() -> str:
 
 def reason_codes() -> str:
     """Return the page of reason codes."""
-    from opencmr.anatomy.reason_codes import REASON_CODES
+    from opencmr.anatomy.reasons import REASON_CODES
 
     rows = [(f"`{c.code}`", c.meaning, c.remedy) for c in REASON_CODES.values()]
     return (

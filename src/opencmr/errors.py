@@ -1,7 +1,8 @@
 """The ways in which a caller can be wrong, one exception each.
 
 Messages say what was found, where, what was expected and what to do, and never hold a
-patient identifier.
+patient identifier.  Where a code stands for the fault, the message is a ``Reason``
+(:func:`opencmr.anatomy.reasons.reason_of` gives it back).
 """
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from opencmr.anatomy.reason_codes import REASON_CODES
+from opencmr.anatomy.reasons import REASON_CODES
 from opencmr.measure import QUANTITIES
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "opencmr"
 MODULES = sorted(SOURCE.rglob("*.py"))
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager"}
-CODED = {"LeftOut": 1, "QualityFlag": 1, "Unmeasurable": 0, "RefusedError": 0}
+CODED = {"Reason": 0, "QualityFlag": 1, "Unmeasurable": 0, "RefusedError": 0}
 """Calls that take a reason code, and its place among their arguments."""
 LOOKS_LIKE_A_CODE = re.compile(r"([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)(?:: |$)")
 """A whole literal in capitals with an underscore, or one before a colon: ``CODE: reason``."""
@@ -97,13 +97,13 @@ def test_every_reason_code_stands_in_the_table(module: Path) -> None:
 
 
 def test_no_code_stands_twice_in_the_table() -> None:
-    table = (SOURCE / "anatomy" / "reason_codes.py").read_text("utf-8")
+    table = (SOURCE / "anatomy" / "reasons.py").read_text("utf-8")
     codes = re.findall(r'ReasonCode\(\s*"(\w+)"', table)
     assert [code for code in REASON_CODES if codes.count(code) != 1] == []
 
 
 def test_every_row_of_the_table_is_used_somewhere() -> None:
-    text = "".join(m.read_text("utf-8") for m in MODULES if m.name != "reason_codes.py")
+    text = "".join(m.read_text("utf-8") for m in MODULES if m.name != "reasons.py")
     unused = [code for code in REASON_CODES if not re.search(rf"\b{code}\b", text)]
     assert unused == []
 

@@ -29,7 +29,7 @@ def _walked(root: Path, spool: Path) -> tuple[list[bytes], Counter[str]]:
     found = [candidate.path.read_bytes() for candidate in walk(root, spool, leftovers)]
     codes: Counter[str] = Counter()
     for row in leftovers.rows():
-        codes[row.code] += row.count
+        codes[row.reason.code] += row.count
     return found, codes
 
 

@@ -23,7 +23,7 @@ def _frames(read: tuple[Frame, ...] | Refusal) -> tuple[Frame, ...]:
 
 
 def _code(read: tuple[Frame, ...] | Refusal) -> str:
-    return read.code if isinstance(read, Refusal) else "READ"
+    return read.reason.code if isinstance(read, Refusal) else "READ"
 
 
 def test_geometry_timing_and_pixels_are_read_as_stored(reader, dicom, tmp_path):
@@ -280,5 +280,5 @@ def test_random_damage_never_stops_the_reader(reader, dicom, tmp_path):
 def test_the_reader_says_nothing_of_where_the_file_was(reader, tmp_path):
     read = reader.read(Path(tmp_path / "patient-name-in-path"))
     assert isinstance(read, Refusal)
-    assert read.code == "UNREADABLE"
+    assert read.reason.code == "UNREADABLE"
     assert "patient" not in repr(read)

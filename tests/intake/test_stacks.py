@@ -224,7 +224,7 @@ def test_pictures_without_usable_geometry_are_left_out_and_named(facts, code):
     bad = [replace(f, **facts) for f in cine([30], series="1.2")]
     assembled = assemble_series(good + bad)
     assert shapes(assembled) == [(5, 3)]
-    assert [(one.code, one.count) for one in assembled.left_out] == [(code, 5)]
+    assert [(one.reason.code, one.count) for one in assembled.left_out] == [(code, 5)]
 
 
 def test_a_missing_slice_is_found_by_position_and_its_volume_withheld():
@@ -328,7 +328,9 @@ def test_a_slice_that_lacks_too_many_phases_is_left_out_and_stated():
     (one,) = assembled.series
     assert one.image.values.shape[:2] == (20, 4)
     assert [(f.code, f.severity) for f in one.flags] == [("MISSING_FRAMES", Severity.DO_NOT_REPORT)]
-    assert [(left.code, left.count) for left in assembled.left_out] == [("MISSING_FRAMES", 10)]
+    assert [(left.reason.code, left.count) for left in assembled.left_out] == [
+        ("MISSING_FRAMES", 10)
+    ]
 
 
 def test_a_slice_planned_with_other_phases_is_resampled_without_alarm():
@@ -385,7 +387,9 @@ def test_a_slice_acquired_again_in_its_own_series_is_used_once_and_the_latest():
     assert one.image.values.shape[:2] == (5, 3)
     assert one.image.values[0, 1, 3, 3] == 700
     assert codes(one.flags) == ["REPEATED_SLICE"]
-    assert [(left.code, left.count) for left in assembled.left_out] == [("REPEATED_SLICE", 5)]
+    assert [(left.reason.code, left.count) for left in assembled.left_out] == [
+        ("REPEATED_SLICE", 5)
+    ]
 
 
 def test_of_two_acquisitions_the_complete_one_is_used_even_if_earlier():
@@ -434,14 +438,14 @@ def test_slices_without_signal_are_left_out_and_stated():
     (one,) = assembled.series
     assert one.image.values.shape[:2] == (5, 3)
     assert codes(one.flags) == ["NO_SIGNAL"]
-    assert [(left.code, left.count) for left in assembled.left_out] == [("NO_SIGNAL", 5)]
+    assert [(left.reason.code, left.count) for left in assembled.left_out] == [("NO_SIGNAL", 5)]
 
 
 def test_a_stack_without_any_signal_is_left_out():
     frames = [replace(f, values=np.full_like(f.values, np.nan)) for f in cine([0, 10, 20])]
     assembled = assemble_series(frames)
     assert not assembled.series
-    assert [(left.code, left.count) for left in assembled.left_out] == [("NO_SIGNAL", 15)]
+    assert [(left.reason.code, left.count) for left in assembled.left_out] == [("NO_SIGNAL", 15)]
 
 
 def test_one_dead_phase_is_replaced_by_its_neighbours():
@@ -460,7 +464,7 @@ def test_a_stack_of_thresholded_pictures_is_left_out():
     ]
     assembled = assemble_series(frames)
     assert not assembled.series
-    assert [(left.code, left.count) for left in assembled.left_out] == [("NO_SIGNAL", 15)]
+    assert [(left.reason.code, left.count) for left in assembled.left_out] == [("NO_SIGNAL", 15)]
 
 
 def test_a_stack_of_which_a_fifth_is_clipped_is_flagged():

@@ -20,7 +20,7 @@ from opencmr.intake.studies import read_pair, read_studies
 def _codes(rows: tuple[LeftOut, ...]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for row in rows:
-        counts[row.code] += row.count
+        counts[row.reason.code] += row.count
     return counts
 
 

@@ -28,7 +28,7 @@ def whole_heart(ventricles: Ventricles) -> dict[str, float | None]:
 
 
 def reasons(ventricles: Ventricles) -> dict[str, str]:
-    return {m.quantity.symbol: m.reason.split(":")[0] for m in measure_all(ventricles)}
+    return {m.quantity.symbol: m.reason.code if m.reason else "" for m in measure_all(ventricles)}
 
 
 @settings(max_examples=25, deadline=None)

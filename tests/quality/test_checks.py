@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import shift
 
-from opencmr.anatomy.reason_codes import REASON_CODES
+from opencmr.anatomy.reasons import REASON_CODES
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.quality import limits
 from opencmr.quality.checks import withhold
@@ -56,7 +56,7 @@ def test_a_heart_of_impossible_size_is_withheld(judge, labels, spacing_mm) -> No
     assert "LV_SIZE_IMPLAUSIBLE" in {f.code for f in flags}
     after = {m.quantity.symbol: m for m in withhold(measurements, flags)}
     assert after["LVEF"].value is None
-    assert after["LVEF"].reason.startswith("LV_SIZE_IMPLAUSIBLE")
+    assert after["LVEF"].reason.code == "LV_SIZE_IMPLAUSIBLE"
     assert after["LVEF"].reference is None
     assert after["BSA"].value is not None
     assert after["HR"].value is not None
@@ -213,7 +213,7 @@ def test_a_missing_slice_withholds_volumes_and_spares_the_wall(judge, labels) ->
     after = {m.quantity.symbol: m for m in withhold(measurements, flags) if m.segment is None}
     for symbol in ("LVEDV", "LVEF", "LVM", "RVSV", "LVEDVi", "LVV", "LVPER"):
         assert after[symbol].value is None
-        assert after[symbol].reason.startswith("MISSING_SLICE")
+        assert after[symbol].reason.code == "MISSING_SLICE"
     assert after["WT_MEAN"].value is not None
 
 
@@ -271,7 +271,7 @@ def test_no_labels_whatever_make_measuring_or_checking_fail(
     measurements, flags = judge(labels, (7.0, 1.3, 1.9))
     for measurement in withhold(measurements, flags):
         assert measurement.value is None or np.isfinite(measurement.value)
-        assert measurement.value is not None or measurement.reason.split(":")[0] in REASON_CODES
+        assert (measurement.value is None) == (measurement.reason is not None)
 
 
 def test_a_shifted_heart_is_still_sound(judge, labels) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.quantities import Code, Quantity
+from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import ACDC, Structure
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
@@ -156,7 +157,9 @@ def _whole_heart() -> list[Measurement]:
                 policy=ACDC_POLICY,
                 interval=(value * 0.95, value * 1.05) if symbol == "LVEF" else None,
                 reference=_verdict(value, *limits) if limits else None,
-                reference_reason="" if limits else "no normal range read at its source",
+                reference_reason=None
+                if limits
+                else Reason("NO_RANGE", "no normal range read at its source"),
                 evidence=f"{symbol} from 9 slices of series s02",
             )
         )
@@ -168,7 +171,7 @@ def _whole_heart() -> list[Measurement]:
         Measurement(
             quantity("PFR", "LV peak filling rate", "mL/s", 0),
             None,
-            "fewer than 25 phases: the rate is not resolved",
+            Reason("TOO_FEW_PHASES", "fewer than 25 phases: the rate is not resolved"),
             structure=Structure.LV,
             series="s02",
         )
@@ -195,7 +198,11 @@ def _segments() -> list[Measurement]:
     thickening = quantity("WTH", "Wall thickening", "%", 0)
     rows = []
     for segment in range(1, 18):
-        reason = "the apex is not imaged in short axis" if segment == 17 else ""
+        reason = (
+            Reason("NOT_ASSESSABLE", "the apex is not imaged in short axis")
+            if segment == 17
+            else None
+        )
         thick = None if reason else 7.2 + 1.8 * np.sin(segment)
         grows = None if reason else (-6.0 if segment == 9 else 42 + 22 * np.cos(1.7 * segment))
         for kind, value in ((thickness, thick), (thickening, grows)):
@@ -273,8 +280,8 @@ def make_report(
         demographics=Demographics("F", 52.0, 168.0, 70.0, 65.0),
         scanner=Scanner("Siemens Healthineers", "MAGNETOM Sola", 1.5),
         left_out=(
-            LeftOut("files that are no image", "NOT_AN_IMAGE", "no DICOM, no NIfTI", 3),
-            LeftOut("an instance", "TRUNCATED", "the file ends before its pixels"),
+            LeftOut("files that are no image", Reason("NOT_AN_IMAGE", "no DICOM, no NIfTI"), 3),
+            LeftOut("an instance", Reason("TRUNCATED", "the file ends before its pixels")),
         ),
         input_sha256="9f2c" * 16,
     )

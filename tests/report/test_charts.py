@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from opencmr.anatomy.aha import AHA_SEGMENTS
+from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.image import untimed_image
 from opencmr.imaging.landmarks import Cycle
 from opencmr.imaging.study import Series
@@ -43,7 +44,7 @@ def test_without_times_the_axis_is_percent_of_the_beat(report: Report) -> None:
 
 def test_a_phase_without_a_volume_leaves_a_gap_and_not_a_zero(report: Report) -> None:
     holes = tuple(
-        replace(m, value=None, reason="incomplete")
+        replace(m, value=None, reason=Reason("NOT_FINITE", "incomplete"))
         if m.quantity.symbol == "LVV" and m.phase == 3
         else m
         for m in report.measurements
@@ -125,7 +126,11 @@ def test_thinning_has_its_own_colour(report: Report) -> None:
 
 def test_when_no_segment_has_a_value_the_reason_stands_instead(report: Report) -> None:
     lost = tuple(
-        replace(m, value=None, reason="ORIENTATION_UNKNOWN: which side is anterior is not known")
+        replace(
+            m,
+            value=None,
+            reason=Reason("ORIENTATION_UNKNOWN", "which side is anterior is not known"),
+        )
         for m in report.measurements
         if m.segment
     )

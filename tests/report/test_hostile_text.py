@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
 from opencmr.imaging.segmentation import Author, AuthorKind
 from opencmr.imaging.study import Identity, Scanner, SeriesHeader
@@ -42,6 +43,7 @@ def hostile_report(report: Report, text: str) -> Report:
     study = report.study
     measured = study.series[1]
     flag = QualityFlag(Severity.REVIEW, "NO_TIMING", text, text)
+    why = Reason("NO_TIMING", text)
     return replace(
         report,
         study=replace(
@@ -49,7 +51,7 @@ def hostile_report(report: Report, text: str) -> Report:
             identity=Identity(**{field.name: text for field in fields(Identity)}),
             demographics=replace(study.demographics, sex=text),
             scanner=Scanner(text, text, 1.5),
-            left_out=(LeftOut(text, "TRUNCATED", text),),
+            left_out=(LeftOut(text, Reason("TRUNCATED", text)),),
             series=(
                 study.series[0],
                 replace(
@@ -64,7 +66,7 @@ def hostile_report(report: Report, text: str) -> Report:
             "s02": replace(report.segmentations["s02"], author=Author(AuthorKind.IMPORT, text))
         },
         measurements=tuple(
-            replace(m, evidence=text, reason=text if m.value is None else "", reference_reason=text)
+            replace(m, evidence=text, reason=why if m.value is None else None, reference_reason=why)
             for m in report.measurements
         ),
         flags=(flag,),

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.image import untimed_image
 from opencmr.imaging.study import Demographics, Study
 from opencmr.measure import Ventricles
@@ -108,7 +109,13 @@ def test_truth_is_shown_only_where_it_is_known(tiny_report: Report, page: str) -
 
 def test_withheld_numbers_are_not_on_the_page(small_report: Report) -> None:
     withheld = tuple(
-        replace(m, value=None, reason="withheld by a check", reference=None, interval=None)
+        replace(
+            m,
+            value=None,
+            reason=Reason("SPARSE_STACK", "withheld by a check"),
+            reference=None,
+            interval=None,
+        )
         for m in small_report.measurements
     )
     page = html.page(replace(small_report, measurements=withheld))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.image import untimed_image
 from opencmr.imaging.measurement import Measurement
@@ -92,7 +93,7 @@ def test_the_strip_places_a_value_about_its_normal_range(
 
 
 def test_a_withheld_value_shows_its_reason_and_no_range(small_report: Report) -> None:
-    report = _find(small_report, "LVEF", value=None, reason="SPARSE_STACK: too rough")
+    report = _find(small_report, "LVEF", value=None, reason=Reason("SPARSE_STACK", "too rough"))
     row = next(r for r in tell(report).lv if r.symbol == "LVEF")
     assert (row.value, row.reason, row.strip, row.range) == ("–", "too rough", None, "")
 
@@ -140,7 +141,10 @@ def test_a_stack_at_one_phase_shows_its_volumes_and_its_mass(small_report: Repor
 
 def test_a_withheld_stack_at_one_phase_shows_no_volume(small_report: Report) -> None:
     report = _at_one_phase(small_report)
-    withheld = tuple(replace(m, value=None, reason="withheld") for m in report.measurements)
+    withheld = tuple(
+        replace(m, value=None, reason=Reason("SPARSE_STACK", "withheld"))
+        for m in report.measurements
+    )
     rows = tell(replace(report, measurements=withheld)).lv
     assert {(row.value, bool(row.reason)) for row in rows} == {("–", True)}
 
@@ -169,7 +173,7 @@ def test_recommended_elements_that_are_not_there_are_listed_with_why(small_repor
     assert "LVEF" in unfit.names
 
 
-def _lost(report: Report, reason: str, *, only_indices: bool) -> Report:
+def _lost(report: Report, reason: Reason, *, only_indices: bool) -> Report:
     lost = tuple(
         replace(m, value=None, reason=reason, reference=None)
         if m.quantity.symbol.startswith("LV")
@@ -182,13 +186,15 @@ def _lost(report: Report, reason: str, *, only_indices: bool) -> Report:
 
 
 def test_a_reason_that_repeats_is_told_once_and_then_dittoed(small_report: Report) -> None:
-    story = tell(_lost(small_report, "TOO_ROUGH: slices too far apart", only_indices=False))
+    story = tell(
+        _lost(small_report, Reason("SPARSE_STACK", "slices too far apart"), only_indices=False)
+    )
     reasons = [row.reason for row in story.lv]
     assert reasons == ["slices too far apart"] + ["″"] * (len(reasons) - 1)
 
 
 def test_without_body_size_one_note_stands_for_all_indices(small_report: Report) -> None:
-    story = tell(_lost(small_report, "BSA_UNKNOWN: no height", only_indices=True))
+    story = tell(_lost(small_report, Reason("BSA_UNKNOWN", "no height"), only_indices=True))
     assert [row.symbol for row in story.lv] == [
         "LVEDV",
         "LVESV",

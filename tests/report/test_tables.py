@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.measurement import Measurement
 from opencmr.report import tables
 from opencmr.report.contents import DISCLAIMER, Report
@@ -43,9 +44,11 @@ def test_json_and_csv_hold_the_same_numbers(small_report: Report, tmp_path: Path
 
 
 def test_a_measurement_without_a_value_is_null_with_its_reason(small_report: Report) -> None:
-    row = tables.measurement_rows(_with(small_report, value=None, reason="no heart rate"))[0]
+    row = tables.measurement_rows(
+        _with(small_report, value=None, reason=Reason("HEART_RATE_UNKNOWN", "no heart rate"))
+    )[0]
     assert row["value"] is None
-    assert row["reason"] == "no heart rate"
+    assert row["reason"] == "HEART_RATE_UNKNOWN: no heart rate"
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])

@@ -88,15 +88,13 @@ def analyze(
             {
                 "exit_status": status,
                 "studies": [outcome.summary for outcome in outcomes],
-                "left_out": [dataclasses.asdict(row) for row in read.left_out],
+                "left_out": [row.plain for row in read.left_out],
             }
         )
     for outcome in outcomes:
         console.say(outcome.text, quiet=quiet or as_json)
     for row in read.left_out:
-        console.say(
-            f"left out: {row.count} x {row.what}: {row.code}: {row.reason}", quiet=quiet or as_json
-        )
+        console.say(f"left out: {row.count} x {row.what}: {row.reason}", quiet=quiet or as_json)
     if status:
         raise typer.Exit(status)
 

@@ -87,5 +87,5 @@ def exit_status(outcomes: Sequence[Outcome], orphans: Sequence[LeftOut]) -> int:
     """
     if not any(outcome.values for outcome in outcomes):
         return NOTHING_ANALYSABLE
-    lost = any(row.code not in HARMLESS for row in orphans)
+    lost = any(row.reason.code not in HARMLESS for row in orphans)
     return PARTLY_FAILED if lost or any(o.is_withheld for o in outcomes) else 0

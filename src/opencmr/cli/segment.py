@@ -34,6 +34,7 @@ def segment(
     verbose: console.Verbose = False,
 ) -> None:
     """Segment a short-axis NIfTI stack (3-D) or cine (4-D) onto its own grid."""
+    from opencmr.anatomy.reasons import Reason
     from opencmr.anatomy.structures import scheme_named
     from opencmr.anatomy.techniques import Technique
     from opencmr.anatomy.views import View
@@ -72,7 +73,7 @@ def segment(
             progress=lambda done, total: progress("segmenting", done, total),
         )
         if segmentation is None:
-            raise InputError("NO_HEART_FOUND: the network sees no heart in this image")
+            raise InputError(Reason("NO_HEART_FOUND", "the network sees no heart in this image"))
         write_labels_nifti(
             labels_path,
             segmentation.to_scheme(scheme),

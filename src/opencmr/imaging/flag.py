@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from opencmr.anatomy.reasons import Reason, require_known
+
 
 class Severity(StrEnum):
     """How much a flag weighs."""
@@ -35,6 +37,9 @@ class QualityFlag:
     message: str
     evidence: str = ""
 
+    def __post_init__(self) -> None:
+        require_known(self.code)
+
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
@@ -44,6 +49,15 @@ class LeftOut:
     """
 
     what: str
-    code: str
-    reason: str
+    reason: Reason
     count: int = 1
+
+    @property
+    def plain(self) -> dict[str, str | int]:
+        """The row as programs read it."""
+        return {
+            "what": self.what,
+            "code": self.reason.code,
+            "reason": self.reason.sentence,
+            "count": self.count,
+        }

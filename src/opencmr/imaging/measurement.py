@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from opencmr.anatomy.policy import ContourPolicy
 from opencmr.anatomy.quantities import Quantity
+from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import Structure
 
 
@@ -42,8 +43,8 @@ class Measurement:
     quantity : Quantity
     value : float or None
         In the quantity's unit; None when unfit.
-    reason : str
-        Why there is no value; empty when there is one.
+    reason : Reason or None
+        Why there is no value; None when there is one.
     structure : Structure or None
     phase : int or None
         Cardiac phase, 0-based.
@@ -54,15 +55,15 @@ class Measurement:
     policy : ContourPolicy or None
     interval : (low, high) or None
     reference : ReferenceVerdict or None
-    reference_reason : str
-        Why no normal range is shown; empty when one is.
+    reference_reason : Reason or None
+        Why no normal range is shown; None when one is.
     evidence : str
         How the number came about, for the reader who checks it.
     """
 
     quantity: Quantity
     value: float | None
-    reason: str = ""
+    reason: Reason | None = None
     structure: Structure | None = None
     phase: int | None = None
     segment: int | None = None
@@ -70,14 +71,14 @@ class Measurement:
     policy: ContourPolicy | None = None
     interval: tuple[float, float] | None = None
     reference: ReferenceVerdict | None = None
-    reference_reason: str = ""
+    reference_reason: Reason | None = None
     evidence: str = ""
 
     def __post_init__(self) -> None:
-        if (self.value is None) == (not self.reason):
+        if (self.value is None) == (self.reason is None):
             raise ValueError(
                 f"{self.quantity.symbol}: a measurement has a value or a reason, never both "
-                f"(value {self.value}, reason {self.reason!r})"
+                f"(value {self.value}, reason {self.reason})"
             )
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from opencmr.anatomy.reasons import Reason
 from opencmr.geometry.grid import Grid
 from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
 from opencmr.imaging.study import Series, SeriesHeader
@@ -97,22 +98,23 @@ def _triage(frames: Iterable[Frame]) -> tuple[list[Frame], list[LeftOut]]:
     left_out: list[LeftOut] = []
     for frame in frames:
         if "MOSAIC" in (part.upper() for part in frame.image_type):
-            reason = "many slices are tiled into one picture, which is no slice"
-            left_out.append(LeftOut("mosaic picture", "MOSAIC", reason))
+            reason = Reason("MOSAIC", "many slices are tiled into one picture, which is no slice")
+            left_out.append(LeftOut("mosaic picture", reason))
             continue
         problem = why_unplaceable(frame)
         if problem is None:
             placed.append(frame)
         else:
-            left_out.append(LeftOut("picture without usable geometry", *problem))
+            left_out.append(LeftOut("picture without usable geometry", problem))
     return placed, left_out
 
 
 def _merged(left_out: Iterable[LeftOut]) -> list[LeftOut]:
-    counts: Counter[tuple[str, str, str]] = Counter()
+    counts: Counter[tuple[str, Reason]] = Counter()
     for one in left_out:
-        counts[one.what, one.code, one.reason] += one.count
-    return [LeftOut(*facts, count) for facts, count in sorted(counts.items())]
+        counts[one.what, one.reason] += one.count
+    rows = (LeftOut(what, reason, count) for (what, reason), count in counts.items())
+    return sorted(rows, key=lambda row: (row.what, row.reason.code, row.reason.sentence))
 
 
 def _without_silent(stack: _Stack) -> _Stack:
@@ -137,8 +139,8 @@ def _without_silent(stack: _Stack) -> _Stack:
         "out of this stack. Check the export.",
         f"{silent} of {sum(one.phases for one in stack.passes)} pictures",
     )
-    reason = "constant, two-valued, mostly clipped or not finite"
-    gone = LeftOut("picture without signal", "NO_SIGNAL", reason, silent)
+    reason = Reason("NO_SIGNAL", "constant, two-valued, mostly clipped or not finite")
+    gone = LeftOut("picture without signal", reason, silent)
     return stack.noting(kept, flag, gone)
 
 
@@ -155,8 +157,8 @@ def _without_repeats(stack: _Stack) -> _Stack:
         f"{len(replaced)} repeated acquisitions of {len(kept)} slices",
     )
     pictures = sum(one.phases for one in replaced)
-    reason = "the same slice was acquired again later, or more completely"
-    gone = LeftOut("picture of a repeated slice", "REPEATED_SLICE", reason, pictures)
+    reason = Reason("REPEATED_SLICE", "the same slice was acquired again later, or more completely")
+    gone = LeftOut("picture of a repeated slice", reason, pictures)
     return stack.noting(kept, flag, gone)
 
 
@@ -180,8 +182,8 @@ def _without_short(stack: _Stack) -> _Stack:
             f"{len(short)} of {len(stack.passes)} slices have fewer than "
             f"{PHASE_SHARE:.0%} of {phases} phases",
         )
-        reason = "its slice lacks too many cardiac phases"
-        gone = LeftOut("picture", "MISSING_FRAMES", reason, sum(one.phases for one in short))
+        reason = Reason("MISSING_FRAMES", "its slice lacks too many cardiac phases")
+        gone = LeftOut("picture", reason, sum(one.phases for one in short))
         stack = stack.noting(kept, flag, gone)
     if resampled:
         whole = all(_states_its_phases(one) for one in resampled)

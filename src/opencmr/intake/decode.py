@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.study import Identity, Scanner, SeriesHeader
 from opencmr.intake import limits
 from opencmr.intake.demographics import Body
@@ -49,8 +50,8 @@ class _DecodingStoppedError(Exception):
     """The process had to be killed, or died."""
 
     def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
+        self.reason = Reason(code)
+        super().__init__(self.reason)
 
 
 class DicomReader:
@@ -81,7 +82,7 @@ class DicomReader:
     def read(self, path: Path) -> tuple[Frame, ...] | Refusal:
         """Return the frames of a file, or why it was refused; never raises for a file."""
         read = self._attempt(path)
-        if isinstance(read, Refusal) and read.code == "DECODE_CRASH":
+        if isinstance(read, Refusal) and read.reason.code == "DECODE_CRASH":
             # A machine short of memory kills processes too: who dies twice is at fault.
             read = self._attempt(path)
         return read
@@ -93,10 +94,10 @@ class DicomReader:
         except _DecodingStoppedError as stopped:
             self._stops += 1
             self._kill()
-            return Refusal(stopped.code, **known)
+            return Refusal(stopped.reason, **known)
         except (KeyError, TypeError, ValueError):  # facts that no reader of ours would send
             self._kill()
-            return Refusal("DECODE_CRASH", **known)
+            return Refusal(Reason("DECODE_CRASH"), **known)
         except BaseException:
             self._kill()  # an answer that was not read to its end belongs to no other file
             raise
@@ -151,7 +152,7 @@ class DicomReader:
     def _refusal(self, facts: dict[str, Any]) -> Refusal:
         if facts.pop("is_spent"):
             self._kill()
-        return Refusal(**facts)
+        return Refusal(Reason(**facts.pop("reason")), **facts)
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is None:

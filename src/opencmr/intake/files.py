@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from opencmr.anatomy.reasons import Reason
 from opencmr.errors import InputError
 from opencmr.intake import limits
 from opencmr.intake.leftovers import Leftovers
@@ -133,7 +134,7 @@ def walk(root: Path, spool: Path, leftovers: Leftovers) -> Iterator[Candidate]:
         elif kind in (Kind.DICOM, Kind.NIFTI):
             yield Candidate(path, kind, done, total)
         elif kind is Kind.OTHER:
-            leftovers.add("file", "NOT_AN_IMAGE")
+            leftovers.add("file", Reason("NOT_AN_IMAGE"))
 
 
 def _listed(root: Path, leftovers: Leftovers) -> list[Path]:
@@ -161,22 +162,24 @@ def _files_below(folder: Path, leftovers: Leftovers) -> list[Path]:
                 entries = list(scanned)
             is_result = place != folder and _is_own_result(entries)
         except OSError:
-            leftovers.add("folder", "UNREADABLE", "The folder may not be read.")
+            leftovers.add("folder", Reason("UNREADABLE", "The folder may not be read."))
             continue
         if is_result:
-            leftovers.add("folder", "OWN_RESULT")
+            leftovers.add("folder", Reason("OWN_RESULT"))
             continue
         for entry in entries:
             if _is_junk(entry.name):
                 continue
             if entry.is_symlink():
-                leftovers.add("symbolic link", "UNSAFE_PATH", "Symbolic links are not followed.")
+                leftovers.add(
+                    "symbolic link", Reason("UNSAFE_PATH", "Symbolic links are not followed.")
+                )
             elif entry.is_dir(follow_symlinks=False):
                 waiting.append(Path(entry.path))
             elif entry.is_file(follow_symlinks=False):
                 found.append(Path(entry.path))
             else:
-                leftovers.add("special file", "NOT_AN_IMAGE")
+                leftovers.add("special file", Reason("NOT_AN_IMAGE"))
     return sorted(found)
 
 
@@ -205,10 +208,10 @@ def _kind_of_file(path: Path, leftovers: Leftovers) -> Kind | None:
         with path.open("rb") as file:
             kind = kind_of(file.read(HEAD_BYTES))
     except OSError:
-        leftovers.add("file", "UNREADABLE", "The file may not be read.")
+        leftovers.add("file", Reason("UNREADABLE", "The file may not be read."))
         return None
     if kind in (Kind.DICOM, Kind.NIFTI) and size > limits.INSTANCE_BYTES:
-        leftovers.add(f"{kind} file", "TOO_LARGE", "The file has more than 512 MiB.")
+        leftovers.add(f"{kind} file", Reason("TOO_LARGE", "The file has more than 512 MiB."))
         return None
     return kind
 
@@ -273,10 +276,10 @@ class _Archive:
                 cautious = _CautiousFile(file, self._allowance.entries_left)
                 archive = open_files.enter_context(zipfile.ZipFile(cautious))
             except _TooManyEntriesError:
-                self._leftovers.add("archive", "TOO_MANY_FILES")
+                self._leftovers.add("archive", Reason("TOO_MANY_FILES"))
                 return
             except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-                self._leftovers.add("archive", "UNREADABLE", "The archive is damaged.")
+                self._leftovers.add("archive", Reason("UNREADABLE", "The archive is damaged."))
                 return
             cautious.is_opening = False
             yield from self._members(archive)
@@ -293,7 +296,7 @@ class _Archive:
                 kind = self._inflate(archive, member, path)
             except RefusedError as refused:
                 path.unlink(missing_ok=True)
-                self._leftovers.add("archive entry", refused.code, refused.reason)
+                self._leftovers.add("archive entry", refused.reason)
                 continue
             if kind is Kind.NIFTI:
                 path = _with_nifti_suffix(path)

@@ -1,9 +1,9 @@
 """Keeping count of what was left out, of which study, and why."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from opencmr.anatomy.reason_codes import REASON_CODES
+from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.flag import LeftOut
 
 
@@ -12,32 +12,28 @@ class Leftovers:
     """A count of what was left out while one input is read.
 
     >>> leftovers = Leftovers()
-    >>> leftovers.add("file", "NOT_AN_IMAGE")
-    >>> leftovers.add("file", "NOT_AN_IMAGE")
+    >>> leftovers.add("file", Reason("NOT_AN_IMAGE"))
+    >>> leftovers.add("file", Reason("NOT_AN_IMAGE"))
     >>> leftovers.rows()[0].count
     2
     """
 
     _counts: Counter[tuple[str, LeftOut]] = field(default_factory=Counter)
 
-    def add(
-        self, what: str, code: str, reason: str = "", *, study_uid: str = "", count: int = 1
-    ) -> None:
-        """Count ``what`` under a reason code; the code's meaning is the default reason.
-
-        ``study_uid`` is empty where no header says to which study it belongs.
-        """
-        row = LeftOut(what, code, reason or REASON_CODES[code].meaning)
-        self._counts[study_uid, row] += count
+    def add(self, what: str, reason: Reason, *, study_uid: str = "", count: int = 1) -> None:
+        """Count ``what``; ``study_uid`` is empty where no header says to which study it belongs."""
+        self._counts[study_uid, LeftOut(what, reason)] += count
 
     def rows(self, study_uid: str = "") -> tuple[LeftOut, ...]:
         """Return what was left out of one study, in an order that the input's does not change."""
         found = [
-            LeftOut(row.what, row.code, row.reason, count)
+            replace(row, count=count)
             for (study, row), count in self._counts.items()
             if study == study_uid
         ]
-        return tuple(sorted(found, key=lambda row: (row.code, row.what, row.reason)))
+        return tuple(
+            sorted(found, key=lambda row: (row.reason.code, row.what, row.reason.sentence))
+        )
 
     def study_uids(self) -> frozenset[str]:
         """Return the studies of which something was left out."""

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import nibabel
 import numpy as np
 
+from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import LabelScheme
 from opencmr.errors import GeometryError, InputError
 from opencmr.geometry.grid import SPACING_LIMITS_MM, Grid, grid_from_spacing
@@ -114,10 +115,14 @@ def require_image(reading: NiftiReading) -> NiftiReading:
     """
     values = reading.image.values
     if is_label_map(values):
-        raise InputError("LABEL_MAP: few distinct whole numbers: a label map, not an image")
+        raise InputError(
+            Reason("LABEL_MAP", "few distinct whole numbers: a label map, not an image")
+        )
     share = share_at_maximum(list(values.reshape(-1, *values.shape[2:])))
     if not has_signal(values) or share >= LOST_SHARE:
-        raise InputError("NO_SIGNAL: the image is two-valued or mostly clipped. Check the export.")
+        raise InputError(
+            Reason("NO_SIGNAL", "the image is two-valued or mostly clipped. Check the export.")
+        )
     return replace(reading, flags=(*reading.flags, *saturation_flags(share)))
 
 
@@ -161,11 +166,11 @@ def read_nifti_pair(
 def _opened(path: Path) -> Iterator[BinaryIO]:
     """Open a file, unpacking it on the way when it is gzip by its first bytes."""
     if path.is_dir():
-        raise InputError(f"NOT_AN_IMAGE: a folder; {_ONE_FILE}")
+        raise InputError(Reason("NOT_AN_IMAGE", f"a folder; {_ONE_FILE}"))
     with path.open("rb") as raw:
         head = raw.read(HEAD_BYTES)
         if kind_of(head) in (Kind.DICOM, Kind.DICOMDIR):
-            raise InputError(f"NOT_AN_IMAGE: a DICOM file; {_ONE_FILE}")
+            raise InputError(Reason("NOT_AN_IMAGE", f"a DICOM file; {_ONE_FILE}"))
         packed = head[:2] == b"\x1f\x8b"
         raw.seek(0)
         if not packed:
@@ -179,7 +184,9 @@ def _read_up_to(stream: BinaryIO, count: int) -> bytes:
     try:
         return stream.read(count)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError("TRUNCATED: the compressed file is damaged or cut short") from error
+        raise InputError(
+            Reason("TRUNCATED", "the compressed file is damaged or cut short")
+        ) from error
 
 
 def _read_exactly(stream: BinaryIO, count: int, found: bytes = b"") -> bytes:
@@ -187,8 +194,10 @@ def _read_exactly(stream: BinaryIO, count: int, found: bytes = b"") -> bytes:
     found += _read_up_to(stream, count - len(found))
     if len(found) < count:
         raise InputError(
-            f"TRUNCATED: the file ends {count - len(found)} bytes before its data do. "
-            "Transfer it again."
+            Reason(
+                "TRUNCATED",
+                f"the file ends {count - len(found)} bytes before its data do. Transfer it again.",
+            )
         )
     return found
 
@@ -197,7 +206,7 @@ def _read_header(stream: BinaryIO) -> Any:
     """Return a nibabel header, unchecked: its checks repair what must be refused."""
     start = _read_up_to(stream, 4)
     if not any(known.startswith(start) for known in _BEGINNINGS):
-        raise InputError(f"NOT_AN_IMAGE: no NIfTI file by its first bytes; {_ONE_FILE}")
+        raise InputError(Reason("NOT_AN_IMAGE", f"no NIfTI file by its first bytes; {_ONE_FILE}"))
     block = _read_exactly(stream, 348, start)
     size = {int.from_bytes(block[:4], order) for order in ("little", "big")}
     kind: Any = nibabel.Nifti1Header
@@ -208,8 +217,11 @@ def _read_header(stream: BinaryIO) -> Any:
     magic = bytes(header["magic"])[:3]
     if magic not in (b"n+1", b"n+2"):
         raise InputError(
-            "NOT_AN_IMAGE: no single-file NIfTI (magic n+1 or n+2); Analyze and .hdr/.img "
-            "pairs state no orientation and are not read"
+            Reason(
+                "NOT_AN_IMAGE",
+                "no single-file NIfTI (magic n+1 or n+2); Analyze and .hdr/.img "
+                "pairs state no orientation and are not read",
+            )
         )
     return header
 
@@ -218,10 +230,10 @@ def _shape_of(header: Any) -> tuple[int, int, int, int]:
     """Return the shape (T, Z, Y, X)."""
     count = int(header["dim"][0])
     if not 2 <= count <= 7:
-        raise InputError(f"NOT_AN_IMAGE: the header claims {count} dimensions")
+        raise InputError(Reason("NOT_AN_IMAGE", f"the header claims {count} dimensions"))
     sizes = [int(size) for size in header["dim"][1 : count + 1]]
     if min(sizes) < 1:
-        raise InputError(f"NOT_AN_IMAGE: the header claims the impossible size {sizes}")
+        raise InputError(Reason("NOT_AN_IMAGE", f"the header claims the impossible size {sizes}"))
     while len(sizes) > 4 and sizes[-1] == 1:
         sizes.pop()
     if len(sizes) > 4:
@@ -237,12 +249,17 @@ def _read_values(stream: BinaryIO, header: Any, shape: tuple[int, int, int, int]
     except (nibabel.spatialimages.HeaderDataError, KeyError) as error:
         raise InputError("the header names an unknown type of values") from error
     if dtype.kind not in _KINDS or dtype.itemsize not in (1, 2, 4, 8):
-        raise InputError(f"NOT_MEASURABLE_PIXELS: values of type {dtype} are no MR signal")
+        raise InputError(
+            Reason("NOT_MEASURABLE_PIXELS", f"values of type {dtype} are no MR signal")
+        )
     voxels = int(np.prod(shape, dtype=object))
     if voxels * max(dtype.itemsize, 4) > SIZE_LIMIT_BYTES:
         raise InputError(
-            f"TOO_LARGE: the header declares {voxels} voxels of {dtype.itemsize} bytes; "
-            f"at most {SIZE_LIMIT_BYTES >> 20} MiB are read"
+            Reason(
+                "TOO_LARGE",
+                f"the header declares {voxels} voxels of {dtype.itemsize} bytes; "
+                f"at most {SIZE_LIMIT_BYTES >> 20} MiB are read",
+            )
         )
     smallest = int(header["sizeof_hdr"])
     offset = float(header["vox_offset"])
@@ -264,7 +281,9 @@ def _scaled(stored: np.ndarray, header: Any) -> tuple[np.ndarray, list[QualityFl
     finite = np.isfinite(values)
     share = 1 - finite.mean()
     if share == 1 or values[finite].min() == values[finite].max():
-        raise InputError("NO_SIGNAL: the image is constant or not finite. Check the export.")
+        raise InputError(
+            Reason("NO_SIGNAL", "the image is constant or not finite. Check the export.")
+        )
     if share == 0:
         return values, []
     values[~finite] = values[finite].min()
@@ -286,7 +305,7 @@ def _grid_of(
     zooms = np.asarray(header["pixdim"][1 : axes + 1], dtype=np.float64)
     if not (np.isfinite(zooms).all() and (zooms > 0).all()):
         raise GeometryError(
-            f"BAD_SPACING: the file states the spacing {_numbers(zooms)}. {_GIVE_SPACING}"
+            Reason("BAD_SPACING", f"the file states the spacing {_numbers(zooms)}. {_GIVE_SPACING}")
         )
     factor, flags = _length_unit(header, zooms)
     affine = _agreed_affine(header, zooms, shape)
@@ -306,8 +325,11 @@ def _length_unit(header: Any, zooms: np.ndarray) -> tuple[float, list[QualityFla
         return _LENGTH_UNITS_MM[code], []
     if np.abs(zooms - 1).max() < SPACING_AGREEMENT:
         raise GeometryError(
-            "BAD_SPACING: the file states a spacing of 1 without a unit, which usually means "
-            f"that the spacing was lost. {_GIVE_SPACING}"
+            Reason(
+                "BAD_SPACING",
+                "the file states a spacing of 1 without a unit, which usually means "
+                f"that the spacing was lost. {_GIVE_SPACING}",
+            )
         )
     flag = QualityFlag(
         Severity.INFO,
@@ -327,15 +349,21 @@ def _agreed_affine(
         steps = np.linalg.norm(affine[:3, : len(zooms)], axis=0)
         if not np.isfinite(affine).all() or (np.abs(steps / zooms - 1) > SPACING_AGREEMENT).any():
             raise GeometryError(
-                f"GEOMETRY_CONFLICT: the affine says {_numbers(steps)}, pixdim says "
-                f"{_numbers(zooms)}: which is the spacing? {_GIVE_SPACING}"
+                Reason(
+                    "GEOMETRY_CONFLICT",
+                    f"the affine says {_numbers(steps)}, pixdim says "
+                    f"{_numbers(zooms)}: which is the spacing? {_GIVE_SPACING}",
+                )
             )
     if len(candidates) == 2:
         apart = _corner_distance(candidates[0], candidates[1], shape)
         if apart > POSITION_AGREEMENT_MM:
             raise GeometryError(
-                f"GEOMETRY_CONFLICT: sform and qform put a corner of the image {apart:.1f} mm "
-                f"apart. Export it again, or measure without orientation: {_GIVE_SPACING}"
+                Reason(
+                    "GEOMETRY_CONFLICT",
+                    f"sform and qform put a corner of the image {apart:.1f} mm "
+                    f"apart. Export it again, or measure without orientation: {_GIVE_SPACING}",
+                )
             )
     return candidates[0] if candidates else None
 
@@ -353,7 +381,9 @@ def _affines(header: Any) -> list[np.ndarray]:
             found.append(np.asarray(tidy.get_qform(), dtype=np.float64))
         except (nibabel.spatialimages.HeaderDataError, ValueError) as error:
             raise GeometryError(
-                f"BAD_ORIENTATION: the quaternion of the file is impossible. {_GIVE_SPACING}"
+                Reason(
+                    "BAD_ORIENTATION", f"the quaternion of the file is impossible. {_GIVE_SPACING}"
+                )
             ) from error
     return found
 
@@ -443,8 +473,11 @@ def _checked(grid: Grid) -> Grid:
     spacing_mm = grid.slice_spacing_mm
     if spacing_mm is not None and not (SPACING_LIMITS_MM[0] <= spacing_mm <= SPACING_LIMITS_MM[1]):
         raise GeometryError(
-            f"BAD_SPACING: the slices are {spacing_mm:g} mm apart; expected "
-            f"{SPACING_LIMITS_MM[0]} to {SPACING_LIMITS_MM[1]} mm. {_GIVE_SPACING}"
+            Reason(
+                "BAD_SPACING",
+                f"the slices are {spacing_mm:g} mm apart; expected "
+                f"{SPACING_LIMITS_MM[0]} to {SPACING_LIMITS_MM[1]} mm. {_GIVE_SPACING}",
+            )
         )
     return grid
 
@@ -473,7 +506,7 @@ def _check_axis_order(values: np.ndarray, grid: Grid, *, given: bool) -> list[Qu
         "axes were x, y, phase, slice; expected x, y, slice, phase. Swap them."
     )
     if not given:
-        raise GeometryError(f"GEOMETRY_CONFLICT: {message}")
+        raise GeometryError(Reason("GEOMETRY_CONFLICT", message))
     evidence = f"mean difference {along_stack:.3g} along the third, {along_time:.3g} the fourth"
     return [QualityFlag(Severity.REVIEW, "GEOMETRY_CONFLICT", message, evidence)]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.study import short_hash
 from opencmr.intake import limits
 from opencmr.intake.decode import DicomReader
@@ -16,7 +17,7 @@ from opencmr.intake.refusal import Refusal
 from opencmr.progress import Progress, silent
 
 READING = "reading"
-TOO_MUCH = "All decoded pixels together would exceed 4 GiB."
+TOO_MUCH = Reason("TOO_LARGE", "All decoded pixels together would exceed 4 GiB.")
 WHAT_A_PICTURE_SAYS = (
     "study_instance_uid",
     "series_instance_uid",
@@ -63,22 +64,22 @@ class _Instances:
         if uid not in self.by_uid:
             self.bytes_left -= sum(frame.values.nbytes for frame in frames)
             if self.bytes_left < 0:
-                self._leave_out(first, "TOO_LARGE", TOO_MUCH)
+                self._leave_out(first, TOO_MUCH)
                 return
             self.by_uid[uid] = frames
             return
         known = self.by_uid[uid]
         if known is not None and _are_the_same(known, frames):
-            self._leave_out(first, "DUPLICATE")
+            self._leave_out(first, Reason("DUPLICATE"))
             return
-        self._leave_out(first, "UID_CONFLICT")
+        self._leave_out(first, Reason("UID_CONFLICT"))
         if known is not None:
-            self._leave_out(known[0], "UID_CONFLICT")
+            self._leave_out(known[0], Reason("UID_CONFLICT"))
             self.by_uid[uid] = None
 
-    def _leave_out(self, frame: Frame, code: str, reason: str = "") -> None:
+    def _leave_out(self, frame: Frame, reason: Reason) -> None:
         what = _series_name(frame.series_instance_uid)
-        self.leftovers.add(what, code, reason, study_uid=frame.study_instance_uid)
+        self.leftovers.add(what, reason, study_uid=frame.study_instance_uid)
 
 
 def read_frames(
@@ -117,7 +118,7 @@ def read_frames(
             read = reader.read(candidate.path)
             if isinstance(read, Refusal):
                 what = _series_name(read.series_instance_uid)
-                leftovers.add(what, read.code, read.reason, study_uid=read.study_instance_uid)
+                leftovers.add(what, read.reason, study_uid=read.study_instance_uid)
             else:
                 instances.add(read)
     frames = [frame for found in instances.by_uid.values() if found for frame in found]

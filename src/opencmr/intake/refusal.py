@@ -2,23 +2,23 @@
 
 from dataclasses import dataclass
 
+from opencmr.anatomy.reasons import Reason
+
 
 class RefusedError(Exception):
     """An instance, or an entry of an archive, that is not read.
 
-    Attributes
+    Parameters
     ----------
     code : str
-        A row of the table of reason codes.
-    reason : str
-        One sentence without file names, identifiers or header values; empty for the code's
-        own meaning.
+        A row of the table of reasons.
+    sentence : str
+        Without file names, identifiers or header values; by default the code's own meaning.
     """
 
-    def __init__(self, code: str, reason: str = "") -> None:
-        super().__init__(code, reason)
-        self.code = code
-        self.reason = reason
+    def __init__(self, code: str, sentence: str = "") -> None:
+        self.reason = Reason(code, sentence)
+        super().__init__(self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,7 @@ class Refusal:
     The UIDs are empty where the header was not reached.
     """
 
-    code: str
-    reason: str = ""
+    reason: Reason
     study_instance_uid: str = ""
     series_instance_uid: str = ""
     sop_instance_uid: str = ""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from opencmr.anatomy.reasons import Reason
 from opencmr.geometry.grid import ORTHOGONALITY_TOLERANCE, SPACING_LIMITS_MM, Grid
 from opencmr.imaging.image import Image
 from opencmr.intake.frame import Frame
@@ -42,22 +43,24 @@ PHASE_SHARE = 0.8
 """A slice with fewer than this share of the stack's phases is not resampled but left out."""
 
 
-def why_unplaceable(frame: Frame) -> tuple[str, str] | None:
-    """Return the reason code and sentence why a frame has no usable place, or None.
+def why_unplaceable(frame: Frame) -> Reason | None:
+    """Return why a frame has no usable place, or None.
 
     Nothing is ever defaulted: a length that nobody stated is not 1 mm (reliability D09, D10).
     """
     spacing = frame.pixel_spacing_mm
     if spacing is None:
-        return "BAD_SPACING", "the pixel spacing is missing: nothing can be measured in mm"
+        return Reason("BAD_SPACING", "the pixel spacing is missing: nothing can be measured in mm")
     if not all(SPACING_LIMITS_MM[0] <= value <= SPACING_LIMITS_MM[1] for value in spacing):
-        return "BAD_SPACING", "the pixel spacing is impossible: nothing can be measured in mm"
+        return Reason(
+            "BAD_SPACING", "the pixel spacing is impossible: nothing can be measured in mm"
+        )
     if frame.image_orientation is None or frame.image_position_mm is None:
-        return "NO_GEOMETRY", "the position or orientation is missing"
+        return Reason("NO_GEOMETRY", "the position or orientation is missing")
     if not np.isfinite(frame.image_position_mm).all():
-        return "NO_GEOMETRY", "the position is not a number"
+        return Reason("NO_GEOMETRY", "the position is not a number")
     if not _is_orthonormal(np.reshape(frame.image_orientation, (2, 3)).astype(np.float64)):
-        return "BAD_ORIENTATION", "the row and column directions are not orthonormal"
+        return Reason("BAD_ORIENTATION", "the row and column directions are not orthonormal")
     return None
 
 

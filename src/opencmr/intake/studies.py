@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
-from opencmr.anatomy.reason_codes import REASON_CODES
+from opencmr.anatomy.reasons import REASON_CODES, Reason, reason_of
 from opencmr.errors import GeometryError, InputError, OpencmrError
 from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
 from opencmr.imaging.study import Identity, Scanner, Series, Study, short_hash
@@ -140,19 +140,17 @@ def _read_nifti_files(
         try:
             reading = require_image(read_nifti(path, spacing_mm=spacing_mm))
         except OpencmrError as error:
-            code, _, _ = str(error).partition(":")
-            known = code if code in REASON_CODES else "UNREADABLE"
-            leftovers.add("NIfTI file", known, str(error).removeprefix(f"{known}: "))
+            leftovers.add("NIfTI file", reason_of(error) or Reason("UNREADABLE", str(error)))
             continue
         except Exception:  # one hostile file never stops the others
-            leftovers.add("NIfTI file", "UNREADABLE")
+            leftovers.add("NIfTI file", Reason("UNREADABLE"))
             continue
         if reading.image.sources in readings:
-            leftovers.add("NIfTI file", "DUPLICATE", "The same file is there twice.")
+            leftovers.add("NIfTI file", Reason("DUPLICATE", "The same file is there twice."))
             continue
         bytes_left -= reading.image.values.nbytes
         if bytes_left < 0:
-            leftovers.add("NIfTI file", "TOO_LARGE", TOO_MUCH)
+            leftovers.add("NIfTI file", TOO_MUCH)
             continue
         readings[reading.image.sources] = reading
     return list(readings.values())
@@ -173,16 +171,18 @@ def _dicom_study(uid: str, frames: list[Frame], leftovers: Leftovers) -> Study |
     frames.sort(key=lambda frame: (frame.content_sha256, frame.frame_number))
     if _mixes_patients(frames):
         what = f"study {short_hash(uid)}"
-        leftovers.add(what, "PATIENT_MIX", study_uid=uid, count=len(frames))
+        leftovers.add(what, Reason("PATIENT_MIX"), study_uid=uid, count=len(frames))
         return None
     try:
         assembled = assemble_series(frames)
     except GeometryError:
-        leftovers.add(f"study {short_hash(uid)}", "NO_GEOMETRY", study_uid=uid, count=len(frames))
+        leftovers.add(
+            f"study {short_hash(uid)}", Reason("NO_GEOMETRY"), study_uid=uid, count=len(frames)
+        )
         return None
     if not assembled.series:
         for row in assembled.left_out:
-            leftovers.add(row.what, row.code, row.reason, study_uid=uid, count=row.count)
+            leftovers.add(row.what, row.reason, study_uid=uid, count=row.count)
         return None
     identity = _merged(Identity, (frame.identity for frame in frames))
     demographics, flags = demographics_of(
@@ -239,8 +239,8 @@ def _damage_flags(rows: Iterable[LeftOut]) -> list[QualityFlag]:
     """Say in the study what was meant to be part of it and could not be read."""
     counts: dict[str, int] = defaultdict(int)
     for row in rows:
-        if row.code in DAMAGE_CODES:
-            counts[row.code] += row.count
+        if row.reason.code in DAMAGE_CODES:
+            counts[row.reason.code] += row.count
     return [
         QualityFlag(
             Severity.REVIEW,
@@ -264,6 +264,8 @@ def _spacing_ignored() -> QualityFlag:
 def _nothing_found(rows: Sequence[LeftOut]) -> str:
     if not rows:
         return "nothing to analyse: the input is empty; expected MR images as DICOM or NIfTI"
-    found = "; ".join(f"{row.count} x {row.what}: {row.code}, {row.reason}" for row in rows[:8])
+    found = "; ".join(
+        f"{row.count} x {row.what}: {row.reason.code}, {row.reason.sentence}" for row in rows[:8]
+    )
     more = f"; and {len(rows) - 8} further kinds" if len(rows) > 8 else ""
     return f"nothing to analyse: expected MR images as DICOM or NIfTI, found {found}{more}"

@@ -17,10 +17,12 @@ import stat
 import struct
 import sys
 import warnings
+from dataclasses import asdict
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from opencmr.anatomy.reasons import Reason
 from opencmr.intake import limits
 from opencmr.intake.refusal import RefusedError
 
@@ -88,27 +90,27 @@ def _answer(path: str, answers: BinaryIO) -> None:
     try:
         _read(path, answers, known)
     except RefusedError as refused:
-        _fail(answers, refused.code, refused.reason, known)
+        _fail(answers, refused.reason, known)
     except MemoryError:
-        reason = "Reading it needs more than the allowed memory."
-        _fail(answers, "TOO_LARGE", reason, known, is_spent=True)
+        reason = Reason("TOO_LARGE", "Reading it needs more than the allowed memory.")
+        _fail(answers, reason, known, is_spent=True)
     except RecursionError:
-        _fail(answers, "NESTING", "", known)
+        _fail(answers, Reason("NESTING"), known)
     except OSError:
-        _fail(answers, "UNREADABLE", "The file may not be read.", known)
+        _fail(answers, Reason("UNREADABLE", "The file may not be read."), known)
     except BaseException as error:  # a codec's panic is no Exception
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
-        code = "DECODE_FAILED" if known.get("has_header") else "UNREADABLE"
-        _fail(answers, code, "", known, is_spent=not isinstance(error, Exception))
+        reason = Reason("DECODE_FAILED") if known.get("has_header") else Reason("UNREADABLE")
+        _fail(answers, reason, known, is_spent=not isinstance(error, Exception))
 
 
 def _fail(
-    answers: BinaryIO, code: str, reason: str, known: dict[str, Any], *, is_spent: bool = False
+    answers: BinaryIO, reason: Reason, known: dict[str, Any], *, is_spent: bool = False
 ) -> None:
     """Refuse a file; after running out of memory or a panic the process is not to be used."""
     uids = {name: known[name] for name in UIDS if name in known}
-    _send(answers, FAILED, {"code": code, "reason": reason, "is_spent": is_spent, **uids})
+    _send(answers, FAILED, {"reason": asdict(reason), "is_spent": is_spent, **uids})
 
 
 def _read(path: str, answers: BinaryIO, known: dict[str, Any]) -> None:

@@ -46,7 +46,7 @@ def _curve(
     try:
         values = values_of(ventricles)
     except Unmeasurable as unfit:
-        return (null(ventricles, quantity, str(unfit)),)
+        return (null(ventricles, quantity, unfit.reason),)
     return tuple(
         Measurement(
             quantity,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from opencmr.anatomy.quantities import Code, Quantity
+from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import Structure
 from opencmr.imaging.measurement import Measurement
 from opencmr.measure.ventricles import Unmeasurable, Ventricles
@@ -47,7 +48,7 @@ class Scalar:
             value = finite(self.value(ventricles))
             evidence = self.evidence(ventricles)
         except Unmeasurable as unfit:
-            return null(ventricles, self.quantity, str(unfit), structure=self.structure)
+            return null(ventricles, self.quantity, unfit.reason, structure=self.structure)
         return Measurement(
             self.quantity,
             value,
@@ -69,7 +70,7 @@ def table(*rows: Scalar) -> Measure:
 def null(
     ventricles: Ventricles,
     quantity: Quantity,
-    reason: str,
+    reason: Reason,
     *,
     structure: Structure | None = None,
     segment: int | None = None,

@@ -25,6 +25,7 @@ from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 
+from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import Structure
 from opencmr.errors import GeometryError
 from opencmr.imaging.image import Image
@@ -46,7 +47,8 @@ class Unmeasurable(Exception):  # noqa: N818 - no error: the reason of a null me
     """Why a quantity has no value here; becomes the reason of a null measurement."""
 
     def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(f"{code}: {sentence}")
+        self.reason = Reason(code, sentence)
+        super().__init__(self.reason)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ import numpy as np
 
 from opencmr.anatomy.aha import AHA_SEGMENTS, Level
 from opencmr.anatomy.quantities import Code, Quantity
+from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import Structure
 from opencmr.imaging.measurement import Measurement
 from opencmr.measure.scalars import Measure, Scalar, null, private
@@ -89,7 +90,7 @@ def measure(ventricles: Ventricles) -> tuple[Measurement, ...]:
         diastole = ventricles.at_phase(WallProfile, ventricles.lv.ed_phase)
         systole = ventricles.at_phase(WallProfile, ventricles.lv.es_phase)
     except Unmeasurable as unfit:
-        reason = str(unfit)
+        reason = unfit.reason
         whole = (null(ventricles, q, reason, structure=_WALL) for q in (WT_MEAN, WT_MAX, WTH_MEAN))
         return (*whole, *_nulls(ventricles, WT, reason), *_nulls(ventricles, WTH, reason))
     return (
@@ -116,21 +117,21 @@ def _segments(
     try:
         ed_mm = diastole.segments_mm()
     except Unmeasurable as unfit:
-        reason = str(unfit)
+        reason = unfit.reason
         return (*_nulls(ventricles, WT, reason), *_nulls(ventricles, WTH, reason))
     thickness = _by_segment(ventricles, WT, ed_mm)
     try:
         es_mm = systole.segments_mm()
     except Unmeasurable as unfit:
-        return (*thickness, *_nulls(ventricles, WTH, str(unfit)))
+        return (*thickness, *_nulls(ventricles, WTH, unfit.reason))
     percent = {
         number: 100 * (es_mm[number] / ed_mm[number] - 1) for number in ed_mm if number in es_mm
     }
     return (*thickness, *_by_segment(ventricles, WTH, percent))
 
 
-_NOT_ON_SAX = "NOT_ASSESSABLE: the short axis does not show the apex"
-_NO_SLICE = "TOO_FEW_RINGS: no slice with a closed ring in this segment"
+_NOT_ON_SAX = Reason("NOT_ASSESSABLE", "the short axis does not show the apex")
+_NO_SLICE = Reason("TOO_FEW_RINGS", "no slice with a closed ring in this segment")
 
 
 def _by_segment(
@@ -152,14 +153,14 @@ def _by_segment(
     )
 
 
-def _nulls(ventricles: Ventricles, quantity: Quantity, reason: str) -> tuple[Measurement, ...]:
+def _nulls(ventricles: Ventricles, quantity: Quantity, reason: Reason) -> tuple[Measurement, ...]:
     return tuple(
         _null_segment(ventricles, quantity, segment.number, reason) for segment in AHA_SEGMENTS
     )
 
 
 def _null_segment(
-    ventricles: Ventricles, quantity: Quantity, number: int, reason: str
+    ventricles: Ventricles, quantity: Quantity, number: int, reason: Reason
 ) -> Measurement:
     at_apex = AHA_SEGMENTS[number - 1].level is Level.APEX
     return null(

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ModelError
@@ -114,8 +115,11 @@ def _checked_weights(card: ModelCard) -> bytes:
     found = hashlib.sha256(weights).hexdigest()
     if found != card.sha256:
         raise ModelError(
-            f"MODEL_HASH: the weights of {card.title} have SHA-256 {found[:12]}…, the card "
-            f"says {card.sha256[:12]}…; install the model again"
+            Reason(
+                "MODEL_HASH",
+                f"the weights of {card.title} have SHA-256 {found[:12]}…, the card "
+                f"says {card.sha256[:12]}…; install the model again",
+            )
         )
     return weights
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import Structure
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.measurement import Measurement
@@ -337,7 +338,7 @@ def _chambers(subject: Subject) -> tuple[Chamber, ...]:
 
 def not_mirrored(subject: Subject) -> Iterator[QualityFlag]:
     """Hold the heart's handedness against the patient's axes (row H11)."""
-    if any(m.reason.startswith("CHIRALITY_CONFLICT") for m in subject.measurements):
+    if any(m.reason and m.reason.code == "CHIRALITY_CONFLICT" for m in subject.measurements):
         yield QualityFlag(
             Severity.REVIEW,
             "CHIRALITY_CONFLICT",
@@ -414,9 +415,9 @@ def _null(measurement: Measurement, code: str) -> Measurement:
     return replace(
         measurement,
         value=None,
-        reason=f"{code}: withheld",
+        reason=Reason(code, "withheld"),
         interval=None,
         reference=None,
-        reference_reason="",
+        reference_reason=None,
         evidence="",
     )

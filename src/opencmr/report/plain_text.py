@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.study import Identity
 
 SHOWN_LIMIT = 160
@@ -38,13 +39,13 @@ def shown(text: str, limit: int = SHOWN_LIMIT) -> str:
     return visible if len(text) <= limit and len(visible) <= limit else visible[: limit - 1] + "…"
 
 
-def prose(reason: str, limit: int = 600) -> str:
-    """Return a reason without the code that it starts with.
+def prose(reason: Reason | None, limit: int = 600) -> str:
+    """Return a reason's sentence, empty where there is none.
 
-    >>> prose("BSA_UNKNOWN: height or weight is not given")
-    'height or weight is not given'
+    >>> prose(Reason("BSA_UNKNOWN", "height or weight is not given")), prose(None)
+    ('height or weight is not given', '')
     """
-    return shown(re.sub(r"^[A-Z][A-Z0-9_]+: ", "", reason), limit)
+    return shown(reason.sentence, limit) if reason else ""
 
 
 def person_name(name: str) -> str:

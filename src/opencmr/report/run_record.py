@@ -40,17 +40,25 @@ def run_record(report: Report) -> dict[str, object]:
         "models": [_plain(asdict(model)) for model in made.models],
         "configuration": _plain(made.configuration, words),
         "timings_s": _plain(made.timings_s),
-        "flags": [_remark(flag, words) for flag in report.flags],
-        "left_out": [_remark(item, words) for item in report.study.left_out],
+        "flags": [_flag(flag, words) for flag in report.flags],
+        "left_out": [_left_out(item, words) for item in report.study.left_out],
         "series": [_series(series, report, words) for series in report.study.series],
     }
 
 
-def _remark(remark: QualityFlag | LeftOut, words: tuple[str, ...]) -> dict[str, object]:
-    fixed = {"severity", "code"}
+def _flag(flag: QualityFlag, words: tuple[str, ...]) -> dict[str, object]:
     return {
-        name: _plain(value, () if name in fixed else words)
-        for name, value in asdict(remark).items()
+        "severity": flag.severity.value,
+        "code": flag.code,
+        "message": _plain(flag.message, words),
+        "evidence": _plain(flag.evidence, words),
+    }
+
+
+def _left_out(item: LeftOut, words: tuple[str, ...]) -> dict[str, object]:
+    plain = item.plain
+    return {
+        name: value if name == "code" else _plain(value, words) for name, value in plain.items()
     }
 
 

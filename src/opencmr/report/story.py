@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from opencmr.anatomy.reason_codes import REASON_CODES
+from opencmr.anatomy.reasons import REASON_CODES
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.measurement import Measurement, ReferenceVerdict
 from opencmr.imaging.study import Series
@@ -242,12 +242,19 @@ def tell(report: Report) -> Story:
         ),
         notes=tuple(f"Not indexed to body size: {reason}." for reason in not_indexed),
         no_range_reasons=_distinct(
-            m.reference_reason for m in whole_heart if m.value is not None and not m.reference
+            prose(m.reference_reason, TEXT_LIMIT)
+            for m in whole_heart
+            if m.value is not None and not m.reference
         ),
         truth=_truth(report),
         series=tuple(_series_line(series, report) for series in report.study.series),
         left_out=tuple(
-            LeftOutLine(shown(item.what), item.code, shown(item.reason, TEXT_LIMIT), item.count)
+            LeftOutLine(
+                shown(item.what),
+                item.reason.code,
+                prose(item.reason, TEXT_LIMIT),
+                item.count,
+            )
             for item in report.study.left_out
         ),
         missing=_missing(report),
@@ -278,7 +285,7 @@ def unit_text(unit: str) -> str:
 
 
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(prose(text, TEXT_LIMIT) for text in texts if text))
+    return tuple(dict.fromkeys(shown(text, TEXT_LIMIT) for text in texts if text))
 
 
 def _number(value: float | None, decimals: int) -> str:

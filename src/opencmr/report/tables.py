@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.measurement import Measurement, ReferenceVerdict
 from opencmr.report.contents import DISCLAIMER, Report
 from opencmr.report.plain_text import identifying_words, redacted, shown
@@ -61,8 +62,8 @@ def measurement_rows(report: Report) -> list[dict[str, object]]:
 
 
 def _row(measurement: Measurement, words: tuple[str, ...]) -> dict[str, object]:
-    def told(text: str) -> str:
-        return redacted(shown(text, TEXT_LIMIT), words)
+    def told(text: str | Reason | None) -> str:
+        return redacted(shown(str(text or ""), TEXT_LIMIT), words)
 
     quantity = measurement.quantity
     value = finite(measurement.value)

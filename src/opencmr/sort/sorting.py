@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.geometry.planes import angle_between_deg
@@ -32,10 +33,10 @@ STACK_CODES = frozenset({"MISSING_SLICE", "OVERLAPPING_SLICES", "SPARSE_STACK"})
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The series to measure, or None; why; and what must be remarked."""
+    """The series to measure, or the reason why there is none; and what must be remarked."""
 
     series: Series | None
-    why: str
+    reason: Reason | None = None
     flags: tuple[QualityFlag, ...] = ()
 
 
@@ -93,8 +94,7 @@ def choose_sax_cine(study: Study) -> Choice:
     ]
     cines = [one for one in stacks if one.sequence is Technique.CINE]
     if cines:
-        best = max(cines, key=_merit)
-        return Choice(best, _reason(best, len(cines)))
+        return Choice(max(cines, key=_merit))
     headless = [one for one in stacks if is_headless(one)]
     if headless:
         best = max(headless, key=_merit)
@@ -106,8 +106,7 @@ def choose_sax_cine(study: Study) -> Choice:
             "look at the pictures.",
             f"series {best.key}",
         )
-        why = f"{best.key} is a stack without a header, taken for a cine's phase"
-        return Choice(best, why, (assumed,))
+        return Choice(best, flags=(assumed,))
     last = _only_stack_without_header(study)
     if last is not None:
         return last
@@ -118,7 +117,7 @@ def choose_sax_cine(study: Study) -> Choice:
         "list.",
         f"{len(study.series)} series",
     )
-    return Choice(None, "no series is a short-axis cine", (flag,))
+    return Choice(None, Reason("NO_SAX_CINE", "no series is a short-axis cine"), (flag,))
 
 
 def _only_stack_without_header(study: Study) -> Choice | None:
@@ -136,7 +135,7 @@ def _only_stack_without_header(study: Study) -> Choice | None:
         "the only stack given: look at the pictures.",
         "; ".join(one.because),
     )
-    return Choice(one, f"{one.key} is the only stack, given without a header", (flag,))
+    return Choice(one, flags=(flag,))
 
 
 def _merit(one: Series) -> tuple[bool, bool, bool, int, int, str, str, int]:
@@ -152,10 +151,3 @@ def _merit(one: Series) -> tuple[bool, bool, bool, int, int, str, str, int]:
         header.acquisition_time,
         header.series_number or 0,
     )
-
-
-def _reason(best: Series, count: int) -> str:
-    slices, phases = best.image.grid.shape[0], best.image.phases
-    text = f"{best.key}: {slices} slices, {phases} phases, view confidence "
-    text += f"{best.view_confidence:.2f}"
-    return text if count == 1 else f"{text}; best of {count} short-axis cines"

@@ -1,7 +1,7 @@
-"""Reason codes: why something was left out, withheld or flagged.
+"""Reasons: why something was left out, withheld, flagged or not measured.
 
-The one table behind every ``LeftOut`` and ``QualityFlag``; the reference of flags in the
-documentation is made from it, and a test asserts that no other code is used.
+The one table behind every "no"; the reference of flags in the documentation is made from it, and
+a reason or a flag whose code does not stand in it cannot be made.
 """
 
 from collections.abc import Mapping
@@ -103,3 +103,56 @@ _CODES = (
 )
 
 REASON_CODES: Mapping[str, ReasonCode] = MappingProxyType({c.code: c for c in _CODES})
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why not: a code for machines and a sentence for the reader.
+
+    Attributes
+    ----------
+    code : str
+        A row of the table.
+    sentence : str
+        What was found, without file names or identifiers; by default the code's own meaning.
+
+    Raises
+    ------
+    ValueError
+        When the code does not stand in the table.
+
+    Examples
+    --------
+    >>> str(Reason("BSA_UNKNOWN", "height or weight is not given"))
+    'BSA_UNKNOWN: height or weight is not given'
+    >>> Reason("NOT_MR").sentence
+    'Another modality than MR.'
+    """
+
+    code: str
+    sentence: str = ""
+
+    def __post_init__(self) -> None:
+        require_known(self.code)
+        if not self.sentence:
+            object.__setattr__(self, "sentence", REASON_CODES[self.code].meaning)
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.sentence}"
+
+
+def require_known(code: str) -> None:
+    """Raise a ``ValueError`` where a code does not stand in the table."""
+    if code not in REASON_CODES:
+        raise ValueError(f"unknown reason code {code!r}; add it to anatomy/reasons.py")
+
+
+def reason_of(error: BaseException) -> Reason | None:
+    """Return the reason that an error was raised with, or None where it holds mere text.
+
+    >>> from opencmr.errors import InputError
+    >>> reason_of(InputError(Reason("NO_SIGNAL"))).code, reason_of(InputError("empty"))
+    ('NO_SIGNAL', None)
+    """
+    found = error.args[0] if error.args else None
+    return found if isinstance(found, Reason) else None
