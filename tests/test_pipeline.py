@@ -2,7 +2,7 @@
 
 import pytest
 
-from opencmr import pipeline
+from opencmr.analyses import function
 from opencmr.imaging.study import Demographics, Series, Study
 from opencmr.pipeline import Configuration, analyze_study
 from opencmr.report.contents import Report
@@ -20,7 +20,7 @@ def phantom() -> SimulatedStudy:
 @pytest.fixture
 def analyse(phantom: SimulatedStudy, monkeypatch: pytest.MonkeyPatch):
     """Analyse the phantom with its true labels in the network's place."""
-    monkeypatch.setattr(pipeline, "segment_short_axis", lambda *_, **__: phantom.labels)
+    monkeypatch.setattr(function, "segment_short_axis", lambda *_, **__: phantom.labels)
     (image,) = next(s.images for s in phantom.series if s.images[0].grid == phantom.labels.grid)
 
     def run(heart_rate_bpm: float | None) -> Report:

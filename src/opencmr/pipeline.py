@@ -1,31 +1,24 @@
-"""The whole story on one screen: sort -> segment -> measure -> quality -> report."""
+"""The whole story on one screen: sort -> plan -> analyses -> withhold -> report."""
 
 import platform
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
 
 from opencmr import __version__
-from opencmr.anatomy.techniques import Technique
-from opencmr.anatomy.views import View
-from opencmr.imaging.flag import QualityFlag, Severity
-from opencmr.imaging.landmarks import Landmarks
-from opencmr.imaging.measurement import Measurement
-from opencmr.imaging.segmentation import Segmentation
-from opencmr.imaging.study import Demographics, Series, Study
-from opencmr.measure.landmarks import find_landmarks
-from opencmr.measure.registry import measure_all
-from opencmr.measure.ventricles import Ventricles
-from opencmr.models.runner import SegmentationRunner
+from opencmr.analyses.analysis import Analysis, Parts
+from opencmr.analyses.plan import Planned, plan_study
+from opencmr.analyses.table import ANALYSES
+from opencmr.imaging.flag import Severity
+from opencmr.imaging.reading import ModelUse, Reading
+from opencmr.imaging.study import Demographics, Study
 from opencmr.models.session import Networks
 from opencmr.progress import Progress, silent
-from opencmr.quality.checks import check, withhold
-from opencmr.report.contents import ModelUse, Provenance, Report
-from opencmr.segment.short_axis import segment_short_axis
-from opencmr.sort.sorting import choose_sax_cine, sort_study
+from opencmr.quality.checks import withhold
+from opencmr.report.contents import Provenance, Report
+from opencmr.sort.sorting import sort_study
+from opencmr.stopwatch import Stopwatch
 
 _SEVERITIES = list(Severity)
 _PACKAGES = ("numpy", "scipy", "pydicom", "nibabel", "onnxruntime")
@@ -50,82 +43,70 @@ class Configuration:
     truth: Mapping[str, float] = field(default_factory=dict)
 
 
-class _Stopwatch:
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = round(time.perf_counter() - start, 3)
-
-
 def analyze_study(
     study: Study,
     configuration: Configuration,
     *,
     networks: Networks | None = None,
+    analyses: Sequence[Analysis] = ANALYSES,
     progress: Progress = silent,
 ) -> Report:
-    """Sort, segment, measure and judge one study, with ``networks`` that may be loaded already.
+    """Sort a study, plan its analyses, run them, and withhold what must not be reported.
 
-    A study without a short-axis cine, or without a heart in it, gives a report that says so.
+    ``networks`` may be loaded already.  A study that no analysis can run on gives a report
+    that says why.
 
     Raises
     ------
     ModelError
         When no model fits or its weights are damaged.
     """
-    clock = _Stopwatch()
+    clock, networks = Stopwatch(), networks or Networks()
     with clock("sort"):
         study = sort_study(_with_demographics(study, configuration.demographics))
-        choice = choose_sax_cine(study)
-    flags = [*study.flags, *choice.flags]
-    segmentations: dict[str, Segmentation] = {}
-    landmarks: dict[str, Landmarks] = {}
-    measurements: tuple[Measurement, ...] = ()
-    models: tuple[ModelUse, ...] = ()
-    series = choice.series
-    if series is not None:
-        with clock("load model"):
-            network = (networks or Networks()).segmentation(
-                View.SAX, Technique.CINE, name=configuration.model
+        plan = plan_study(study, analyses, model=configuration.model)
+    readings: dict[str, Reading] = {}
+    for planned in plan:
+        if planned.runs:
+            parts = Parts(
+                study,
+                planned.series,
+                configuration.model,
+                configuration.demographics,
+                clock,
+                progress,
             )
-        models = (_model_use(network),)
-        with clock("segment"):
-            segmentation = segment_short_axis(
-                series.image,
-                network,
-                progress=lambda done, total: progress("segmenting", done, total),
-            )
-        if segmentation is None:
-            flags += [*series.flags, _no_heart(series)]
-        else:
-            segmentations[series.key] = segmentation
-            with clock("measure"):
-                ventricles = Ventricles(
-                    segmentation,
-                    series.image,
-                    study.demographics,
-                    series.key,
-                    given_heart_rate_bpm=configuration.demographics.heart_rate_bpm,
-                )
-                landmarks[series.key] = find_landmarks(ventricles)
-                measurements = measure_all(ventricles)
-            with clock("quality"):
-                found = check(series, ventricles, measurements)
-                measurements = withhold(measurements, found)
-                flags += found
+            readings[planned.analysis.name] = planned.analysis.read(parts, readings, networks)
+    found = tuple(readings.values())
+    flags = [
+        *study.flags,
+        *(flag for planned in plan for flag in planned.flags),
+        *(flag for reading in found for flag in reading.flags),
+    ]
     return Report(
         study=study,
-        segmentations=segmentations,
-        landmarks=landmarks,
-        measurements=measurements,
+        segmentations={key: one for reading in found for key, one in reading.segmentations.items()},
+        landmarks={key: one for reading in found for key, one in reading.landmarks.items()},
+        measurements=tuple(
+            one for reading in found for one in withhold(reading.measurements, reading.flags)
+        ),
         flags=tuple(sorted(flags, key=lambda f: -_SEVERITIES.index(f.severity))),
-        provenance=_provenance(models, configuration, clock),
+        provenance=_provenance(
+            tuple(dict.fromkeys(m for reading in found for m in reading.models)),
+            configuration,
+            clock,
+        ),
         truth=configuration.truth,
+        plan=plan,
     )
+
+
+def planned_study(
+    study: Study, configuration: Configuration, *, analyses: Sequence[Analysis] = ANALYSES
+) -> tuple[Planned, ...]:
+    """Return what :func:`analyze_study` would run, and run nothing."""
+    study = sort_study(_with_demographics(study, configuration.demographics))
+    return plan_study(study, analyses, model=configuration.model)
 
 
 def _with_demographics(study: Study, given: Demographics) -> Study:
@@ -137,25 +118,8 @@ def _with_demographics(study: Study, given: Demographics) -> Study:
     return replace(study, demographics=replace(study.demographics, **stated))
 
 
-def _no_heart(series: Series) -> QualityFlag:
-    return QualityFlag(
-        Severity.DO_NOT_REPORT,
-        "NO_HEART_FOUND",
-        "The network sees no heart in the series taken for the short-axis cine, so nothing was "
-        "measured. Look at the series list.",
-        f"series {series.key}",
-    )
-
-
-def _model_use(network: SegmentationRunner) -> ModelUse:
-    card = network.card
-    return ModelUse(
-        card.name, card.version, card.sha256, card.terms, card.training_data, card.file_sha256
-    )
-
-
 def _provenance(
-    models: tuple[ModelUse, ...], configuration: Configuration, clock: _Stopwatch
+    models: tuple[ModelUse, ...], configuration: Configuration, clock: Stopwatch
 ) -> Provenance:
     given = configuration.demographics
     return Provenance(

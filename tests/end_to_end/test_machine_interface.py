@@ -7,9 +7,9 @@ import jsonschema
 import pytest
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "reference" / "schemas"
-ANALYZE, RUN, MEASUREMENTS = (
+ANALYZE, RUN, MEASUREMENTS, PLAN = (
     json.loads((SCHEMAS / f"{name}.schema.json").read_text())
-    for name in ("analyze", "run", "measurements")
+    for name in ("analyze", "run", "measurements", "plan")
 )
 
 
@@ -49,3 +49,29 @@ def test_several_real_studies_and_what_was_left_out_keep_the_contract(
     assert len(outcome.json["studies"]) == 9
     for study in outcome.json["studies"]:
         require_folder(Path(study["folder"]))
+
+
+def test_a_plan_keeps_the_contract_and_is_what_the_run_records(opencmr, phantom_dicom, analysed):
+    outcome = opencmr("plan", phantom_dicom, "--json")
+    assert outcome.status == 0
+    require(outcome.json, PLAN)
+    (study,) = outcome.json["studies"]
+    _, folder = analysed
+    assert study["analyses"] == json.loads((folder / "run.json").read_text())["plan"]
+    (function,) = study["analyses"]
+    assert function["runs"]
+    assert function["model"].startswith("cine_sax@")
+    assert opencmr("plan", phantom_dicom).err.count("ventricular function: short-axis cine s") == 1
+
+
+def test_a_plan_of_a_study_without_a_cine_says_why_and_ends_with_4(
+    opencmr, phantom_dicom, tmp_path
+):
+    picture = next(p for p in sorted(phantom_dicom.rglob("*")) if p.is_file())
+    outcome = opencmr("plan", picture, "--json")
+    require(outcome.json, PLAN)
+    assert outcome.status == 4
+    (row,) = outcome.json["studies"][0]["analyses"]
+    assert not row["runs"]
+    assert row["reason"]["code"] == "NO_SAX_CINE"
+    assert "NO_SAX_CINE" in opencmr("plan", picture).err

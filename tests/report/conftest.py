@@ -13,11 +13,12 @@ from opencmr.geometry.grid import Grid
 from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
 from opencmr.imaging.image import Image, untimed_image
 from opencmr.imaging.measurement import Measurement, ReferenceVerdict
+from opencmr.imaging.reading import ModelUse
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics, Identity, Scanner, Series, SeriesHeader, Study
 from opencmr.measure import Ventricles
 from opencmr.measure.landmarks import find_landmarks
-from opencmr.report.contents import ModelUse, Provenance, Report
+from opencmr.report.contents import Provenance, Report
 
 PHASES, SLICES, ROWS, COLUMNS = 20, 9, 150, 160
 SPACING_MM = 1.4

@@ -14,10 +14,11 @@ import pytest
 
 from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
+from opencmr.imaging.reading import ModelUse
 from opencmr.imaging.segmentation import Author, AuthorKind
 from opencmr.imaging.study import Identity, Scanner, SeriesHeader
 from opencmr.report import html, labels, pdf, run_record, tables
-from opencmr.report.contents import ModelUse, Report
+from opencmr.report.contents import Report
 from opencmr.report.plain_text import identifying_words
 from opencmr.report.tables import FORMULA_STARTS
 from opencmr.report.writers import write_report

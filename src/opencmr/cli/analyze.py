@@ -1,8 +1,5 @@
 """``opencmr analyze``: the whole pipeline over every study in the input."""
 
-import dataclasses
-import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,16 +7,11 @@ import typer
 
 from opencmr import storage
 from opencmr.cli import console
-from opencmr.cli.outcome import Outcome, exit_status, outcome_of
-from opencmr.errors import ConfigurationError, ModelError, OpencmrError
+from opencmr.errors import ConfigurationError
 from opencmr.progress import Progress
 
 if TYPE_CHECKING:
-    from opencmr.imaging.flag import LeftOut
-    from opencmr.imaging.study import Study
     from opencmr.intake.studies import IntakeResult
-    from opencmr.models.session import Networks
-    from opencmr.pipeline import Configuration
 
 
 def analyze(
@@ -55,6 +47,7 @@ def analyze(
     Writes report.html, report.pdf, measurements.json and .csv, the segmentation and run.json
     into OUT; for several studies, one such folder a study under OUT.
     """
+    from opencmr.batch import analyze_studies, exit_status, with_orphans
     from opencmr.imaging.study import Demographics
     from opencmr.models.session import Networks
     from opencmr.pipeline import Configuration
@@ -71,13 +64,13 @@ def analyze(
             heart_rate_bpm=heart_rate,
         ),
     )
-    inputs = _places_read(source, ed, es)
+    inputs = places_read(source, ed, es)
     with (
         storage.result_folder(output, overwrite=overwrite, inputs=inputs) as folder,
         console.progress_bar(quiet=quiet) as progress,
     ):
-        read = _read(source, ed, es, console.parse_spacing(spacing), progress)
-        studies = tuple(_with_orphans(study, read.left_out) for study in read.studies)
+        read = read_input(source, ed, es, console.parse_spacing(spacing), progress)
+        studies = tuple(with_orphans(study, read.left_out) for study in read.studies)
         networks = Networks()
         outcomes = analyze_studies(studies, configuration, folder, output, progress, networks)
     for remark in networks.remarks:
@@ -99,65 +92,20 @@ def analyze(
         raise typer.Exit(status)
 
 
-def analyze_studies(
-    studies: "tuple[Study, ...]",
-    configuration: "Configuration",
-    folder: Path,
-    shown_as: Path,
-    progress: Progress,
-    networks: "Networks | None" = None,
-    *,
-    beside: Sequence[Path] = (),
-) -> list[Outcome]:
-    """Analyse each study into ``folder``; of several, one that fails does not stop the others.
-
-    ``shown_as`` is what the folder will be called when all is written; ``beside`` are files of
-    a single study's result that are there already.
-    """
-    from opencmr.models.session import Networks
-    from opencmr.pipeline import analyze_study
-    from opencmr.report.writers import write_report
-
-    networks = networks or Networks()
-    alone = len(studies) == 1
-    outcomes: list[Outcome] = []
-    for study in studies:
-        place = folder if alone else folder / study.key
-        shown = shown_as if alone else shown_as / study.key
-        try:
-            report = analyze_study(study, configuration, networks=networks, progress=progress)
-            write_report(report, place, progress, beside=beside)
-            outcomes.append(outcome_of(report, shown))
-        except Exception as error:
-            if alone or isinstance(error, ModelError | OSError):
-                raise
-            # The message of a foreign exception may quote a header: only its kind is told.
-            known = isinstance(error, OpencmrError)
-            said = str(error) if known else f"unexpected failure ({type(error).__name__})"
-            outcomes.append(Outcome(study.key, shown, error=said))
-            shutil.rmtree(place, ignore_errors=True)
-    return outcomes
-
-
-def _places_read(*sources: Path | None) -> list[Path]:
+def places_read(*sources: Path | None) -> list[Path]:
     """Return what is read of each input: of a DICOMDIR, the folder round it."""
     named = [source for source in sources if source is not None]
     return [source.parent if source.name.upper() == "DICOMDIR" else source for source in named]
 
 
-def _with_orphans(study: "Study", orphans: "tuple[LeftOut, ...]") -> "Study":
-    """Name in every report of the input what belongs to none of its studies."""
-    further = tuple(row for row in orphans if row not in study.left_out)
-    return dataclasses.replace(study, left_out=study.left_out + further)
-
-
-def _read(
+def read_input(
     source: Path | None,
     ed: Path | None,
     es: Path | None,
     spacing_mm: tuple[float, float, float] | None,
     progress: Progress,
 ) -> "IntakeResult":
+    """Read what INPUT, or ``--ed`` and ``--es``, names."""
     from opencmr.intake.studies import IntakeResult, read_pair, read_studies
 
     if ed is not None or es is not None:

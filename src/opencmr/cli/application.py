@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from opencmr import __version__, storage
-from opencmr.cli import analyze, demo, doctor, export, models, segment, simulate, train
+from opencmr.cli import analyze, demo, doctor, export, models, plan, segment, simulate, train
 from opencmr.errors import OpencmrError
 
 INTERRUPTED = 130
@@ -49,6 +49,7 @@ def _root(
 
 
 application.command("analyze")(analyze.analyze)
+application.command("plan")(plan.plan)
 application.command("segment")(segment.segment)
 application.command("models")(models.models)
 application.command("simulate")(simulate.simulate)

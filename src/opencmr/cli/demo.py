@@ -8,7 +8,6 @@ import typer
 from opencmr import storage
 from opencmr.cli import console
 from opencmr.cli import simulate as simulated
-from opencmr.cli.outcome import exit_status
 
 STUDY_FOLDER = "simulated-study"
 
@@ -30,7 +29,7 @@ def demo(
     verbose: console.Verbose = False,
 ) -> None:
     """Run the whole job on the built-in heart and compare with its known truth."""
-    from opencmr.cli.analyze import analyze_studies
+    from opencmr.batch import analyze_studies, exit_status
     from opencmr.intake.studies import read_studies
     from opencmr.pipeline import Configuration
     from opencmr.simulate import Protocol, simulate_study, write_dicom

@@ -18,6 +18,14 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """What a flag concerns: a series by its key, an analysis by its name; empty: the study."""
+
+    series: str = ""
+    analysis: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class QualityFlag:
     """One remark on quality.
 
@@ -30,12 +38,14 @@ class QualityFlag:
         One or two sentences for the reader: what was found, what follows, what to do.
     evidence : str
         The figures behind it; no identifiers.
+    about : About
     """
 
     severity: Severity
     code: str
     message: str
     evidence: str = ""
+    about: About = About()
 
     def __post_init__(self) -> None:
         require_known(self.code)

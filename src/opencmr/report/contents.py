@@ -3,26 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from opencmr.analyses.plan import Planned
 from opencmr.imaging.flag import QualityFlag
 from opencmr.imaging.landmarks import Landmarks
 from opencmr.imaging.measurement import Measurement
+from opencmr.imaging.reading import ModelUse
 from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Series, Study
 
 DISCLAIMER = "Research use only, not for diagnosis"
-
-
-@dataclass(frozen=True, slots=True)
-class ModelUse:
-    """A model that took part: what it was, and under which terms."""
-
-    name: str
-    version: str
-    sha256: str
-    terms: str
-    training_data: str
-    card_sha256: str = ""
-    """Of ``model.json``; ``sha256`` is of the weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +45,8 @@ class Report:
     provenance : Provenance
     truth : mapping from symbol to value
         Known truth of a simulated study; empty for a real one.
+    plan : tuple of Planned
+        What was decided about each analysis before it ran.
     """
 
     study: Study
@@ -65,6 +56,7 @@ class Report:
     flags: tuple[QualityFlag, ...]
     provenance: Provenance
     truth: Mapping[str, float] = field(default_factory=dict)
+    plan: tuple[Planned, ...] = ()
 
     def measured_series(self) -> tuple[Series, ...]:
         """Return the series that hold a segmentation, in study order."""

@@ -40,7 +40,9 @@ def run_record(report: Report) -> dict[str, object]:
         "models": [_plain(asdict(model)) for model in made.models],
         "configuration": _plain(made.configuration, words),
         "timings_s": _plain(made.timings_s),
+        "plan": [_plain(planned.plain, words) for planned in report.plan],
         "flags": [_flag(flag, words) for flag in report.flags],
+        "flag_details": [_flag_details(flag, words) for flag in report.flags],
         "left_out": [_left_out(item, words) for item in report.study.left_out],
         "series": [_series(series, report, words) for series in report.study.series],
     }
@@ -52,6 +54,17 @@ def _flag(flag: QualityFlag, words: tuple[str, ...]) -> dict[str, object]:
         "code": flag.code,
         "message": _plain(flag.message, words),
         "evidence": _plain(flag.evidence, words),
+    }
+
+
+def _flag_details(flag: QualityFlag, words: tuple[str, ...]) -> dict[str, object]:
+    text = f"{flag.message} ({flag.evidence})" if flag.evidence else flag.message
+    about = {"series": flag.about.series or None, "analysis": flag.about.analysis or None}
+    return {
+        "code": flag.code,
+        "severity": flag.severity.value,
+        "text": _plain(text, words),
+        "about": about,
     }
 
 

@@ -39,6 +39,10 @@ class Choice:
     reason: Reason | None = None
     flags: tuple[QualityFlag, ...] = ()
 
+    def __post_init__(self) -> None:
+        if (self.series is None) == (self.reason is None):
+            raise ValueError("a choice has a series or a reason, never both")
+
 
 def sort_study(study: Study) -> Study:
     """Return the study with view, sequence, confidences and reasons filled in."""

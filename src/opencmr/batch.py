@@ -1,14 +1,24 @@
-"""What became of each study: told to people, told to machines, and as an exit status."""
+"""Many studies: each analysed and written, and what became of it as one flat outcome.
 
+Used by every door that takes more than one study; of several, one that fails does not stop
+the others.
+"""
+
+import dataclasses
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from opencmr.errors import ModelError, OpencmrError
 from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
-
-if TYPE_CHECKING:
-    from opencmr.report.contents import Report
+from opencmr.imaging.study import Study
+from opencmr.models.session import Networks
+from opencmr.pipeline import Configuration, analyze_study
+from opencmr.progress import Progress
+from opencmr.report.contents import Report
+from opencmr.report.writers import write_report
 
 PARTLY_FAILED = 3
 NOTHING_ANALYSABLE = 4
@@ -67,7 +77,7 @@ class Outcome:
         }
 
 
-def outcome_of(report: "Report", folder: Path) -> Outcome:
+def outcome_of(report: Report, folder: Path) -> Outcome:
     """Return what a report says, in short; of a stack at one phase its volumes too."""
     single = all(s.image.phases == 1 for s in report.measured_series())
     whole = [m for m in report.measurements if m.segment is None and (m.phase is None or single)]
@@ -89,3 +99,53 @@ def exit_status(outcomes: Sequence[Outcome], orphans: Sequence[LeftOut]) -> int:
         return NOTHING_ANALYSABLE
     lost = any(row.reason.code not in HARMLESS for row in orphans)
     return PARTLY_FAILED if lost or any(o.is_withheld for o in outcomes) else 0
+
+
+def analyze_studies(
+    studies: tuple[Study, ...],
+    configuration: Configuration,
+    folder: Path,
+    shown_as: Path,
+    progress: Progress,
+    networks: Networks | None = None,
+    *,
+    beside: Sequence[Path] = (),
+) -> list[Outcome]:
+    """Analyse each study into ``folder``; of several, one that fails does not stop the others.
+
+    Parameters
+    ----------
+    folder : Path
+        Of one study's result, or of several such folders named by the studies' keys.
+    shown_as : Path
+        What the folder will be called when all is written.
+    networks : Networks or None
+        Loaded once for all studies.
+    beside : sequence of Path
+        Files of a single study's result that are there already.
+    """
+    networks = networks or Networks()
+    alone = len(studies) == 1
+    outcomes: list[Outcome] = []
+    for study in studies:
+        place = folder if alone else folder / study.key
+        shown = shown_as if alone else shown_as / study.key
+        try:
+            report = analyze_study(study, configuration, networks=networks, progress=progress)
+            write_report(report, place, progress, beside=beside)
+            outcomes.append(outcome_of(report, shown))
+        except Exception as error:
+            if alone or isinstance(error, ModelError | OSError):
+                raise
+            # The message of a foreign exception may quote a header: only its kind is told.
+            known = isinstance(error, OpencmrError)
+            said = str(error) if known else f"unexpected failure ({type(error).__name__})"
+            outcomes.append(Outcome(study.key, shown, error=said))
+            shutil.rmtree(place, ignore_errors=True)
+    return outcomes
+
+
+def with_orphans(study: Study, orphans: tuple[LeftOut, ...]) -> Study:
+    """Name in every report of the input what belongs to none of its studies."""
+    further = tuple(row for row in orphans if row not in study.left_out)
+    return dataclasses.replace(study, left_out=study.left_out + further)

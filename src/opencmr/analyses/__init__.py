@@ -1,0 +1,1 @@
+"""Clinical questions: one file each, what it needs and how it is answered."""

@@ -1,0 +1,74 @@
+"""What an analysis is: a clinical question, the series that it needs, and how it is answered."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from opencmr.anatomy.techniques import Technique
+from opencmr.anatomy.views import View
+from opencmr.imaging.reading import Reading
+from opencmr.imaging.study import Demographics, Series, Study
+from opencmr.models.session import Networks
+from opencmr.progress import Progress, silent
+from opencmr.sort.roles import Role
+from opencmr.stopwatch import Stopwatch
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """The network that an analysis runs, by what it can do: segment such series."""
+
+    view: View
+    technique: Technique
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """What an analysis gets.
+
+    Attributes
+    ----------
+    study : Study
+        Sorted.
+    series : mapping from the name of a role
+    model : str or None
+        Name of the model that the caller wishes; the newest that fits by default.
+    given : Demographics
+        What the caller states, which goes before what headers say.
+    clock : Stopwatch
+    progress : Progress
+    """
+
+    study: Study
+    series: Mapping[str, Series]
+    model: str | None = None
+    given: Demographics = field(default_factory=Demographics)
+    clock: Stopwatch = field(default_factory=Stopwatch)
+    progress: Progress = silent
+
+
+Earlier = Mapping[str, Reading]
+"""Readings of the analyses that ran before, by their names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """One clinical question.
+
+    Attributes
+    ----------
+    name : str
+        As the plan and the record of the run show it: ``ventricular function``.
+    wants : tuple of Role
+        Parts that series of the study fill; it runs only when each is filled.
+    read : function of parts, earlier readings and networks
+        Returns the reading.
+    after : tuple of str
+        Names of analyses whose readings it uses where they ran.
+    network : Need or None
+    """
+
+    name: str
+    wants: tuple[Role, ...]
+    read: Callable[[Parts, Earlier, Networks], Reading]
+    after: tuple[str, ...] = ()
+    network: Need | None = None

@@ -1,0 +1,80 @@
+"""Ventricular function: what both ventricles hold and eject, and how thick the wall is."""
+
+from dataclasses import replace
+
+from opencmr.analyses.analysis import Analysis, Earlier, Need, Parts
+from opencmr.anatomy.techniques import Technique
+from opencmr.anatomy.views import View
+from opencmr.imaging.flag import About, QualityFlag, Severity
+from opencmr.imaging.reading import ModelUse, Reading
+from opencmr.imaging.study import Series
+from opencmr.measure.landmarks import find_landmarks
+from opencmr.measure.registry import measure_all
+from opencmr.measure.ventricles import Ventricles
+from opencmr.models.runner import SegmentationRunner
+from opencmr.models.session import Networks
+from opencmr.quality.checks import check
+from opencmr.segment.short_axis import segment_short_axis
+from opencmr.sort.roles import SHORT_AXIS_CINE
+
+NAME = "ventricular function"
+NETWORK = Need(View.SAX, Technique.CINE)
+
+
+def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
+    """Segment the short-axis cine, measure both ventricles and judge the result."""
+    series, clock = parts.series[SHORT_AXIS_CINE.name], parts.clock
+    with clock("load model"):
+        network = networks.segmentation(NETWORK.view, NETWORK.technique, name=parts.model)
+    with clock("segment"):
+        segmentation = segment_short_axis(
+            series.image,
+            network,
+            progress=lambda done, total: parts.progress("segmenting", done, total),
+        )
+    models = (_model_use(network),)
+    if segmentation is None:
+        return Reading(flags=_about((*series.flags, _no_heart(series)), series), models=models)
+    with clock("measure"):
+        ventricles = Ventricles(
+            segmentation,
+            series.image,
+            parts.study.demographics,
+            series.key,
+            given_heart_rate_bpm=parts.given.heart_rate_bpm,
+        )
+        landmarks = find_landmarks(ventricles)
+        measurements = measure_all(ventricles)
+    with clock("quality"):
+        flags = check(series, ventricles, measurements)
+    return Reading(
+        {series.key: segmentation},
+        {series.key: landmarks},
+        measurements,
+        _about(flags, series),
+        models,
+    )
+
+
+FUNCTION = Analysis(NAME, (SHORT_AXIS_CINE,), read, network=NETWORK)
+
+
+def _about(flags: tuple[QualityFlag, ...], series: Series) -> tuple[QualityFlag, ...]:
+    return tuple(replace(flag, about=About(series.key, NAME)) for flag in flags)
+
+
+def _no_heart(series: Series) -> QualityFlag:
+    return QualityFlag(
+        Severity.DO_NOT_REPORT,
+        "NO_HEART_FOUND",
+        "The network sees no heart in the series taken for the short-axis cine, so nothing was "
+        "measured. Look at the series list.",
+        f"series {series.key}",
+    )
+
+
+def _model_use(network: SegmentationRunner) -> ModelUse:
+    card = network.card
+    return ModelUse(
+        card.name, card.version, card.sha256, card.terms, card.training_data, card.file_sha256
+    )

@@ -1,0 +1,108 @@
+"""The plan of a study: which analysis runs, on which series, with which model, or why not.
+
+It is made from the sorted study before anything is computed, so that every decision can be
+looked at first, and stands in the record of the run.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from opencmr.analyses.analysis import Analysis, Need
+from opencmr.anatomy.reasons import Reason
+from opencmr.imaging.flag import About, QualityFlag
+from opencmr.imaging.study import Series, Study
+from opencmr.models.library import choose_model
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Planned:
+    """One analysis and what was decided about it.
+
+    Attributes
+    ----------
+    analysis : Analysis
+    series : mapping from the name of a role
+    model : str or None
+        ``name@version``; None where it runs no network, or does not run.
+    reason : Reason or None
+        Why it does not run; None when it does.
+    flags : tuple of QualityFlag
+        What the choice of series must be remarked with.
+    """
+
+    analysis: Analysis
+    series: Mapping[str, Series]
+    model: str | None
+    reason: Reason | None
+    flags: tuple[QualityFlag, ...] = ()
+
+    @property
+    def runs(self) -> bool:
+        """Whether every part is filled."""
+        return self.reason is None
+
+    @property
+    def text(self) -> str:
+        """A line for people."""
+        if self.reason is not None:
+            return f"{self.analysis.name}: not run: {self.reason.sentence} ({self.reason.code})"
+        parts = ", ".join(f"{role} {one.key}" for role, one in self.series.items())
+        return f"{self.analysis.name}: {parts}" + (f", model {self.model}" if self.model else "")
+
+    @property
+    def plain(self) -> dict[str, object]:
+        """The row as programs read it; its texts may quote a header."""
+        reason = self.reason
+        return {
+            "name": self.analysis.name,
+            "runs": self.runs,
+            "series": [one.key for one in self.series.values()],
+            "model": self.model,
+            "reason": None
+            if reason is None
+            else {"code": reason.code, "sentence": reason.sentence},
+        }
+
+
+def plan_study(
+    study: Study, analyses: Sequence[Analysis], *, model: str | None = None
+) -> tuple[Planned, ...]:
+    """Return what becomes of each analysis in a sorted study.
+
+    Parameters
+    ----------
+    study : Study
+        Sorted.
+    analyses : sequence of Analysis
+        Each after those that it uses.
+    model : str or None
+        Name of the model that the caller wishes.
+
+    Raises
+    ------
+    ModelError
+        When an analysis could run and no model fits it.
+    """
+    return tuple(_planned(study, analysis, model) for analysis in analyses)
+
+
+def _planned(study: Study, analysis: Analysis, model: str | None) -> Planned:
+    filled: dict[str, Series] = {}
+    flags: list[QualityFlag] = []
+    reason: Reason | None = None
+    for role in analysis.wants:
+        choice = role.fill(study)
+        key = "" if choice.series is None else choice.series.key
+        flags += [replace(flag, about=About(key, analysis.name)) for flag in choice.flags]
+        if choice.series is not None:
+            filled[role.name] = choice.series
+        else:
+            reason = reason or choice.reason
+    title = None if reason else _model_title(analysis.network, model)
+    return Planned(analysis, filled, title, reason, tuple(flags))
+
+
+def _model_title(network: Need | None, name: str | None) -> str | None:
+    if network is None:
+        return None
+    return choose_model(network.view, network.technique, name=name).card.reference

@@ -1,0 +1,44 @@
+"""A reading: what one analysis found in one study."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from opencmr.imaging.flag import QualityFlag
+from opencmr.imaging.landmarks import Landmarks
+from opencmr.imaging.measurement import Measurement
+from opencmr.imaging.segmentation import Segmentation
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUse:
+    """A model that took part: what it was, and under which terms.
+
+    ``card_sha256`` is the digest of its card, ``sha256`` that of its weights.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    terms: str
+    training_data: str
+    card_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What one analysis found.
+
+    Attributes
+    ----------
+    segmentations, landmarks : mapping from a series' key
+    measurements : tuple of Measurement
+    flags : tuple of QualityFlag
+        A "do not report" flag among them withholds measurements of this reading alone.
+    models : tuple of ModelUse
+    """
+
+    segmentations: Mapping[str, Segmentation] = field(default_factory=dict)
+    landmarks: Mapping[str, Landmarks] = field(default_factory=dict)
+    measurements: tuple[Measurement, ...] = ()
+    flags: tuple[QualityFlag, ...] = ()
+    models: tuple[ModelUse, ...] = ()
