@@ -405,7 +405,8 @@ def _workplace(
                 for name in names:
                     check(parent / name)
                 _require_space(parent, shown.parent)
-                (workplace / NEW).mkdir(parents=True)
+                workplace.mkdir(mode=0o700)
+                (workplace / NEW).mkdir()
                 (workplace / NAMES).write_text(json.dumps(names), encoding="ascii")
             try:
                 with _full_disk_told(shown):
