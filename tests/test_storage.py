@@ -274,6 +274,16 @@ def test_neither_input_nor_output_may_lie_in_the_other(
     assert tree(tmp_path) == before
 
 
+def test_only_its_owner_may_look_at_a_result_before_it_is_whole(tmp_path: Path) -> None:
+    ordinary = tmp_path / "ordinary"
+    ordinary.mkdir()
+    with storage.result_folder(tmp_path / "out", overwrite=False) as folder:
+        write_result(folder, "new")
+        (workplace,) = (p for p in tmp_path.glob(".opencmr-*") if p.is_dir())
+        assert workplace.stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "out").stat().st_mode == ordinary.stat().st_mode
+
+
 def test_missing_parents_are_made_and_go_again_when_the_work_fails(tmp_path: Path) -> None:
     run(tmp_path / "a" / "b" / "out")
     with (

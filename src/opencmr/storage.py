@@ -30,8 +30,9 @@ CLAIM_WAIT_S = 1.0
 """How long a lock is waited for: a process that clears a dead one's remains holds it briefly."""
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 WITHOUT_LOCKS = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK})
+NO_SPACE = "no space is left there, or a limit on size is reached"
 SENTENCES = {
-    **dict.fromkeys(FULL, "no space is left there, or a limit on size is reached"),
+    **dict.fromkeys(FULL, NO_SPACE),
     errno.EACCES: "you have no permission to write there",
     errno.EPERM: "you have no permission to write there",
     errno.EROFS: "the file system is read-only",
@@ -136,6 +137,7 @@ def result_files(*targets: Path, overwrite: bool, inputs: Sequence[Path] = ()) -
     """
     for target in targets:
         with _named_before_the_work(target):
+            _refuse_dangling(target.parent)
             _refuse_dangling(target)
             if target.is_dir():
                 raise ConfigurationError(f"the output {target} is a folder; name a file")
@@ -207,9 +209,11 @@ def require_temporary_space() -> Path:
     return folder
 
 
-def said_of(error: OSError) -> str | None:
-    """Return a plain sentence for an everyday failure of storage, None for any other."""
-    return SENTENCES.get(error.errno or 0)
+def is_full(error: BaseException) -> bool:
+    """Whether an error says that the disk is full, itself or by what it was raised from."""
+    while not (isinstance(error, OSError) and error.errno) and error.__cause__:
+        error = error.__cause__
+    return isinstance(error, OSError) and error.errno in FULL
 
 
 # Before the work -----------------------------------------------------------------------------
@@ -281,7 +285,7 @@ def _named_before_the_work(output: Path) -> Iterator[None]:
 
 
 def _plainly(error: OSError) -> str:
-    return said_of(error) or error.strerror or type(error).__name__
+    return SENTENCES.get(error.errno or 0) or error.strerror or type(error).__name__
 
 
 @contextmanager
@@ -291,9 +295,9 @@ def _full_disk_told(where: Path | str) -> Iterator[None]:
     except OpencmrError:
         raise
     except OSError as error:
-        if error.errno not in FULL:
+        if not is_full(error):
             raise
-        raise StorageError(f"{where} could not be written: {SENTENCES[error.errno]}") from error
+        raise StorageError(f"{where} could not be written: {NO_SPACE}") from error
 
 
 # Whose files ---------------------------------------------------------------------------------
@@ -401,7 +405,8 @@ def _workplace(
                 for name in names:
                     check(parent / name)
                 _require_space(parent, shown.parent)
-                (workplace / NEW).mkdir(parents=True)
+                workplace.mkdir(mode=0o700)
+                (workplace / NEW).mkdir()
                 (workplace / NAMES).write_text(json.dumps(names), encoding="ascii")
             try:
                 with _full_disk_told(shown):

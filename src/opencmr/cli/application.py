@@ -70,8 +70,8 @@ def run() -> None:
         typer.echo("opencmr: interrupted", err=True)
         sys.exit(INTERRUPTED)
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in storage.FULL:
-            typer.echo(f"opencmr: {storage.said_of(error)}", err=True)
+        if storage.is_full(error):
+            typer.echo(f"opencmr: the disk: {storage.NO_SPACE}", err=True)
             sys.exit(FAILED)
         # The message of a foreign exception may quote a header: only its kind is shown.
         typer.echo(f"opencmr: unexpected failure ({type(error).__name__})", err=True)

@@ -1,6 +1,7 @@
 """``opencmr segment``: labels of a NIfTI stack or cine on its own grid."""
 
 import json
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -50,7 +51,7 @@ def segment(
     _require_own_description(sidecar)
     scheme = scheme_named(labels)
     written = [output, sidecar, *([probabilities] if probabilities else [])]
-    if len({path.resolve() for path in written}) < len(written):
+    if len({os.path.realpath(path) for path in written}) < len(written):
         raise ConfigurationError("labels and shares need two names")
     with ExitStack() as places:
 

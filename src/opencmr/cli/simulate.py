@@ -1,5 +1,6 @@
 """``opencmr simulate``: a digital heart study with known truth."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -93,7 +94,7 @@ def simulate(
     from opencmr.errors import ConfigurationError
     from opencmr.simulate import Protocol, simulate_study, write_dicom, write_nifti
 
-    if output.exists():
+    if os.path.lexists(output):
         raise ConfigurationError(f"{output} exists; name a new folder")
     parameters = parameters_of(
         edv_ml=edv,
