@@ -22,6 +22,7 @@ from opencmr.imaging.image import untimed_image
 from opencmr.intake.studies import read_studies
 from opencmr.models.library import find_model
 from opencmr.models.session import Network
+from opencmr.quality.stacks import judge_stacks
 from opencmr.segment.short_axis import segment_short_axis
 from opencmr.sort.sorting import choose_sax_cine, sort_study
 
@@ -51,7 +52,7 @@ def main() -> None:
     options = parser.parse_args()
     network = Network(find_model("segmentation", View.SAX, Technique.CINE))
     (study,) = read_studies(data_folder() / "sunnybrook" / f"{options.case}.zip").studies
-    series = choose_sax_cine(sort_study(study)).series
+    series = choose_sax_cine(judge_stacks(sort_study(study))).series
     assert series is not None
     grid = series.image.grid
     rows: dict[str, dict[str, float | None]] = {}

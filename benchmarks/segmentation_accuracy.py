@@ -33,6 +33,7 @@ from opencmr.measure.registry import measure_all
 from opencmr.measure.ventricles import Ventricles
 from opencmr.models.library import find_model
 from opencmr.models.session import Network
+from opencmr.quality.stacks import judge_stacks
 from opencmr.segment.short_axis import segment_short_axis
 from opencmr.sort.sorting import choose_sax_cine, sort_study
 from opencmr.validate.overlap import dice
@@ -149,7 +150,7 @@ def score_sunnybrook(data: Path, network: Network) -> list[dict[str, Any]]:
     for reference in references:
         case = reference["original_id"]
         (study,) = read_studies(folder / f"{case}.zip").studies
-        series = choose_sax_cine(sort_study(study)).series
+        series = choose_sax_cine(judge_stacks(sort_study(study))).series
         assert series is not None
         image = series.image
         result = segment_short_axis(image, network)

@@ -47,6 +47,7 @@ from opencmr.imaging.image import Image
 from opencmr.intake.studies import read_studies
 from opencmr.models.library import find_model
 from opencmr.models.session import Network
+from opencmr.quality.stacks import judge_stacks
 from opencmr.segment.short_axis import segment_short_axis
 from opencmr.simulate import Protocol, simulate_study, write_dicom
 from opencmr.sort.sorting import choose_sax_cine, sort_study
@@ -105,7 +106,7 @@ def make_cine(folder: Path, phases: int) -> None:
 
 def read_cine(folder: Path) -> Image:
     (study,) = read_studies(folder).studies
-    series = choose_sax_cine(sort_study(study)).series
+    series = choose_sax_cine(judge_stacks(sort_study(study))).series
     assert series is not None, "no short-axis cine found in the simulated study"
     return series.image
 

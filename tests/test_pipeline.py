@@ -1,12 +1,28 @@
-"""What the pipeline passes from the caller to the measurements."""
+"""What the pipeline passes from the caller and from intake to the measurements."""
 
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pydicom
 import pytest
 
 from opencmr.analyses import function
+from opencmr.geometry.grid import Grid
+from opencmr.imaging.flag import About, Severity
 from opencmr.imaging.study import Demographics, Series, Study
-from opencmr.pipeline import Configuration, analyze_study
+from opencmr.intake.studies import read_studies
+from opencmr.pipeline import Configuration, analyze_study, planned_study
+from opencmr.quality.stacks import OF_WHOLE_STACKS
 from opencmr.report.contents import Report
-from opencmr.simulate import HeartParameters, Protocol, SimulatedStudy, simulate_study
+from opencmr.report.run_record import run_record
+from opencmr.simulate import (
+    HeartParameters,
+    Protocol,
+    SimulatedStudy,
+    simulate_study,
+    write_dicom,
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +63,66 @@ def test_a_heart_rate_that_the_caller_gives_wins_over_the_cine_and_is_said(analy
         assert _value(given, symbol) == pytest.approx(ratio * _value(own, symbol))
     assert "HEART_RATE_DIFFERS" in {flag.code for flag in given.flags}
     assert "HEART_RATE_DIFFERS" not in {flag.code for flag in own.flags}
+
+
+LOST = 3
+"""The slice that never arrived: inside the ventricle, and not the last one."""
+
+
+@pytest.fixture
+def incomplete(phantom: SimulatedStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    """The phantom's files without those of one slice; its labels stand for the network's."""
+    grid = phantom.labels.grid
+    lost_mm = grid.position_mm(LOST, 0, 0)
+    write_dicom(phantom, tmp_path)
+    for path in sorted(tmp_path.rglob("*.dcm")):
+        here_mm = pydicom.dcmread(path, stop_before_pixels=True).ImagePositionPatient
+        if np.allclose(np.array(here_mm, dtype=float), lost_mm, atol=0.01):
+            path.unlink()
+    kept = [z for z in range(grid.shape[0]) if z != LOST]
+
+    def labels_of(image, *_: object, **__: object):
+        assert image.grid.shape[0] == len(kept)
+        return replace(phantom.labels, labels=phantom.labels.labels[:, kept], grid=image.grid)
+
+    monkeypatch.setattr(function, "segment_short_axis", labels_of)
+    (study,) = read_studies(tmp_path).studies
+    return study
+
+
+def test_a_slice_that_never_arrived_withholds_volumes_and_spares_the_wall(incomplete) -> None:
+    report = analyze_study(incomplete, Configuration())
+    volume = report.find("LVEDV")
+    assert volume is not None
+    assert volume.value is None
+    assert volume.reason is not None
+    assert volume.reason.code == "MISSING_SLICE"
+    assert _value(report, "WT_MEAN") > 0
+    (flag,) = (f for f in report.flags if f.code == "MISSING_SLICE")
+    assert flag.severity is Severity.DO_NOT_REPORT
+    assert flag.about == About(volume.series, function.NAME, OF_WHOLE_STACKS)
+    record = run_record(report)
+    (details,) = (f for f in record["flag_details"] if f["code"] == "MISSING_SLICE")
+    assert details["about"]["symbols"] == sorted(OF_WHOLE_STACKS)
+
+
+def test_a_stack_that_misses_a_slice_is_not_chosen_where_a_whole_one_is_there(incomplete) -> None:
+    """The plan reads the flags, so that the stacks are judged before it is made."""
+    (planned,) = planned_study(incomplete, Configuration())
+    (gappy,) = planned.series.values()
+    grid = gappy.image.grid
+    whole = replace(
+        gappy,
+        key="s99",
+        flags=(),
+        image=replace(
+            gappy.image,
+            values=gappy.image.values[:, :LOST],
+            grid=Grid((LOST, *grid.shape[1:]), grid.affines[:LOST]),
+            trigger_ms=gappy.image.trigger_ms[:, :LOST],
+            rr_ms=gappy.image.rr_ms[:LOST],
+        ),
+    )
+    both = replace(incomplete, series=(*incomplete.series, whole))
+    (planned,) = planned_study(both, Configuration())
+    assert [one.key for one in planned.series.values()] == ["s99"]

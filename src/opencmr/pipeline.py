@@ -1,4 +1,4 @@
-"""The whole story on one screen: sort -> plan -> analyses -> withhold -> report."""
+"""The whole story on one screen: sort -> judge -> plan -> analyses -> withhold -> report."""
 
 import platform
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from opencmr.imaging.study import Demographics, Study
 from opencmr.models.session import Networks
 from opencmr.progress import Progress, silent
 from opencmr.quality.checks import withhold
+from opencmr.quality.stacks import judge_stacks
 from opencmr.report.contents import Provenance, Report
 from opencmr.sort.sorting import sort_study
 from opencmr.stopwatch import Stopwatch
@@ -51,7 +52,7 @@ def analyze_study(
     analyses: Sequence[Analysis] = ANALYSES,
     progress: Progress = silent,
 ) -> Report:
-    """Sort a study, plan its analyses, run them, and withhold what must not be reported.
+    """Sort and judge a study, plan its analyses, run them, and withhold what must not be reported.
 
     ``networks`` may be loaded already.  A study that no analysis can run on gives a report
     that says why.
@@ -63,7 +64,7 @@ def analyze_study(
     """
     clock, networks = Stopwatch(), networks or Networks()
     with clock("sort"):
-        study = sort_study(_with_demographics(study, configuration.demographics))
+        study = _sorted_and_judged(study, configuration)
         plan = plan_study(study, analyses, model=configuration.model)
     readings: dict[str, Reading] = {}
     for planned in plan:
@@ -105,8 +106,13 @@ def planned_study(
     study: Study, configuration: Configuration, *, analyses: Sequence[Analysis] = ANALYSES
 ) -> tuple[Planned, ...]:
     """Return what :func:`analyze_study` would run, and run nothing."""
-    study = sort_study(_with_demographics(study, configuration.demographics))
+    study = _sorted_and_judged(study, configuration)
     return plan_study(study, analyses, model=configuration.model)
+
+
+def _sorted_and_judged(study: Study, configuration: Configuration) -> Study:
+    """Return the study as plans are made on it: the choice of series reads their flags."""
+    return judge_stacks(sort_study(_with_demographics(study, configuration.demographics)))
 
 
 def _with_demographics(study: Study, given: Demographics) -> Study:

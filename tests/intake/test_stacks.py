@@ -9,10 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opencmr.geometry.grid import grid_from_spacing
-from opencmr.imaging.flag import QualityFlag, Severity
-from opencmr.imaging.study import SeriesHeader
-from opencmr.intake.assemble import Assembled, assemble_series, stack_flags
+from opencmr.imaging.study import SeriesHeader, StackFacts
+from opencmr.intake.assemble import Assembled, assemble_series
 from opencmr.intake.frame import Frame
 from opencmr.intake.stacks import phase_fractions, resample_in_time
 
@@ -72,10 +70,6 @@ def cine(positions: Iterable[float], phases: int = 5, **facts: object) -> list[F
     ]
 
 
-def codes(flags: Iterable[QualityFlag]) -> list[str]:
-    return [flag.code for flag in flags]
-
-
 def shapes(assembled: Assembled) -> list[tuple[int, ...]]:
     return [one.image.values.shape[:2] for one in assembled.series]
 
@@ -91,7 +85,9 @@ def test_one_series_for_the_whole_stack_becomes_one_cine():
             assert one.image.values[t, z, 3, 3] == 100 + 100 * z + t
     assert one.image.sources[1 * 4 + 2] == "1.1.20.1.100000"
     np.testing.assert_allclose(one.image.trigger_ms[:, 0], [0, 160, 320, 480, 640])
-    assert not one.flags
+    assert one.facts == StackFacts(
+        pictures=20, cine_slices=4, share_at_maximum=pytest.approx(1 / (ROWS * COLUMNS))
+    )
 
 
 def test_one_series_a_slice_with_its_own_heartbeat_becomes_one_cine():
@@ -144,9 +140,9 @@ def test_shuffled_files_and_instance_numbers_change_nothing(shuffler: random.Ran
         np.testing.assert_array_equal(one.image.values, other.image.values)
         np.testing.assert_array_equal(one.image.grid.affines, other.image.grid.affines)
         np.testing.assert_array_equal(one.image.trigger_ms, other.image.trigger_ms)
-        assert (one.key, one.flags, one.image.sources) == (
+        assert (one.key, one.facts, one.image.sources) == (
             other.key,
-            other.flags,
+            other.facts,
             other.image.sources,
         )
 
@@ -227,59 +223,6 @@ def test_pictures_without_usable_geometry_are_left_out_and_named(facts, code):
     assert [(one.reason.code, one.count) for one in assembled.left_out] == [(code, 5)]
 
 
-def test_a_missing_slice_is_found_by_position_and_its_volume_withheld():
-    (one,) = assemble_series(cine([0, 10, 20, 40, 50])).series
-    (flag,) = one.flags
-    assert (flag.code, flag.severity) == ("MISSING_SLICE", Severity.DO_NOT_REPORT)
-    assert "20.0" in flag.evidence
-
-
-def test_three_slices_with_one_wide_gap_miss_a_slice():
-    (one,) = assemble_series(cine([0, 10, 30])).series
-    assert codes(one.flags) == ["MISSING_SLICE", *codes(one.flags)[1:]]
-
-
-def test_a_gap_within_a_tenth_of_the_others_is_no_missing_slice():
-    (one,) = assemble_series(cine([0, 10, 20.9, 30])).series
-    assert not one.flags
-
-
-def test_slices_that_overlap_unevenly_are_flagged():
-    (one,) = assemble_series(cine([0, 10, 14, 24, 34])).series
-    assert codes(one.flags) == ["OVERLAPPING_SLICES"]
-    assert one.flags[0].severity is Severity.REVIEW
-
-
-def test_even_overlap_is_worth_knowing_only():
-    (flag,) = stack_flags(grid_from_spacing((9, 9, 9), (4.0, 1.0, 1.0)), 8.0)
-    assert (flag.code, flag.severity) == ("OVERLAPPING_SLICES", Severity.INFO)
-
-
-@pytest.mark.parametrize(
-    ("spacing_mm", "thickness_mm", "sparse"),
-    [
-        (10.0, 8.0, False),
-        (10.0, 6.0, False),
-        (12.1, 6.0, True),
-        (17.7, 6.0, True),
-        (15.0, 12.0, True),
-        (10.0, None, False),
-        (15.0, None, True),
-    ],
-)
-def test_slices_far_apart_are_a_sparse_stack(spacing_mm, thickness_mm, sparse):
-    grid = grid_from_spacing((6, 9, 9), (spacing_mm, 1.0, 1.0))
-    assert ("SPARSE_STACK" in codes(stack_flags(grid, thickness_mm))) is sparse
-
-
-def test_a_sparse_stack_is_told_what_is_true_of_it():
-    (thin,) = stack_flags(grid_from_spacing((6, 9, 9), (13.0, 1.0, 1.0)), 6.0)
-    assert "more than twice their thickness" in thin.message
-    (wide,) = stack_flags(grid_from_spacing((6, 9, 9), (16.0, 1.0, 1.0)), 12.0)
-    assert "at least 15 mm" in wide.message
-    assert "most of the heart" not in wide.message
-
-
 def test_spacing_is_the_distance_of_positions_and_never_the_thickness():
     frames = cine([0, 10, 20], thickness_mm=8.0)
     frames = [replace(f, spacing_between_slices_mm=8.0) for f in frames]
@@ -305,8 +248,8 @@ def test_a_slice_that_lacks_one_phase_is_resampled_and_stated():
     frames = [f for f in cine(range(0, 50, 10), 25) if f.sop_instance_uid != "1.1.20.7.100000"]
     (one,) = assemble_series(frames).series
     assert one.image.values.shape[:2] == (25, 5)
-    assert [(f.code, f.severity) for f in one.flags] == [("MISSING_FRAMES", Severity.REVIEW)]
-    assert "24" in one.flags[0].evidence
+    assert one.facts.other_phases == (24,)
+    assert not one.facts.other_phases_stated
     np.testing.assert_allclose(one.image.values[:, 2, 3, 3], 300 + np.arange(25), atol=1e-3)
     np.testing.assert_allclose(one.image.trigger_ms[:, 2], 32.0 * np.arange(25))
 
@@ -315,7 +258,8 @@ def test_a_phase_lost_without_trigger_times_is_found_by_instance_numbers():
     frames = [f for f in cine([0, 10, 20], 25, rr_ms=None) if "1.10.7." not in f.sop_instance_uid]
     (one,) = assemble_series(frames).series
     np.testing.assert_allclose(one.image.values[:, 1, 3, 3], 200 + np.arange(25), atol=1e-3)
-    assert set(codes(one.flags)) == {"MISSING_FRAMES", "NO_TIMING"}
+    assert one.facts.other_phases == (24,)
+    assert (one.facts.untimed_slices, one.facts.cine_slices) == (3, 3)
 
 
 def test_a_slice_that_lacks_too_many_phases_is_left_out_and_stated():
@@ -327,13 +271,13 @@ def test_a_slice_that_lacks_too_many_phases_is_left_out_and_stated():
     assembled = assemble_series(frames)
     (one,) = assembled.series
     assert one.image.values.shape[:2] == (20, 4)
-    assert [(f.code, f.severity) for f in one.flags] == [("MISSING_FRAMES", Severity.DO_NOT_REPORT)]
+    assert (one.facts.short_slices, one.facts.other_phases) == (1, ())
     assert [(left.reason.code, left.count) for left in assembled.left_out] == [
         ("MISSING_FRAMES", 10)
     ]
 
 
-def test_a_slice_planned_with_other_phases_is_resampled_without_alarm():
+def test_a_slice_planned_with_other_phases_is_resampled_as_the_header_meant():
     frames = cine([0, 10, 20, 30], 25) + cine([40], 20, series="1.2")
     frames = [
         replace(f, cardiac_number_of_images=20 if f.series_instance_uid == "1.2" else 25)
@@ -341,13 +285,14 @@ def test_a_slice_planned_with_other_phases_is_resampled_without_alarm():
     ]
     (one,) = assemble_series(frames).series
     assert one.image.values.shape[:2] == (25, 5)
-    assert [(f.code, f.severity) for f in one.flags] == [("MISSING_FRAMES", Severity.INFO)]
+    assert (one.facts.other_phases, one.facts.other_phases_stated) == ((20,), True)
+    assert one.facts.declared_phases == 0
 
 
 def test_phases_that_every_slice_lacks_are_known_by_the_declared_number():
     frames = [replace(f, cardiac_number_of_images=25) for f in cine([0, 10, 20], 24)]
     (one,) = assemble_series(frames).series
-    assert codes(one.flags) == ["MISSING_FRAMES"]
+    assert one.facts.declared_phases == 25
 
 
 @pytest.mark.parametrize("trigger", [None, 12.0])
@@ -356,7 +301,7 @@ def test_without_telling_trigger_times_instance_numbers_order_the_phases(trigger
     (one,) = assemble_series(frames[::-1]).series
     assert one.image.values.shape[:2] == (5, 3)
     np.testing.assert_array_equal(one.image.values[:, 0, 3, 3], 100 + np.arange(5))
-    assert codes(one.flags) == ["NO_TIMING"]
+    assert one.facts.untimed_slices == 3
     assert np.isnan(one.image.trigger_ms).all()
     assert np.isnan(one.image.rr_ms).all()
 
@@ -365,7 +310,7 @@ def test_trigger_times_in_seconds_are_recognised():
     frames = [replace(f, trigger_time_ms=f.trigger_time_ms / 1000) for f in cine([0, 10, 20])]
     (one,) = assemble_series(frames).series
     np.testing.assert_allclose(one.image.trigger_ms[:, 0], [0, 160, 320, 480, 640])
-    assert codes(one.flags) == ["TIMING_REPAIRED"]
+    assert (one.facts.slices_in_seconds, one.facts.untimed_slices) == (3, 0)
 
 
 def test_a_heartbeat_shorter_than_its_own_last_phase_is_not_believed():
@@ -386,7 +331,7 @@ def test_a_slice_acquired_again_in_its_own_series_is_used_once_and_the_latest():
     (one,) = assembled.series
     assert one.image.values.shape[:2] == (5, 3)
     assert one.image.values[0, 1, 3, 3] == 700
-    assert codes(one.flags) == ["REPEATED_SLICE"]
+    assert (one.facts.repeated_slices, one.facts.pictures) == (1, 20)
     assert [(left.reason.code, left.count) for left in assembled.left_out] == [
         ("REPEATED_SLICE", 5)
     ]
@@ -420,7 +365,7 @@ def test_a_scout_acquired_again_is_used_once_and_is_no_cine():
     again = cine([18], 1, rr_ms=None, orientation=AXIAL, series_time="100200")
     (one,) = assemble_series(frames + again).series
     assert one.image.values.shape[:2] == (1, 3)
-    assert "REPEATED_SLICE" in codes(one.flags)
+    assert (one.facts.repeated_slices, one.facts.cine_slices) == (1, 0)
 
 
 def test_pictures_of_one_phase_at_several_inversion_times_are_kept_together():
@@ -437,7 +382,7 @@ def test_slices_without_signal_are_left_out_and_stated():
     assembled = assemble_series(cine([0, 10, 20]) + dead)
     (one,) = assembled.series
     assert one.image.values.shape[:2] == (5, 3)
-    assert codes(one.flags) == ["NO_SIGNAL"]
+    assert (one.facts.silent_pictures, one.facts.pictures) == (5, 20)
     assert [(left.reason.code, left.count) for left in assembled.left_out] == [("NO_SIGNAL", 5)]
 
 
@@ -455,7 +400,7 @@ def test_one_dead_phase_is_replaced_by_its_neighbours():
     ]
     (one,) = assemble_series(frames).series
     np.testing.assert_allclose(one.image.values[7, 1, 3, 3], 207, atol=1e-3)
-    assert set(codes(one.flags)) == {"NO_SIGNAL", "MISSING_FRAMES"}
+    assert (one.facts.silent_pictures, one.facts.other_phases) == (1, (24,))
 
 
 def test_a_stack_of_thresholded_pictures_is_left_out():
@@ -467,13 +412,13 @@ def test_a_stack_of_thresholded_pictures_is_left_out():
     assert [(left.reason.code, left.count) for left in assembled.left_out] == [("NO_SIGNAL", 15)]
 
 
-def test_a_stack_of_which_a_fifth_is_clipped_is_flagged():
+def test_the_clipped_share_of_a_stack_is_counted():
     frames = [
         replace(f, values=np.minimum(f.values, np.percentile(f.values, 80)))
         for f in cine([0, 10, 20])
     ]
     (one,) = assemble_series(frames).series
-    assert [(f.code, f.severity) for f in one.flags] == [("SATURATED", Severity.REVIEW)]
+    assert one.facts.share_at_maximum == pytest.approx(0.2, abs=0.02)
 
 
 def test_nothing_at_all_makes_no_series():

@@ -1,6 +1,7 @@
 """Each fault raises its flag, a sound heart none, and what is unfit is withheld."""
 
 import csv
+from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 from scipy.ndimage import shift
 
 from opencmr.anatomy.reasons import REASON_CODES
-from opencmr.imaging.flag import QualityFlag, Severity
+from opencmr.geometry.grid import Grid, grid_from_spacing
+from opencmr.imaging.flag import About, QualityFlag, Severity
 from opencmr.quality import limits
 from opencmr.quality.checks import withhold
+from opencmr.quality.stacks import spacing_flags
 
 
 def codes(judged) -> set[str]:
@@ -208,13 +211,32 @@ def test_an_ejection_fraction_near_a_cut_point_is_noted(judge, labels) -> None:
 
 
 def test_a_missing_slice_withholds_volumes_and_spares_the_wall(judge, labels) -> None:
-    missing = QualityFlag(Severity.DO_NOT_REPORT, "MISSING_SLICE", "A gap.")
+    whole = grid_from_spacing((5, 4, 4), (10.0, 1.0, 1.0))
+    (missing,) = spacing_flags(Grid((4, 4, 4), whole.affines[[0, 1, 2, 4]]), 8.0)
     measurements, flags = judge(labels, flags=(missing,))
     after = {m.quantity.symbol: m for m in withhold(measurements, flags) if m.segment is None}
     for symbol in ("LVEDV", "LVEF", "LVM", "RVSV", "LVEDVi", "LVV", "LVPER"):
         assert after[symbol].value is None
         assert after[symbol].reason.code == "MISSING_SLICE"
-    assert after["WT_MEAN"].value is not None
+    for symbol in ("WT_MEAN", "BSA", "HR"):
+        assert after[symbol].value is not None
+
+
+def test_a_spoilt_series_withholds_no_other_series_of_its_analysis(judge, labels) -> None:
+    measurements, _ = judge(labels)
+    of_one = next(m for m in measurements if m.quantity.symbol == "LVEDV")
+    of_another, of_none = replace(of_one, series="s02"), replace(of_one, series="")
+    spoilt = QualityFlag(Severity.DO_NOT_REPORT, "MISSING_FRAMES", "Gone.", about=About("s01"))
+    after = withhold((of_one, of_another, of_none), (spoilt,))
+    assert [one.value for one in after] == [None, of_one.value, None]
+
+
+def test_a_flag_on_the_whole_study_withholds_every_series(judge, labels) -> None:
+    measurements, _ = judge(labels)
+    of_one = next(m for m in measurements if m.quantity.symbol == "LVEDV")
+    spoilt = QualityFlag(Severity.DO_NOT_REPORT, "MISSING_FRAMES", "Gone.")
+    after = withhold((of_one, replace(of_one, series="s02")), (spoilt,))
+    assert [one.value for one in after] == [None, None]
 
 
 def test_lesser_flags_withhold_nothing(judge, labels) -> None:

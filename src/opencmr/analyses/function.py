@@ -5,7 +5,7 @@ from dataclasses import replace
 from opencmr.analyses.analysis import Analysis, Earlier, Need, Parts
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
-from opencmr.imaging.flag import About, QualityFlag, Severity
+from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.reading import ModelUse, Reading
 from opencmr.imaging.study import Series
 from opencmr.measure.landmarks import find_landmarks
@@ -60,7 +60,9 @@ FUNCTION = Analysis(NAME, (SHORT_AXIS_CINE,), read, network=NETWORK)
 
 
 def _about(flags: tuple[QualityFlag, ...], series: Series) -> tuple[QualityFlag, ...]:
-    return tuple(replace(flag, about=About(series.key, NAME)) for flag in flags)
+    return tuple(
+        replace(flag, about=replace(flag.about, series=series.key, analysis=NAME)) for flag in flags
+    )
 
 
 def _no_heart(series: Series) -> QualityFlag:

@@ -23,6 +23,8 @@ class About:
 
     series: str = ""
     analysis: str = ""
+    symbols: frozenset[str] = frozenset()
+    """Symbols of the quantities concerned; empty: all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,49 @@ class SeriesHeader:
     """DICOM TM of the series' start; orders repeats."""
 
 
+@dataclass(frozen=True, slots=True)
+class StackFacts:
+    """What intake counted while it made a stack of pictures; ``quality/`` judges it.
+
+    Attributes
+    ----------
+    pictures : int
+        Pictures that were meant for the stack.
+    silent_pictures : int
+        Those of them that were left out because they hold no picture.
+    repeated_slices : int
+        Acquisitions of slices that were left out for another of the same place.
+    short_slices : int
+        Slices that were left out because they lack too many phases.
+    other_phases : tuple of int
+        Phases of each slice that was resampled to the phases of the rest.
+    other_phases_stated : bool
+        The header of every resampled slice says that it was meant to have just so many.
+    cine_slices : int
+        Slices of more than one phase.
+    untimed_slices : int
+        Those of them whose phases do not each have a trigger time of their own.
+    slices_in_seconds : int
+        Those of them whose trigger times were in seconds.
+    declared_phases : int
+        What the headers of all of them declare; 0 where they are silent or disagree.
+    share_at_maximum : float, 0 to 1
+        Share of the pixels that sit at the greatest value of their picture.
+    """
+
+    pictures: int
+    silent_pictures: int = 0
+    repeated_slices: int = 0
+    short_slices: int = 0
+    other_phases: tuple[int, ...] = ()
+    other_phases_stated: bool = False
+    cine_slices: int = 0
+    untimed_slices: int = 0
+    slices_in_seconds: int = 0
+    declared_phases: int = 0
+    share_at_maximum: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
     """One stack or cine that belongs together, whatever the scanner called a series.
@@ -93,8 +136,10 @@ class Series:
     view_confidence, sequence_confidence : float, 0 to 1
     because : tuple of str
         The evidence in words, one fact each.
+    facts : StackFacts or None
+        None for NIfTI, whose reader judges the one file that it reads.
     flags : tuple of QualityFlag
-        What intake and sorting found on it.
+        What was found wrong with it; for DICOM empty until ``quality/`` has judged the facts.
     """
 
     key: str
@@ -107,6 +152,7 @@ class Series:
     view_confidence: float = 0.0
     sequence_confidence: float = 0.0
     because: tuple[str, ...] = ()
+    facts: StackFacts | None = None
     flags: tuple[QualityFlag, ...] = ()
 
 

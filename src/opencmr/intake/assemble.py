@@ -1,4 +1,4 @@
-"""From the frames of one study to its series, with what was found wrong on the way."""
+"""From the frames of one study to its series, with the facts that were counted on the way."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -7,13 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from opencmr.anatomy.reasons import Reason
-from opencmr.geometry.grid import Grid
-from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
-from opencmr.imaging.study import Series, SeriesHeader
+from opencmr.imaging.flag import LeftOut
+from opencmr.imaging.study import Series, SeriesHeader, StackFacts
 from opencmr.intake.frame import Frame
-from opencmr.intake.signal import has_signal, saturation_flags, share_at_maximum
+from opencmr.intake.signal import has_signal, share_at_maximum
 from opencmr.intake.stacks import (
-    EVEN_TOLERANCE,
     PHASE_SHARE,
     Pass,
     canonical_order,
@@ -27,14 +25,6 @@ from opencmr.intake.stacks import (
     why_unplaceable,
 )
 
-SPARSE_SHARE = 2.0
-"""Slices further apart than this many thicknesses leave more than half unseen; 6 mm slices
-every 10 mm are common practice."""
-SPARSE_MM = 15.0
-"""Slices further apart than this are sparse whatever their thickness (SCMR: 8 to 10 mm)."""
-OVERLAP_SHARE = 0.9
-"""Slices nearer to each other than this share of their thickness overlap."""
-
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
@@ -43,30 +33,21 @@ class Assembled:
     Attributes
     ----------
     series : tuple of Series
-        Not yet sorted: view and sequence are ``other``.
+        Not yet sorted and not yet judged: view and sequence are ``other``, flags empty.
     left_out : tuple of LeftOut
-    flags : tuple of QualityFlag
-        On the study as a whole; flags on one stack are in its series.
     """
 
     series: tuple[Series, ...]
     left_out: tuple[LeftOut, ...] = ()
-    flags: tuple[QualityFlag, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Stack:
-    """A stack on its way: its passes, and what was remarked so far."""
+    """A stack on its way: its passes, what was counted and what was left out so far."""
 
     passes: tuple[Pass, ...]
-    flags: tuple[QualityFlag, ...] = ()
+    facts: StackFacts
     left_out: tuple[LeftOut, ...] = ()
-
-    def noting(
-        self, passes: Sequence[Pass], flag: QualityFlag, left_out: LeftOut | None = None
-    ) -> "_Stack":
-        more = () if left_out is None else (left_out,)
-        return _Stack(tuple(passes), (*self.flags, flag), (*self.left_out, *more))
 
 
 def assemble_series(frames: Iterable[Frame]) -> Assembled:
@@ -80,7 +61,8 @@ def assemble_series(frames: Iterable[Frame]) -> Assembled:
     series: list[Series] = []
     for kind in split_by_kind(placed):
         for passes in join_passes(passes_of(kind)):
-            stack = _without_silent(_Stack(tuple(passes)))
+            pictures = sum(one.phases for one in passes)
+            stack = _without_silent(_Stack(tuple(passes), StackFacts(pictures)))
             if not stack.passes:
                 left_out.extend(stack.left_out)
                 continue
@@ -132,72 +114,42 @@ def _without_silent(stack: _Stack) -> _Stack:
             kept.append(replace(one, frames=frames, trigger_ms=one.trigger_ms[index]))
     if not silent:
         return stack
-    flag = QualityFlag(
-        Severity.REVIEW,
-        "NO_SIGNAL",
-        "Pictures without signal (constant, two-valued, mostly clipped or not finite) were left "
-        "out of this stack. Check the export.",
-        f"{silent} of {sum(one.phases for one in stack.passes)} pictures",
-    )
     reason = Reason("NO_SIGNAL", "constant, two-valued, mostly clipped or not finite")
     gone = LeftOut("picture without signal", reason, silent)
-    return stack.noting(kept, flag, gone)
+    facts = replace(stack.facts, silent_pictures=silent)
+    return _Stack(tuple(kept), facts, (*stack.left_out, gone))
 
 
 def _without_repeats(stack: _Stack) -> _Stack:
     kept, replaced = keep_latest(stack.passes)
     if not replaced:
         return stack
-    most = len(replaced) > len(kept) / 2
-    flag = QualityFlag(
-        Severity.REVIEW if most else Severity.INFO,
-        "REPEATED_SLICE",
-        "Slices were acquired more than once at the same position; the latest complete "
-        "acquisition of each is used.",
-        f"{len(replaced)} repeated acquisitions of {len(kept)} slices",
-    )
     pictures = sum(one.phases for one in replaced)
     reason = Reason("REPEATED_SLICE", "the same slice was acquired again later, or more completely")
     gone = LeftOut("picture of a repeated slice", reason, pictures)
-    return stack.noting(kept, flag, gone)
+    facts = replace(stack.facts, repeated_slices=len(replaced))
+    return _Stack(tuple(kept), facts, (*stack.left_out, gone))
 
 
 def _without_short(stack: _Stack) -> _Stack:
-    """State slices with another number of phases; leave out those that lack too many."""
+    """Count slices with another number of phases; leave out those that lack too many."""
     phases = usual_phases(stack.passes)
     other = [one for one in stack.passes if one.phases != phases]
-    if not other:
-        return stack
     short = [
         one for one in other if one.phases < phases * PHASE_SHARE and not _states_its_phases(one)
     ]
-    kept = [one for one in stack.passes if one not in short]
     resampled = [one for one in other if one not in short]
+    facts = replace(
+        stack.facts,
+        short_slices=len(short),
+        other_phases=tuple(one.phases for one in resampled),
+        other_phases_stated=bool(resampled) and all(map(_states_its_phases, resampled)),
+    )
+    left_out = stack.left_out
     if short:
-        flag = QualityFlag(
-            Severity.DO_NOT_REPORT,
-            "MISSING_FRAMES",
-            "Slices that lack too many cardiac phases were left out: volumes would miss them. "
-            "Transfer the study again.",
-            f"{len(short)} of {len(stack.passes)} slices have fewer than "
-            f"{PHASE_SHARE:.0%} of {phases} phases",
-        )
         reason = Reason("MISSING_FRAMES", "its slice lacks too many cardiac phases")
-        gone = LeftOut("picture", reason, sum(one.phases for one in short))
-        stack = stack.noting(kept, flag, gone)
-    if resampled:
-        whole = all(_states_its_phases(one) for one in resampled)
-        flag = QualityFlag(
-            Severity.INFO if whole else Severity.REVIEW,
-            "MISSING_FRAMES",
-            "Slices with another number of cardiac phases than the rest were resampled over "
-            "the heartbeat.",
-            f"{len(resampled)} of {len(kept)} slices have "
-            f"{', '.join(str(n) for n in sorted({p.phases for p in resampled}))} phases, "
-            f"the others {phases}",
-        )
-        stack = stack.noting(kept, flag)
-    return stack
+        left_out = (*left_out, LeftOut("picture", reason, sum(one.phases for one in short)))
+    return _Stack(tuple(one for one in stack.passes if one not in short), facts, left_out)
 
 
 def _states_its_phases(one: Pass) -> bool:
@@ -208,20 +160,26 @@ def _states_its_phases(one: Pass) -> bool:
 def _series_of(stack: _Stack) -> Series:
     image = image_of(stack.passes)
     frames = [frame for one in stack.passes for frame in one.frames]
-    header = _header_of(stack.passes)
-    flags = (
-        *stack.flags,
-        *_timing_flags(stack.passes),
-        *stack_flags(image.grid, header.slice_thickness_mm),
-        *saturation_flags(share_at_maximum([frame.values for frame in frames])),
-    )
+    clipped = share_at_maximum([frame.values for frame in frames])
     return Series(
         key="",
         image=image,
         uids=tuple(sorted({frame.series_instance_uid for frame in frames})),
         frame_of_reference_uid=frames_of_reference(frames)[frames[0].series_instance_uid],
-        header=header,
-        flags=flags,
+        header=_header_of(stack.passes),
+        facts=replace(_with_timing(stack.facts, stack.passes), share_at_maximum=clipped),
+    )
+
+
+def _with_timing(facts: StackFacts, passes: Sequence[Pass]) -> StackFacts:
+    cines = [one for one in passes if one.phases > 1]
+    declared = {one.frames[0].cardiac_number_of_images or 0 for one in cines}
+    return replace(
+        facts,
+        cine_slices=len(cines),
+        untimed_slices=sum(not one.is_timed for one in cines),
+        slices_in_seconds=sum(one.repaired for one in cines),
+        declared_phases=declared.pop() if len(declared) == 1 else 0,
     )
 
 
@@ -243,103 +201,3 @@ def _study_order(series: Series) -> tuple[int, str, tuple[float, ...], tuple[str
         (series.uids),
         first,
     )
-
-
-def _timing_flags(passes: Sequence[Pass]) -> list[QualityFlag]:
-    flags: list[QualityFlag] = []
-    cines = [one for one in passes if one.phases > 1]
-    untimed = [one for one in cines if not one.is_timed]
-    repaired = [one for one in cines if one.repaired]
-    if untimed:
-        flags.append(
-            QualityFlag(
-                Severity.REVIEW,
-                "NO_TIMING",
-                "Trigger times are missing or do not differ, so cardiac phases are in the "
-                "order of their instance numbers. Review the volume curve.",
-                f"{len(untimed)} of {len(cines)} slices",
-            )
-        )
-    if repaired:
-        flags.append(
-            QualityFlag(
-                Severity.INFO,
-                "TIMING_REPAIRED",
-                "Trigger times were given in seconds and were taken as such.",
-                f"{len(repaired)} of {len(cines)} slices",
-            )
-        )
-    declared = {one.frames[0].cardiac_number_of_images or 0 for one in cines}
-    phases = usual_phases(passes)
-    if len(declared) == 1 and max(declared) > phases > 1:
-        flags.append(
-            QualityFlag(
-                Severity.REVIEW,
-                "MISSING_FRAMES",
-                "Every slice lacks cardiac phases that the header declares. Transfer the study "
-                "again.",
-                f"{phases} of {max(declared)} phases",
-            )
-        )
-    return flags
-
-
-def stack_flags(grid: Grid, thickness_mm: float | None) -> tuple[QualityFlag, ...]:
-    """Judge the positions of a stack's slices (reliability D12).
-
-    Parameters
-    ----------
-    grid : Grid
-    thickness_mm : float or None
-        Nominal thickness; never used as a spacing (D22).
-
-    Examples
-    --------
-    >>> from opencmr.geometry.grid import grid_from_spacing
-    >>> [f.code for f in stack_flags(grid_from_spacing((4, 9, 9), (18.0, 1.0, 1.0)), 6.0)]
-    ['SPARSE_STACK']
-    """
-    if grid.shape[0] < 2:
-        return ()
-    gaps = np.sort(grid.slice_gaps_mm)
-    usual_mm = float(gaps[(len(gaps) - 1) // 2])  # the lower median: of 10 and 20, 10
-    evidence = f"slice distances {gaps[0]:.1f} to {gaps[-1]:.1f} mm, usually {usual_mm:.1f} mm"
-    flags: list[QualityFlag] = []
-    if gaps[-1] > usual_mm * (1 + EVEN_TOLERANCE):
-        flags.append(
-            QualityFlag(
-                Severity.DO_NOT_REPORT,
-                "MISSING_SLICE",
-                "The stack has a gap where a slice is missing, so its volumes are withheld. "
-                "Transfer the study again or add the slice.",
-                evidence,
-            )
-        )
-    uneven = gaps[0] < usual_mm * (1 - EVEN_TOLERANCE)
-    overlapping = thickness_mm is not None and gaps[0] < thickness_mm * OVERLAP_SHARE
-    if uneven or overlapping:
-        flags.append(
-            QualityFlag(
-                Severity.REVIEW if uneven else Severity.INFO,
-                "OVERLAPPING_SLICES",
-                "Slices lie closer than the others, or than they are thick. Volumes use the "
-                "positions; review them.",
-                evidence + ("" if thickness_mm is None else f", thickness {thickness_mm:g} mm"),
-            )
-        )
-    beyond = thickness_mm is not None and usual_mm > thickness_mm * SPARSE_SHARE
-    if beyond or usual_mm >= SPARSE_MM:
-        why = (
-            "more than twice their thickness apart: most of the heart between them was not seen"
-            if beyond
-            else f"at least {SPARSE_MM:g} mm apart: few of them cross the heart"
-        )
-        flags.append(
-            QualityFlag(
-                Severity.REVIEW,
-                "SPARSE_STACK",
-                f"Slices lie {why}, and volumes are rough.",
-                evidence + ("" if thickness_mm is None else f", thickness {thickness_mm:g} mm"),
-            )
-        )
-    return tuple(flags)

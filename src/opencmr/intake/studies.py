@@ -203,7 +203,7 @@ def _dicom_study(uid: str, frames: list[Frame], leftovers: Leftovers) -> Study |
         demographics=demographics,
         scanner=_merged(Scanner, (frame.scanner for frame in frames)),
         left_out=(*rows, *assembled.left_out, *unknown),
-        flags=(*flags, *assembled.flags, *_damage_flags(rows)),
+        flags=(*flags, *_damage_flags(rows)),
         input_sha256=digest,
     )
 

@@ -7,13 +7,12 @@ one line in :data:`CHECKS`.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from types import MappingProxyType
 
 import numpy as np
 
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import Structure
-from opencmr.imaging.flag import QualityFlag, Severity
+from opencmr.imaging.flag import About, QualityFlag, Severity
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.study import Series
 from opencmr.measure.body_size import BSA, BSA_DUBOIS
@@ -25,7 +24,6 @@ from opencmr.measure.ventricles import (
     Ventricles,
     plausible_heart_rate,
 )
-from opencmr.measure.wall import WALL
 from opencmr.quality.labels import (
     end_slice_percent,
     fragment_percent,
@@ -85,7 +83,7 @@ Check = Callable[[Subject], Iterable[QualityFlag]]
 def check(
     series: Series, ventricles: Ventricles, measurements: tuple[Measurement, ...]
 ) -> tuple[QualityFlag, ...]:
-    """Return every flag on a measured series, the series' own from intake and sorting first."""
+    """Return every flag on a measured series, those of its stack first."""
     subject = Subject(series, ventricles, measurements)
     return (*series.flags, *(flag for one in CHECKS for flag in one(subject)))
 
@@ -381,12 +379,8 @@ CHECKS: tuple[Check, ...] = (
     near_cut_point,
 )
 
-_OF_THE_PATIENT = frozenset(q.symbol for q in (BSA, BSA_DUBOIS, HR))
+OF_THE_PATIENT = frozenset(q.symbol for q in (BSA, BSA_DUBOIS, HR))
 """Never withheld: they say nothing about the heart's labels."""
-_SPARED: Mapping[str, frozenset[str]] = MappingProxyType(
-    {"MISSING_SLICE": frozenset(q.symbol for q in WALL.quantities)}
-)
-"""Quantities that a "do not report" flag leaves standing; a flag not named here spares none."""
 
 
 def withhold(
@@ -397,18 +391,30 @@ def withhold(
     Parameters
     ----------
     measurements : tuple of Measurement
-        Of the series that the flags are about.
+        Of one analysis.
     flags : iterable of QualityFlag
+        Of the same analysis; each concerns the series and the quantities that it is about.
     """
     withheld = measurements
     for flag in flags:
         if flag.severity is Severity.DO_NOT_REPORT:
-            spared = _OF_THE_PATIENT | _SPARED.get(flag.code, frozenset())
             withheld = tuple(
-                one if one.quantity.symbol in spared or one.value is None else _null(one, flag.code)
+                _null(one, flag.code)
+                if one.value is not None and _concerns(flag.about, one)
+                else one
                 for one in withheld
             )
     return withheld
+
+
+def _concerns(about: About, measurement: Measurement) -> bool:
+    """Whether a flag touches a measurement; one that names no series may come from any."""
+    symbol, series = measurement.quantity.symbol, measurement.series
+    return (
+        symbol not in OF_THE_PATIENT
+        and (not about.symbols or symbol in about.symbols)
+        and (not about.series or not series or series == about.series)
+    )
 
 
 def _null(measurement: Measurement, code: str) -> Measurement:

@@ -52,3 +52,10 @@ EF_CUT_POINTS_PERCENT = (40.0, 41.0, 49.0, 50.0)
 """Borders of the ESC heart failure classes: at most 40, 41 to 49, at least 50."""
 CUT_POINT_MARGIN_PERCENT = 2.0
 """This near a cut-point the class may be another on a second look (readers differ by more)."""
+SPARSE_SHARE = 2.0
+"""Slices further apart than this many thicknesses leave more than half unseen; 6 mm slices
+every 10 mm are common practice."""
+SPARSE_MM = 15.0
+"""Slices further apart than this are sparse whatever their thickness (SCMR: 8 to 10 mm)."""
+OVERLAP_SHARE = 0.9
+"""Slices nearer to each other than this share of their thickness overlap."""

@@ -59,7 +59,11 @@ def _flag(flag: QualityFlag, words: tuple[str, ...]) -> dict[str, object]:
 
 def _flag_details(flag: QualityFlag, words: tuple[str, ...]) -> dict[str, object]:
     text = f"{flag.message} ({flag.evidence})" if flag.evidence else flag.message
-    about = {"series": flag.about.series or None, "analysis": flag.about.analysis or None}
+    about = {
+        "series": flag.about.series or None,
+        "analysis": flag.about.analysis or None,
+        "symbols": sorted(flag.about.symbols),
+    }
     return {
         "code": flag.code,
         "severity": flag.severity.value,

@@ -27,9 +27,6 @@ FULL_STACK_SLICES = 6
 FULL_CINE_PHASES = 15
 """With fewer phases end-systole may be missed (SCMR 2020: 45 ms or better)."""
 
-STACK_CODES = frozenset({"MISSING_SLICE", "OVERLAPPING_SLICES", "SPARSE_STACK"})
-"""Flags that mean nothing where no volume is meant to be measured."""
-
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -72,9 +69,6 @@ def _sorted(one: Series, series: Sequence[Series], axis: LongAxis) -> Series:
     evidence = gather_evidence(one, axis, other_orientations=others)
     sequence, sequence_confidence, why_sequence = weigh(SEQUENCE_RULES, evidence, tuple(Technique))
     view, view_confidence, why_view = weigh(VIEW_RULES, evidence, tuple(View))
-    flags = one.flags
-    if sequence is Technique.SCOUT:  # its slices lie where they were wanted
-        flags = tuple(flag for flag in flags if flag.code not in STACK_CODES)
     return replace(
         one,
         view=view,
@@ -82,12 +76,11 @@ def _sorted(one: Series, series: Sequence[Series], axis: LongAxis) -> Series:
         view_confidence=round(view_confidence, 3),
         sequence_confidence=round(sequence_confidence, 3),
         because=(*why_sequence, *why_view),
-        flags=flags,
     )
 
 
 def choose_sax_cine(study: Study) -> Choice:
-    """Choose the short-axis cine of a sorted study: complete, covering, latest.
+    """Choose the short-axis cine of a sorted and judged study: complete, covering, latest.
 
     Where there is none, a stack of unknown sequence from a file without a header is taken.
     """
