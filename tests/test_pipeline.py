@@ -8,9 +8,8 @@ import pydicom
 import pytest
 
 from opencmr.analyses import function
-from opencmr.geometry.grid import Grid
 from opencmr.imaging.flag import About, Severity
-from opencmr.imaging.study import Demographics, Series, Study
+from opencmr.imaging.study import Demographics, Series, StackFacts, Study
 from opencmr.intake.studies import read_studies
 from opencmr.pipeline import Configuration, analyze_study, planned_study
 from opencmr.quality.stacks import OF_WHOLE_STACKS
@@ -106,23 +105,10 @@ def test_a_slice_that_never_arrived_withholds_volumes_and_spares_the_wall(incomp
     assert details["about"]["symbols"] == sorted(OF_WHOLE_STACKS)
 
 
-def test_a_stack_that_misses_a_slice_is_not_chosen_where_a_whole_one_is_there(incomplete) -> None:
+def test_a_spoilt_stack_is_not_chosen_where_a_sound_one_is_there(phantom) -> None:
     """The plan reads the flags, so that the stacks are judged before it is made."""
-    (planned,) = planned_study(incomplete, Configuration())
-    (gappy,) = planned.series.values()
-    grid = gappy.image.grid
-    whole = replace(
-        gappy,
-        key="s99",
-        flags=(),
-        image=replace(
-            gappy.image,
-            values=gappy.image.values[:, :LOST],
-            grid=Grid((LOST, *grid.shape[1:]), grid.affines[:LOST]),
-            trigger_ms=gappy.image.trigger_ms[:, :LOST],
-            rr_ms=gappy.image.rr_ms[:LOST],
-        ),
-    )
-    both = replace(incomplete, series=(*incomplete.series, whole))
-    (planned,) = planned_study(both, Configuration())
-    assert [one.key for one in planned.series.values()] == ["s99"]
+    (image,) = next(s.images for s in phantom.series if s.images[0].grid == phantom.labels.grid)
+    sound = Series("s01", image, facts=StackFacts(pictures=image.phases * image.grid.shape[0]))
+    spoilt = replace(sound, key="s02", facts=replace(sound.facts, short_slices=1))
+    (planned,) = planned_study(Study("phantom", (spoilt, sound)), Configuration())
+    assert [one.key for one in planned.series.values()] == ["s01"]
