@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opencmr.imaging.axis import Heartbeat, Preparation, PreparationKind
+from opencmr.imaging.image import Unit
 from opencmr.imaging.study import SeriesHeader, StackFacts
 from opencmr.intake.assemble import Assembled, assemble_series
 from opencmr.intake.frame import Frame
@@ -375,6 +377,59 @@ def test_pictures_of_one_phase_at_several_inversion_times_are_kept_together():
     ]
     (one,) = assemble_series(frames).series
     assert one.image.values.shape[:2] == (8, 1)
+
+
+def molli(positions: list[float], *, timed: bool) -> list[Frame]:
+    """Eight pictures of each slice after different inversion times, at one time of the beat."""
+    return [
+        replace(
+            f,
+            inversion_time_ms=100.0 + 500.0 * (number % 8),
+            trigger_time_ms=600.0 if timed else None,
+            sop_instance_uid=f"7.{number}",
+            sop_class_uid="1.2.840.10008.5.1.4.1.1.4",
+        )
+        for number, f in enumerate(cine(positions, 8))
+    ]
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_pictures_after_different_inversion_times_lie_along_their_preparation(timed):
+    (one,) = assemble_series(molli([0, 10, 20], timed=timed)).series
+    along = one.image.along
+    assert isinstance(along, Preparation)
+    assert along.kind is PreparationKind.INVERSION
+    assert sorted(along.times_ms[:, 1]) == [100.0 + 500.0 * n for n in range(8)]
+    for n, row in enumerate(one.image.instances):
+        for z, instance in enumerate(row):
+            number = int(instance.sop_instance_uid.split(".")[1])
+            assert along.times_ms[n, z] == 100.0 + 500.0 * (number % 8)
+
+
+def test_every_picture_of_an_enhanced_cine_has_its_own_frame_number():
+    frames = [
+        replace(f, sop_instance_uid="9.1", frame_number=number)
+        for number, f in enumerate(cine([0, 10, 20], 20), start=1)
+    ]
+    (one,) = assemble_series(frames).series
+    found = {(i.sop_instance_uid, i.frame_number) for row in one.image.instances for i in row}
+    assert len(found) == 60
+    assert isinstance(one.image.along, Heartbeat)
+
+
+def test_a_slice_resampled_in_time_points_at_the_nearest_pictures():
+    (one,) = assemble_series(cine([0, 10, 20], 20) + cine([30], 19)).series
+    picture = one.image.instances[10][3]
+    (frame,) = (f for f in cine([30], 19) if f.sop_instance_uid == picture.sop_instance_uid)
+    assert frame.trigger_time_ms == pytest.approx(one.image.trigger_ms[10, 3], abs=25)
+
+
+def test_a_scanner_s_map_keeps_its_unit():
+    maps = [replace(f, rescale_type="ms") for f in cine([0, 10], 1)]
+    (one,) = assemble_series(maps).series
+    assert one.image.unit is Unit.MILLISECONDS
+    (other,) = assemble_series(cine([0, 10], 1)).series
+    assert other.image.unit is Unit.ARBITRARY
 
 
 def test_slices_without_signal_are_left_out_and_stated():

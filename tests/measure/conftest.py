@@ -9,6 +9,7 @@ import pytest
 from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.structures import ACDC
 from opencmr.geometry.grid import Grid, grid_from_spacing
+from opencmr.imaging.axis import Heartbeat
 from opencmr.imaging.image import Image, untimed_image
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics
@@ -96,8 +97,10 @@ class Tube:
         image = Image(
             values,
             grid,
-            np.repeat(triggers[:, None], self.shape[0], axis=1),
-            np.full(self.shape[0], self.rr_ms),
+            Heartbeat(
+                np.repeat(triggers[:, None], self.shape[0], axis=1),
+                np.full(self.shape[0], self.rr_ms),
+            ),
         )
         masks = Segmentation(
             self.labels(), ACDC, grid, ACDC_POLICY, Author(AuthorKind.IMPORT, "phantom")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from opencmr.geometry.grid import Grid
+from opencmr.imaging.axis import Heartbeat
 from opencmr.imaging.image import Image
 from opencmr.measure import Ventricles, measure_all
 
@@ -46,8 +47,10 @@ def told(
         Image(
             np.zeros(labels.shape, dtype=np.float32),
             grid,
-            image.trigger_ms if trigger_ms is None else trigger_ms,
-            image.rr_ms if rr_ms is None else rr_ms,
+            Heartbeat(
+                image.trigger_ms if trigger_ms is None else trigger_ms,
+                image.rr_ms if rr_ms is None else rr_ms,
+            ),
         ),
         ventricles.demographics,
         ventricles.series,

@@ -8,6 +8,7 @@ import pytest
 from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.structures import ACDC
 from opencmr.geometry.grid import grid_from_spacing
+from opencmr.imaging.axis import Heartbeat
 from opencmr.imaging.flag import QualityFlag
 from opencmr.imaging.image import Image
 from opencmr.imaging.measurement import Measurement
@@ -58,8 +59,7 @@ def judge() -> Callable[..., Judged]:
         image = Image(
             np.zeros(labels.shape, dtype=np.float32),
             grid,
-            np.repeat(timing, labels.shape[1], axis=1),
-            np.full(labels.shape[1], rr_ms),
+            Heartbeat(np.repeat(timing, labels.shape[1], axis=1), np.full(labels.shape[1], rr_ms)),
         )
         masks = Segmentation(labels, ACDC, grid, ACDC_POLICY, Author(AuthorKind.IMPORT, "phantom"))
         body = Demographics("F", 50.0, 170.0, 65.0)

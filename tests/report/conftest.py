@@ -10,6 +10,7 @@ from opencmr.anatomy.structures import ACDC, Structure
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.geometry.grid import Grid
+from opencmr.imaging.axis import Heartbeat
 from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
 from opencmr.imaging.image import Image, untimed_image
 from opencmr.imaging.measurement import Measurement, ReferenceVerdict
@@ -242,7 +243,7 @@ def make_report(
     phases, slices = shape[:2]
     grid = sax_grid(*shape[1:])
     trigger_ms = np.tile((np.arange(phases) * RR_MS / phases)[:, None], (1, slices))
-    cine = Image(values, grid, trigger_ms, np.full(slices, RR_MS))
+    cine = Image(values, grid, Heartbeat(trigger_ms, np.full(slices, RR_MS)))
     scout = untimed_image(values[:1, :3].copy(), sax_grid(3, *shape[2:]))
     sparse = QualityFlag(
         Severity.REVIEW,

@@ -14,6 +14,7 @@ from opencmr.anatomy.reasons import REASON_CODES
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.geometry.grid import Grid, grid_from_spacing
+from opencmr.imaging.axis import Heartbeat, Preparation, PreparationKind
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.image import Image, untimed_image
 from opencmr.imaging.study import Series, SeriesHeader, Study
@@ -50,7 +51,7 @@ def series(key: str, grid: Grid, phases: int = 20, **facts: object) -> Series:
     image = untimed_image(values, grid)
     if phases > 1:
         times = np.arange(phases)[:, None] * 800.0 / phases * np.ones(grid.shape[0])
-        image = Image(values, grid, times, np.full(grid.shape[0], 800.0))
+        image = Image(values, grid, Heartbeat(times, np.full(grid.shape[0], 800.0)))
     said = SeriesHeader(**({"modality": "MR"} | header))  # type: ignore[arg-type]
     stated: dict[str, object] = {"uids": (f"1.{key}",), "frame_of_reference_uid": "9"}
     return Series(key, image, header=said, **(stated | facts))  # type: ignore[arg-type]
@@ -223,7 +224,8 @@ def test_sequences_are_told_by_timing_and_header(kind, facts):
     one = series("s01", grid_across(AXIS, slices=3), **facts)
     if still:
         image = one.image
-        one = replace(one, image=replace(image, trigger_ms=600 + 0.01 * image.trigger_ms))
+        beat = Heartbeat(600 + 0.01 * image.trigger_ms, image.rr_ms)
+        one = replace(one, image=replace(image, along=beat))
     assert sorted_series(one)["s01"].sequence is kind
 
 
@@ -379,3 +381,31 @@ def test_a_real_cine_is_told_from_the_scouts_in_its_own_series(data_folder: Path
     assert cine.values.shape == (20, 12, 256, 256)
     assert cine.grid.slice_spacing_mm == pytest.approx(10.0, abs=1e-3)
     assert cine.grid.row_spacing_mm == pytest.approx(1.367188)
+
+
+@pytest.mark.parametrize("timed", [True, False])
+@pytest.mark.parametrize("said", ["T1 MOLLI SAX", "cine trufi sax"])
+def test_pictures_after_different_preparations_are_never_a_cine(timed, said):
+    grid = grid_across(AXIS, HEART_MM, slices=10)
+    shape = (8, grid.shape[0])
+    times = np.arange(8)[:, None] * 500.0 * np.ones(grid.shape[0]) + 100
+    # Trigger times that sweep the heartbeat, as a scanner may state them, do not make it one.
+    trigger = (
+        np.arange(8)[:, None] * 100.0 * np.ones(grid.shape[0]) if timed else np.full(shape, np.nan)
+    )
+    along = Preparation(PreparationKind.INVERSION, times, trigger, np.full(grid.shape[0], 800.0))
+    image = Image(np.zeros((8, *grid.shape), np.float32), grid, along)
+    header = SeriesHeader(modality="MR", series_description=said)
+    one = Series("s01", image, header=header, uids=("1.1",), frame_of_reference_uid="9")
+    study = sort_study(Study("k", (one,)))
+    assert study.series[0].sequence is Technique.T1_MAPPING
+    assert choose_sax_cine(study).series is None
+
+
+def test_a_molli_stack_whose_header_states_no_times_is_no_cine():
+    one = series(
+        "s01", grid_across(AXIS, HEART_MM, slices=10), phases=8, series_description="T1 MOLLI SAX"
+    )
+    still = replace(one, image=untimed_image(one.image.values, one.image.grid))
+    study = sort_study(Study("k", (still,)))
+    assert study.series[0].sequence is Technique.T1_MAPPING

@@ -1,60 +1,104 @@
-"""Images on a grid: a stack at one phase, or a cine."""
+"""Images on a grid: the pictures of each slice along an axis."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 
 from opencmr.errors import GeometryError
 from opencmr.geometry.grid import Grid
+from opencmr.imaging.axis import Axis, Heartbeat, untimed
+
+
+class Unit(StrEnum):
+    """What the values of an image mean."""
+
+    ARBITRARY = "arbitrary"
+    MILLISECONDS = "ms"
+    CM_PER_S = "cm/s"
+    PERCENT = "percent"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """Which picture of which DICOM instance it is: what SEG and SR point at."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    frame_number: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Image:
-    """A stack of slices over time.
+    """A stack of slices, each with the same number of pictures along an axis.
+
+    The maker hands ``values`` over: a locked view is kept, not a copy.
 
     Attributes
     ----------
-    values : (T, Z, Y, X) float32
+    values : (N, Z, Y, X) float32
         Stored values after rescaling.
     grid : Grid
-    trigger_ms : (T, Z) float64
-        Time after the R wave; NaN where the source does not say.
-    rr_ms : (Z,) float64
-        Length of the heartbeat in which each slice was acquired; NaN where unknown.
-        Phase ``t`` is the same fraction of the heartbeat in every slice.
+    along : Heartbeat or Preparation
+    unit : Unit
     sources : tuple of str
         SOP instance UIDs or the file's hash; never file names.
+    instances : tuple (N) of tuple (Z) of Instance
+        The picture behind each slice; of a slice that was resampled in time, the nearest one.
+        Empty for an image that does not come from DICOM.
+
+    Raises
+    ------
+    GeometryError
+        When shapes contradict one another, or the values are no float32.
     """
 
     values: np.ndarray
     grid: Grid
-    trigger_ms: np.ndarray
-    rr_ms: np.ndarray
+    along: Axis
+    unit: Unit = Unit.ARBITRARY
     sources: tuple[str, ...] = ()
+    instances: tuple[tuple[Instance, ...], ...] = ()
 
     def __post_init__(self) -> None:
         if self.values.ndim != 4 or self.values.shape[1:] != self.grid.shape:
             raise GeometryError(
-                f"values must be (T, {', '.join(map(str, self.grid.shape))}), "
+                f"values must be (N, {', '.join(map(str, self.grid.shape))}), "
                 f"found {self.values.shape}"
             )
-        phases, slices = self.values.shape[:2]
-        if self.trigger_ms.shape != (phases, slices):
-            raise GeometryError(
-                f"trigger_ms must be ({phases}, {slices}), found {self.trigger_ms.shape}"
-            )
-        if self.rr_ms.shape != (slices,):
-            raise GeometryError(f"rr_ms must be ({slices},), found {self.rr_ms.shape}")
+        if self.values.dtype != np.float32:
+            raise GeometryError(f"values must be float32, found {self.values.dtype}")
+        pictures, slices = self.values.shape[:2]
+        self.along.require_shape(pictures, slices)
+        shape = {len(row) for row in self.instances} | {slices}
+        if self.instances and (len(self.instances) != pictures or len(shape) != 1):
+            raise GeometryError(f"instances must be ({pictures}, {slices})")
+        locked = self.values.view()
+        locked.flags.writeable = False
+        object.__setattr__(self, "values", locked)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Image, tuple(getattr(self, name) for name in self.__slots__)
 
     @property
     def phases(self) -> int:
-        """Number of cardiac phases."""
+        """Number of pictures of a slice."""
         return int(self.values.shape[0])
 
     @property
     def is_cine(self) -> bool:
-        """Whether there is more than one phase."""
-        return self.phases > 1
+        """Whether its pictures differ in their moment of the heartbeat."""
+        return isinstance(self.along, Heartbeat) and self.phases > 1
+
+    @property
+    def trigger_ms(self) -> np.ndarray:
+        """Time ``(N, Z)`` after the R wave; NaN where unknown."""
+        return self.along.trigger_ms
+
+    @property
+    def rr_ms(self) -> np.ndarray:
+        """Heartbeat ``(Z,)`` of each slice; NaN where unknown."""
+        return self.along.rr_ms
 
     @property
     def mean_rr_ms(self) -> float | None:
@@ -66,4 +110,4 @@ class Image:
 def untimed_image(values: np.ndarray, grid: Grid, sources: tuple[str, ...] = ()) -> Image:
     """Return an image whose trigger times and heartbeats are unknown."""
     phases, slices = values.shape[:2]
-    return Image(values, grid, np.full((phases, slices), np.nan), np.full(slices, np.nan), sources)
+    return Image(values, grid, untimed(phases, slices), sources=sources)

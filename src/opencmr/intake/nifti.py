@@ -24,8 +24,9 @@ from opencmr.geometry.orientation import (
     best_ras_affine_from_grid,
     grid_from_ras_affine,
 )
+from opencmr.imaging.axis import Heartbeat
 from opencmr.imaging.flag import QualityFlag, Severity
-from opencmr.imaging.image import Image
+from opencmr.imaging.image import Image, untimed_image
 from opencmr.intake.files import HEAD_BYTES, Kind, kind_of
 from opencmr.intake.signal import (
     LOST_SHARE,
@@ -100,8 +101,7 @@ def read_nifti(path: Path, *, spacing_mm: tuple[float, float, float] | None = No
         flags += more
         flags += _check_axis_order(values, grid, given=spacing_mm is not None)
         trigger_ms, rr_ms, more = _timing_of(header, shape)
-    values.flags.writeable = False
-    image = Image(values, grid, trigger_ms, rr_ms, (sha256_of(path),))
+    image = Image(values, grid, Heartbeat(trigger_ms, rr_ms), sources=(sha256_of(path),))
     return NiftiReading(image, tuple(flags + more))
 
 
@@ -152,11 +152,9 @@ def read_nifti_pair(
         raise GeometryError(
             f"ED and ES lie up to {apart_mm.max():.1f} mm apart: not one stack. Export both again."
         )
-    image = Image(
+    image = untimed_image(
         np.concatenate([first.image.values, second.image.values]),
         one,
-        np.full((2, one.shape[0]), np.nan),
-        np.full(one.shape[0], np.nan),
         (*first.image.sources, *second.image.sources),
     )
     return NiftiReading(image, first.flags + tuple(f for f in second.flags if f not in first.flags))

@@ -12,7 +12,8 @@ import numpy as np
 
 from opencmr.anatomy.reasons import Reason
 from opencmr.geometry.grid import ORTHOGONALITY_TOLERANCE, SPACING_LIMITS_MM, Grid
-from opencmr.imaging.image import Image
+from opencmr.imaging.axis import Axis, Heartbeat, Preparation, PreparationKind
+from opencmr.imaging.image import Image, Instance, Unit
 from opencmr.intake.frame import Frame
 
 UNIT_LENGTH_TOLERANCE = 1e-3
@@ -39,6 +40,10 @@ REPEAT_MINIMUM_PHASES = 5
 """Fewer phases than this are no cine, and their trigger times prove no repetition."""
 SECONDS_SPAN = (0.2, 2.5)
 """A cine whose trigger times span so little states seconds: no heartbeat lasts 2.5 ms."""
+PREPARATION_TIMES = 3
+"""So many inversion times in one slice are no cine's; a fit of T1 takes at least three."""
+UNITS = {"ms": Unit.MILLISECONDS, "cm/s": Unit.CM_PER_S, "%": Unit.PERCENT, "pct": Unit.PERCENT}
+"""Rescale types (DICOM PS3.3 C.11.1.1.2 and vendors' words) that name a unit."""
 PHASE_SHARE = 0.8
 """A slice with fewer than this share of the stack's phases is not resampled but left out."""
 
@@ -470,11 +475,54 @@ def image_of(passes: Sequence[Pass]) -> Image:
         if one.is_timed and np.isfinite(one.rr_ms):
             trigger_ms[:, z] = fractions * one.rr_ms
     np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-    values.flags.writeable = False
     grid = Grid((len(passes), rows, columns), np.array([affine_of(p.frames[0]) for p in passes]))
+    shown = [_shown_frames(one, phases, fractions) for one in passes]
     return Image(
-        values, grid, trigger_ms, np.array([one.rr_ms for one in passes]), _sources(passes, phases)
+        values,
+        grid,
+        _axis_of(shown, trigger_ms, np.array([one.rr_ms for one in passes])),
+        _unit_of(passes[0].frames[0]),
+        _sources(passes, phases),
+        tuple(
+            tuple(
+                Instance(one.sop_class_uid, one.sop_instance_uid, one.frame_number) for one in row
+            )
+            for row in zip(*shown, strict=True)
+        ),
     )
+
+
+def _shown_frames(one: Pass, phases: int, fractions: np.ndarray) -> tuple[Frame, ...]:
+    """Return the frame behind each phase; of a slice resampled in time, the nearest one."""
+    if one.phases == phases:
+        return one.frames
+    apart = np.abs(phase_fractions(one, phases)[None] - fractions[:, None]) % 1.0
+    nearest = np.minimum(apart, 1 - apart).argmin(1)
+    return tuple(one.frames[index] for index in nearest)
+
+
+def _axis_of(shown: Sequence[tuple[Frame, ...]], trigger_ms: np.ndarray, rr_ms: np.ndarray) -> Axis:
+    """Return what differs between the pictures of a slice: their preparation or the heartbeat.
+
+    Pictures of a mapping series and of a TI scout differ in their inversion time; a cine
+    states none or one.
+    """
+    times_ms = np.array(
+        [
+            [np.nan if f.inversion_time_ms is None else f.inversion_time_ms for f in one]
+            for one in shown
+        ]
+    ).T
+    distinct = [np.unique(column[np.isfinite(column)]).size for column in times_ms.T]
+    if min(distinct) < PREPARATION_TIMES:
+        return Heartbeat(trigger_ms, rr_ms)
+    times_ms = np.where(np.isfinite(times_ms), times_ms, np.inf)
+    return Preparation(PreparationKind.INVERSION, times_ms, trigger_ms, rr_ms)
+
+
+def _unit_of(frame: Frame) -> Unit:
+    """Return the unit that the scaling of a frame claims, where it is a known one."""
+    return UNITS.get(frame.rescale_type.strip().lower(), Unit.ARBITRARY)
 
 
 def _sources(passes: Sequence[Pass], phases: int) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from opencmr.geometry.planes import Plane, angle_between_deg, plane_of_slice, shared_point_mm
+from opencmr.imaging.axis import Preparation
 from opencmr.imaging.study import Series, SeriesHeader
 
 TYPICAL_LONG_AXIS = np.array([0.60, -0.65, -0.46])
@@ -34,6 +35,8 @@ class Evidence:
     Attributes
     ----------
     phases, slices : int
+    prepared : bool
+        The pictures of a slice differ in their preparation, not in the heartbeat.
     spacing_mm : float or None
         Between slice positions.
     even : bool
@@ -64,6 +67,7 @@ class Evidence:
 
     phases: int
     slices: int
+    prepared: bool
     spacing_mm: float | None
     even: bool
     heartbeat_share: float | None
@@ -145,6 +149,7 @@ def gather_evidence(one: Series, axis: LongAxis, *, other_orientations: bool) ->
     return Evidence(
         phases=image.phases,
         slices=grid.shape[0],
+        prepared=isinstance(image.along, Preparation),
         spacing_mm=grid.slice_spacing_mm,
         even=bool(gaps.size and np.ptp(gaps) <= 0.1 * np.median(gaps)),
         heartbeat_share=_heartbeat_share(one),

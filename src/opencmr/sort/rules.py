@@ -37,6 +37,9 @@ Sixty degrees apart by convention (echocardiography's apical views); the start m
 volunteer whose three views were confirmed by eye.
 """
 
+MAPPING_WORDS = r"\bmolli\b|sasha|smart ?1|\bt[12] ?(map|star)|t2 ?prep\w* map|t2 ?grase"
+"""Names of mapping series (vendors' protocols)."""
+
 Answer = TypeVar("Answer", View, Technique)
 
 
@@ -61,7 +64,12 @@ class Rule(Generic[Answer]):
 
 
 def _sweeps(e: Evidence) -> bool:
-    return e.phases > 2 and e.heartbeat_share is not None and e.heartbeat_share >= SWEEP_SHARE
+    return (
+        not e.prepared
+        and e.phases > 2
+        and e.heartbeat_share is not None
+        and e.heartbeat_share >= SWEEP_SHARE
+    )
 
 
 def _stands_still(e: Evidence) -> bool:
@@ -70,7 +78,8 @@ def _stands_still(e: Evidence) -> bool:
 
 def _is_moving(e: Evidence) -> bool:
     """Return whether a heartbeat is shown: phase pictures of stills are no velocities."""
-    return _sweeps(e) or (e.phases >= CINE_PHASES and e.heartbeat_share is None)
+    timeless = e.phases >= CINE_PHASES and e.heartbeat_share is None and not e.prepared
+    return _sweeps(e) or timeless
 
 
 def _typed(e: Evidence, *parts: str) -> bool:
@@ -93,7 +102,7 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
         Technique.CINE,
         2.5,
         "{phases} phases, times unknown",
-        lambda e: e.phases >= CINE_PHASES and e.heartbeat_share is None,
+        lambda e: e.phases >= CINE_PHASES and e.heartbeat_share is None and not e.prepared,
     ),
     Rule(
         Technique.CINE,
@@ -103,6 +112,18 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
     ),
     Rule(Technique.CINE, -4.0, "a single phase is no cine", lambda e: e.phases == 1),
     Rule(Technique.CINE, -4.0, "all its pictures are of one phase", _stands_still),
+    Rule(
+        Technique.CINE,
+        -6.0,
+        "its pictures differ in their preparation, not in the heartbeat",
+        lambda e: e.prepared,
+    ),
+    Rule(
+        Technique.CINE,
+        -3.0,
+        "described as a mapping series",
+        lambda e: e.says(MAPPING_WORDS),
+    ),
     Rule(
         Technique.CINE,
         1.0,
@@ -145,6 +166,12 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
         2.5,
         "several pictures of one phase, described as T1 mapping",
         lambda e: not _sweeps(e) and e.says(r"molli|sasha|smart ?1|t1 ?(map|star)"),
+    ),
+    Rule(
+        Technique.T1_MAPPING,
+        3.0,
+        "{phases} pictures of a slice after different inversion times",
+        lambda e: e.prepared,
     ),
     Rule(
         Technique.T1_MAPPING,
