@@ -72,7 +72,7 @@ def analyze_study(
             parts = Parts(
                 study,
                 planned.series,
-                configuration.model,
+                planned.model,
                 configuration.demographics,
                 clock,
                 progress,

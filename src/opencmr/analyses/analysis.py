@@ -31,7 +31,7 @@ class Parts:
         Sorted.
     series : mapping from the name of a role
     model : str or None
-        Name of the model that the caller wishes; the newest that fits by default.
+        The planned model, ``name@version``; None where the analysis runs no network.
     given : Demographics
         What the caller states, which goes before what headers say.
     clock : Stopwatch

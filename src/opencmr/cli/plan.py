@@ -8,8 +8,6 @@ import typer
 from opencmr.cli import console
 from opencmr.cli.analyze import read_input
 
-NOTHING_PLANNED = 4
-
 
 def plan(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="File, folder, zip or DICOMDIR.")],
@@ -23,7 +21,7 @@ def plan(
 
     Exit status 0 when any analysis would run, 4 otherwise.
     """
-    from opencmr.batch import with_orphans
+    from opencmr.batch import NOTHING_ANALYSABLE, with_orphans
     from opencmr.pipeline import Configuration, planned_study
 
     with console.progress_bar(quiet=quiet) as progress:
@@ -53,4 +51,4 @@ def plan(
                 f"  left out: {row.count} x {row.what}: {row.reason}", quiet=quiet or as_json
             )
     if not any(planned.runs for _, planned_all in plans for planned in planned_all):
-        raise typer.Exit(NOTHING_PLANNED)
+        raise typer.Exit(NOTHING_ANALYSABLE)

@@ -1,6 +1,5 @@
 """The door of intake: from a path to studies."""
 
-import hashlib
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -21,7 +20,7 @@ from opencmr.intake.limits import DecodeLimits
 from opencmr.intake.nifti import NiftiReading, read_nifti, read_nifti_pair, require_image
 from opencmr.intake.read import TOO_MUCH, read_frames
 from opencmr.progress import Progress, silent
-from opencmr.storage import spool
+from opencmr.storage import sha256_of_bytes, spool
 
 ASSEMBLING = "building stacks"
 DAMAGE_CODES = frozenset(
@@ -163,7 +162,7 @@ def _nifti_study(reading: NiftiReading, left_out: tuple[LeftOut, ...]) -> Study:
 
 
 def _digest(hashes: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(sorted(set(hashes))).encode("ascii")).hexdigest()
+    return sha256_of_bytes("\n".join(sorted(set(hashes))).encode("ascii"))
 
 
 def _dicom_study(uid: str, frames: list[Frame], leftovers: Leftovers) -> Study | None:

@@ -1,6 +1,5 @@
 """The model card: what a network is for, what it expects and gives, where it comes from."""
 
-import hashlib
 import reprlib
 from collections.abc import Mapping
 from enum import Enum
@@ -28,6 +27,7 @@ from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ModelError
 from opencmr.geometry.grid import SPACING_LIMITS_MM
+from opencmr.storage import sha256_of_bytes
 
 CARD_FILE = "model.json"
 WEIGHTS_FILE = "weights.onnx"
@@ -265,7 +265,7 @@ def read_card(folder: Path) -> SegmentationCard | ClassificationCard:
     except ValidationError as error:
         raise ModelError(f"the model card of {name} is wrong: {faults(error)}") from error
     card._folder = folder
-    card._file_sha256 = hashlib.sha256(content).hexdigest()
+    card._file_sha256 = sha256_of_bytes(content)
     return card
 
 

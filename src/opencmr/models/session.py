@@ -1,6 +1,5 @@
 """Running a network: the checksum is checked, then onnxruntime computes on the CPU."""
 
-import hashlib
 import os
 from typing import Any, Generic, TypeVar
 
@@ -13,6 +12,7 @@ from opencmr.errors import ModelError
 from opencmr.models.card import WEIGHTS_FILE, ModelCard, SegmentationCard
 from opencmr.models.library import choose_model
 from opencmr.models.runner import SegmentationRunner
+from opencmr.storage import sha256_of_bytes
 
 CardT = TypeVar("CardT", bound=ModelCard)
 
@@ -112,7 +112,7 @@ def _checked_weights(card: ModelCard) -> bytes:
         weights = (card.folder / WEIGHTS_FILE).read_bytes()
     except OSError as error:
         raise ModelError(f"the weights of {card.title} are missing") from error
-    found = hashlib.sha256(weights).hexdigest()
+    found = sha256_of_bytes(weights)
     if found != card.sha256:
         raise ModelError(
             Reason(

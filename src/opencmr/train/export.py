@@ -1,6 +1,5 @@
 """From a checkpoint to a model folder: ONNX weights, parity check, model card."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from opencmr.errors import ModelError
 from opencmr.models.card import WEIGHTS_FILE, read_card, write_card
 from opencmr.models.session import Network
+from opencmr.storage import sha256_of
 from opencmr.train.loop import make_batch, training_slices
 from opencmr.train.runner import Shares, averaged_network, card_of
 
@@ -36,11 +36,12 @@ def export(
     ModelError
         When the two differ by more than :data:`PARITY_TOLERANCE`.
     """
-    network, recipe, _ = averaged_network(run)
+    averaged = averaged_network(run)
+    network, recipe, _ = averaged
     module = Shares(network).eval()
     folder.mkdir(parents=True, exist_ok=True)
     window = recipe.network.window_px
-    planes = 2 * recipe.network.context_slices + 1
+    planes = recipe.network.planes
     batch, side = torch.export.Dim("batch"), torch.export.Dim("row_blocks", min=2, max=64)
     column_side = torch.export.Dim("column_blocks", min=2, max=64)
     stride = network.stride_px
@@ -55,8 +56,8 @@ def export(
         dynamo=True,
         verbose=False,
     )
-    digest = hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()
-    write_card(card_of(run, version=version, sha256=digest, figures=figures), folder)
+    digest = sha256_of(folder / WEIGHTS_FILE)
+    write_card(card_of(run, averaged, version=version, sha256=digest, figures=figures), folder)
     if data is None:
         images = torch.rand(8, planes, window, window, generator=torch.Generator().manual_seed(0))
     else:

@@ -55,8 +55,7 @@ def build_network(recipe: Recipe) -> UNet:
     name = recipe.network.architecture
     if name not in ARCHITECTURES:
         raise ConfigurationError(f"no architecture {name!r}; known: {', '.join(ARCHITECTURES)}")
-    planes = 2 * recipe.network.context_slices + 1
-    return ARCHITECTURES[name](planes, recipe.network.classes, recipe.network.widths)
+    return ARCHITECTURES[name](recipe.network.planes, recipe.network.classes, recipe.network.widths)
 
 
 def make_sample(

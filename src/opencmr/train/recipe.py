@@ -58,6 +58,11 @@ class NetworkRecipe:
     classes: Annotated[int, Field(strict=True, ge=2)]
     architecture: str = "unet"
 
+    @property
+    def planes(self) -> int:
+        """Slices that it sees at once: one between its neighbours."""
+        return 2 * self.context_slices + 1
+
 
 @dataclass(frozen=True, slots=True, config=_TABLE)
 class OptimiserRecipe:

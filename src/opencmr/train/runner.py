@@ -1,6 +1,5 @@
 """The torch Runner: a network scored while it trains, without an export."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from opencmr.anatomy.structures import scheme_named
 from opencmr.errors import ModelError
 from opencmr.models.card import SegmentationCard, SegmentationInput, SegmentationOutput
 from opencmr.networks.unet import UNet
+from opencmr.storage import sha256_of
 from opencmr.train.loop import (
     CHECKPOINT_FILE,
     MANIFEST_FILE,
@@ -52,7 +52,11 @@ class TorchNetwork:
         return shares
 
 
-def averaged_network(run: Path) -> tuple[UNet, Recipe, Mapping[str, Any]]:
+Averaged = tuple[UNet, Recipe, Mapping[str, Any]]
+"""A run's averaged network, its recipe and its checkpoint."""
+
+
+def averaged_network(run: Path) -> Averaged:
     """Return a run's averaged network in evaluation mode, its recipe and its checkpoint.
 
     Raises
@@ -72,16 +76,21 @@ def averaged_network(run: Path) -> tuple[UNet, Recipe, Mapping[str, Any]]:
 
 def averaged_runner(run: Path) -> TorchNetwork:
     """Return a run's averaged network as a Runner, before it has a version."""
-    network, _, _ = averaged_network(run)
-    digest = hashlib.sha256((run / CHECKPOINT_FILE).read_bytes()).hexdigest()
-    return TorchNetwork(network, card_of(run, version="0", sha256=digest))
+    averaged = averaged_network(run)
+    digest = sha256_of(run / CHECKPOINT_FILE)
+    return TorchNetwork(averaged[0], card_of(run, averaged, version="0", sha256=digest))
 
 
 def card_of(
-    run: Path, *, version: str, sha256: str, figures: Mapping[str, Any] | None = None
+    run: Path,
+    averaged: Averaged,
+    *,
+    version: str,
+    sha256: str,
+    figures: Mapping[str, Any] | None = None,
 ) -> SegmentationCard:
     """Return a run's card, written from its recipe and from the rows that it trained on."""
-    network, recipe, state = averaged_network(run)
+    network, recipe, state = averaged
     data_set = manifest_of(recipe).data_set
     stored = run / MANIFEST_FILE
     rows = ROWS.validate_json(stored.read_bytes()) if stored.is_file() else ()
