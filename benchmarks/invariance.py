@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
     network = Network(find_model("segmentation", View.SAX, Technique.CINE))
-    (study,) = read_studies(data_folder() / "sunnybrook" / f"{options.case}.zip").studies
+    (study,) = read_studies(data_folder() / "sunnybrook" / f"{options.case}.zip")
     series = choose_sax_cine(judge_stacks(sort_study(study))).series
     assert series is not None
     grid = series.image.grid

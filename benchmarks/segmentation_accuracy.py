@@ -149,7 +149,7 @@ def score_sunnybrook(data: Path, network: Network) -> list[dict[str, Any]]:
     results = []
     for reference in references:
         case = reference["original_id"]
-        (study,) = read_studies(folder / f"{case}.zip").studies
+        (study,) = read_studies(folder / f"{case}.zip")
         series = choose_sax_cine(judge_stacks(sort_study(study))).series
         assert series is not None
         image = series.image

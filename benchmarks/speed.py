@@ -105,7 +105,7 @@ def make_cine(folder: Path, phases: int) -> None:
 
 
 def read_cine(folder: Path) -> Image:
-    (study,) = read_studies(folder).studies
+    (study,) = read_studies(folder)
     series = choose_sax_cine(judge_stacks(sort_study(study))).series
     assert series is not None, "no short-axis cine found in the simulated study"
     return series.image

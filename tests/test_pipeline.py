@@ -85,7 +85,7 @@ def incomplete(phantom: SimulatedStudy, tmp_path: Path, monkeypatch: pytest.Monk
         return replace(phantom.labels, labels=phantom.labels.labels[:, kept], grid=image.grid)
 
     monkeypatch.setattr(function, "segment_short_axis", labels_of)
-    (study,) = read_studies(tmp_path).studies
+    (study,) = read_studies(tmp_path)
     return study
 
 

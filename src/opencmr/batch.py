@@ -14,6 +14,7 @@ from typing import Any
 from opencmr.errors import ModelError, OpencmrError
 from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
 from opencmr.imaging.study import Study
+from opencmr.intake.studies import Studies
 from opencmr.models.session import Networks
 from opencmr.pipeline import Configuration, analyze_study
 from opencmr.progress import Progress
@@ -102,7 +103,7 @@ def exit_status(outcomes: Sequence[Outcome], orphans: Sequence[LeftOut]) -> int:
 
 
 def analyze_studies(
-    studies: tuple[Study, ...],
+    studies: Studies,
     configuration: Configuration,
     folder: Path,
     shown_as: Path,
@@ -112,6 +113,8 @@ def analyze_studies(
     beside: Sequence[Path] = (),
 ) -> list[Outcome]:
     """Analyse each study into ``folder``; of several, one that fails does not stop the others.
+
+    Each is read when the one before is written and forgotten.
 
     Parameters
     ----------
@@ -127,13 +130,17 @@ def analyze_studies(
     networks = networks or Networks()
     alone = len(studies) == 1
     outcomes: list[Outcome] = []
+
+    def analysed(study: Study, place: Path, shown: Path) -> Outcome:
+        report = analyze_study(study, configuration, networks=networks, progress=progress)
+        write_report(report, place, progress, beside=beside)
+        return outcome_of(report, shown)
+
     for study in studies:
         place = folder if alone else folder / study.key
         shown = shown_as if alone else shown_as / study.key
         try:
-            report = analyze_study(study, configuration, networks=networks, progress=progress)
-            write_report(report, place, progress, beside=beside)
-            outcomes.append(outcome_of(report, shown))
+            outcomes.append(analysed(with_orphans(study, studies.left_out), place, shown))
         except Exception as error:
             if alone or isinstance(error, ModelError | OSError):
                 raise
@@ -142,6 +149,7 @@ def analyze_studies(
             said = str(error) if known else f"unexpected failure ({type(error).__name__})"
             outcomes.append(Outcome(study.key, shown, error=said))
             shutil.rmtree(place, ignore_errors=True)
+        del study  # before the next is read
     return outcomes
 
 

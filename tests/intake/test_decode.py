@@ -199,13 +199,13 @@ class _PanicError(BaseException):
 
 
 def test_a_codecs_panic_is_answered_with_a_refusal(monkeypatch):
-    def panic(path, answers, known):
+    def panic(path, pixels_of, answers, known):
         known["has_header"] = True
         raise _PanicError
 
     monkeypatch.setattr(worker, "_read", panic)
     answers = io.BytesIO()
-    worker._answer("somewhere", answers)
+    worker._answer("somewhere", None, answers)
     assert answers.getvalue().startswith(worker.FAILED)
     assert b"DECODE_FAILED" in answers.getvalue()
 

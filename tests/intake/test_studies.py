@@ -1,6 +1,8 @@
 """The door of intake: from a path to studies, whatever else lies there."""
 
+import gc
 import shutil
+import tracemalloc
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -25,13 +27,13 @@ def _codes(rows: tuple[LeftOut, ...]) -> Counter[str]:
 
 
 def _only_image(path):
-    (study,) = read_studies(path).studies
+    (study,) = read_studies(path)
     (series,) = study.series
     return series.image
 
 
-def _nifti(path: Path, zooms=(1.5, 1.5, 8.0), seed: int = 0) -> Path:
-    values = np.random.default_rng(seed).integers(0, 500, (6, 5, 4)).astype(np.int16)
+def _nifti(path: Path, zooms=(1.5, 1.5, 8.0), seed: int = 0, shape=(6, 5, 4)) -> Path:
+    values = np.random.default_rng(seed).integers(0, 500, shape).astype(np.int16)
     image = nibabel.Nifti1Image(values, np.diag([*zooms, 1.0]))
     image.header.set_xyzt_units("mm")
     nibabel.save(image, path)
@@ -41,7 +43,7 @@ def _nifti(path: Path, zooms=(1.5, 1.5, 8.0), seed: int = 0) -> Path:
 def test_a_folder_becomes_one_study_with_one_cine(cine_folder):
     steps: list[tuple[str, int, int]] = []
     result = read_studies(cine_folder(), progress=lambda *step: steps.append(step))
-    (study,) = result.studies
+    (study,) = result
     (series,) = study.series
     assert series.image.values.shape == (4, 3, 12, 16)
     assert series.image.grid.slice_spacing_mm == pytest.approx(10)
@@ -57,7 +59,7 @@ def test_a_folder_becomes_one_study_with_one_cine(cine_folder):
 def test_zip_folder_dicomdir_and_shuffled_names_give_the_same_study(cine_folder, tmp_path):
     folder = cine_folder()
     files = sorted(folder.iterdir())
-    (plain,) = read_studies(folder).studies
+    (plain,) = read_studies(folder)
     archive = tmp_path / "a.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as writer:
         for path in files:
@@ -67,7 +69,7 @@ def test_zip_folder_dicomdir_and_shuffled_names_give_the_same_study(cine_folder,
         (shuffled / str(number % 3)).mkdir(parents=True, exist_ok=True)
         shutil.copy(files[place], shuffled / str(number % 3) / f"{number}.txt")
     for source in (archive, shuffled):
-        (other,) = read_studies(source).studies
+        (other,) = read_studies(source)
         assert (other.key, other.input_sha256) == (plain.key, plain.input_sha256)
         assert np.array_equal(other.series[0].image.values, plain.series[0].image.values)
         assert other.series[0].image.sources == plain.series[0].image.sources
@@ -84,7 +86,7 @@ def test_an_enhanced_study_equals_its_classic_twin(dicom, cine_folder, tmp_path)
 
 
 def test_no_name_or_text_of_a_study_holds_an_identifier(cine_folder):
-    (study,) = read_studies(cine_folder()).studies
+    (study,) = read_studies(cine_folder())
     shown = " ".join([repr(study.identity), study.key, repr(study.left_out), repr(study.flags)])
     for secret in ("Doe", "SECRET", "1970", "1.2.3.4"):
         assert secret not in shown
@@ -92,7 +94,7 @@ def test_no_name_or_text_of_a_study_holds_an_identifier(cine_folder):
 
 def test_sex_and_age_are_unknown_where_the_header_is_silent(cine_folder):
     folder = cine_folder(PatientSex=None, PatientBirthDate=None, PatientAge=None)
-    (study,) = read_studies(folder).studies
+    (study,) = read_studies(folder)
     assert (study.demographics.sex, study.demographics.age_years) == (None, None)
 
 
@@ -110,7 +112,7 @@ def test_body_sizes_that_cannot_be_true_are_unknown_and_flagged(
     cine_folder, size, weight, expected
 ):
     folder = cine_folder(PatientSize=size, PatientWeight=weight)
-    (study,) = read_studies(folder).studies
+    (study,) = read_studies(folder)
     assert (study.demographics.height_cm, study.demographics.weight_kg) == expected
     impossible = sum(v is not None for v in (size, weight)) - sum(v is not None for v in expected)
     assert [flag.code for flag in study.flags] == ["BSA_UNKNOWN"] * impossible
@@ -120,7 +122,7 @@ def test_the_same_instance_twice_is_counted_once(cine_folder):
     folder = cine_folder()
     before = _only_image(folder)
     shutil.copytree(folder, folder / "copy")
-    (study,) = read_studies(folder).studies
+    (study,) = read_studies(folder)
     assert np.array_equal(study.series[0].image.values, before.values)
     assert _codes(study.left_out) == {"DUPLICATE": 12}
     assert study.flags == ()
@@ -129,7 +131,7 @@ def test_the_same_instance_twice_is_counted_once(cine_folder):
 def test_a_copy_that_an_archive_relabelled_is_still_the_same_picture(cine_folder, dicom):
     folder = cine_folder()
     dicom.save(dicom.cine(StudyDescription="rewritten")[0], folder / "copy")
-    (study,) = read_studies(folder).studies
+    (study,) = read_studies(folder)
     assert _codes(study.left_out) == {"DUPLICATE": 1}
 
 
@@ -139,7 +141,7 @@ def test_one_instance_uid_with_two_contents_leaves_out_both_and_says_so(cine_fol
         changed = dicom.cine()[0]
         changed.PixelData = dicom.picture(seed=seed).tobytes()
         dicom.save(changed, folder / f"other-{seed}")
-    (study,) = read_studies(folder).studies
+    (study,) = read_studies(folder)
     assert _codes(study.left_out)["UID_CONFLICT"] == 3
     assert "UID_CONFLICT" in {flag.code for flag in study.flags}
     kept = set(study.series[0].image.sources)
@@ -169,7 +171,7 @@ def test_a_scout_with_its_own_frame_of_reference_or_without_identity_is_no_mix(c
         TriggerTime=None,
     )
     dicom.save(scout, folder / "scout")
-    (study,) = read_studies(folder).studies
+    (study,) = read_studies(folder)
     assert len(study.series) == 2
     assert len({series.frame_of_reference_uid for series in study.series}) == 2
 
@@ -184,8 +186,8 @@ def test_several_patients_and_strangers_in_one_folder_are_told_apart(cine_folder
     (folder / "notes.txt").write_text("hello")
     _nifti(folder / "stack.nii.gz")
     result = read_studies(folder)
-    assert len(result.studies) == 3
-    assert len({study.key for study in result.studies}) == 3
+    assert len(result) == 3
+    assert len({study.key for study in result}) == 3
     assert _codes(result.left_out) == {"NOT_MR": 1, "NOT_AN_IMAGE": 1}
 
 
@@ -197,7 +199,7 @@ def test_a_file_that_hangs_the_decoder_does_not_stop_the_study(cine_folder, dico
     dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless
     dicom.save(dataset, folder / "005-endless")
     result = read_studies(folder, decode_limits=DecodeLimits(pixels_s=2.0))
-    (study,) = result.studies
+    (study,) = result
     assert study.series[0].image.values.shape == (4, 3, 12, 16)
     assert _codes(study.left_out) == {"DECODE_TIMEOUT": 1}
     assert [flag.code for flag in study.flags] == ["DECODE_TIMEOUT"]
@@ -207,7 +209,7 @@ def test_a_truncated_instance_is_named_in_its_study(cine_folder):
     folder = cine_folder()
     path = sorted(folder.iterdir())[-1]
     path.write_bytes(path.read_bytes()[:-100])
-    (study,) = read_studies(folder).studies
+    (study,) = read_studies(folder)
     assert _codes(study.left_out)["TRUNCATED"] == 1
     assert "TRUNCATED" in {flag.code for flag in study.flags}
 
@@ -231,8 +233,8 @@ def test_each_nifti_file_is_a_study_and_a_copy_is_none(tmp_path):
     _nifti(tmp_path / "b.nii", seed=1)
     shutil.copy(one, tmp_path / "c.nii.gz")
     result = read_studies(tmp_path)
-    assert len(result.studies) == 2
-    assert {study.uid for study in result.studies} == {""}
+    assert len(result) == 2
+    assert {study.uid for study in result} == {""}
     assert _codes(result.left_out) == {"DUPLICATE": 1}
 
 
@@ -242,23 +244,107 @@ def test_a_label_map_beside_its_image_is_no_study(tmp_path):
     path = tmp_path / "patient001_ed_gt.nii.gz"
     nibabel.save(nibabel.Nifti1Image(labels, nibabel.load(image).affine), path)
     result = read_studies(tmp_path)
-    assert len(result.studies) == 1
+    assert len(result) == 1
     assert _codes(result.left_out) == {"LABEL_MAP": 1}
     with pytest.raises(InputError, match="1 x NIfTI file: LABEL_MAP"):
         read_studies(path)
 
 
-def test_all_nifti_files_of_an_input_share_one_limit(tmp_path, monkeypatch):
-    _nifti(tmp_path / "a.nii")
-    _nifti(tmp_path / "b.nii", seed=1)
-    monkeypatch.setattr("opencmr.intake.limits.INPUT_DECODED_BYTES", 6 * 5 * 4 * 4 + 1)
-    result = read_studies(tmp_path)
-    assert len(result.studies) == 1
-    assert _codes(result.left_out) == {"TOO_LARGE": 1}
+def _many_studies(folder: Path, dicom, number: int) -> Path:
+    """Write a cine of 3 x 4 pictures of 128 x 128 a study, their files mixed in one folder."""
+    folder.mkdir(exist_ok=True)
+    for study in range(number):
+        for place, dataset in enumerate(dicom.cine(StudyInstanceUID=f"1.2.{study}")):
+            dataset.SOPInstanceUID += f".{study}"
+            dataset.SeriesInstanceUID += f".{study}"
+            dataset.Rows = dataset.Columns = 128
+            dataset.PixelData = dicom.picture(100 * study + place, (128, 128)).tobytes()
+            dicom.save(dataset, folder / f"{place:02d}-{study}")
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["folder", "archive", "NIfTI"])
+def test_memory_holds_one_study_however_many_there_are(dicom, tmp_path, kind):
+    peaks = []
+    for number in (1, 6):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        if kind == "NIfTI":
+            for seed in range(number):
+                _nifti(folder / f"{seed}.nii", seed=seed, shape=(128, 128, 24))
+        else:
+            _many_studies(folder, dicom, number)
+        if kind == "archive":
+            folder = Path(shutil.make_archive(str(tmp_path / f"all-{number}"), "zip", folder))
+        gc.collect()
+        tracemalloc.start()
+        with read_studies(folder) as studies:
+            assert len(studies) == number
+            keys = []
+            for study in studies:
+                keys.append(study.key)
+                del study
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert keys == sorted(set(keys))
+    assert peaks[1] < 1.1 * peaks[0]
+
+
+def test_a_study_can_be_read_by_its_place_and_read_again(dicom, tmp_path):
+    studies = read_studies(_many_studies(tmp_path, dicom, 3))
+    first = studies[0]
+    assert [study.key for study in studies[1:]] == [study.key for study in list(studies)[1:]]
+    assert studies[-3].key == first.key != studies[1].key
+    with pytest.raises(IndexError):
+        studies[3]
+
+
+def test_what_was_unpacked_goes_when_the_studies_go(dicom, tmp_path, monkeypatch):
+    spools = tmp_path / "spools"
+    spools.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(spools))
+    folder = _many_studies(tmp_path / "studies", dicom, 2)
+    archive = shutil.make_archive(str(tmp_path / "a"), "zip", folder)
+    with read_studies(Path(archive)) as studies:
+        assert len(list(studies)) == 2
+        assert list(spools.rglob("*"))
+    assert not list(spools.iterdir())
+    studies = read_studies(Path(archive))
+    assert list(spools.iterdir())
+    del studies
+    assert not list(spools.iterdir())
+
+
+def test_one_instance_in_two_studies_belongs_to_neither(dicom, tmp_path):
+    folder = _many_studies(tmp_path, dicom, 2)
+    for study in range(2):
+        dicom.save(
+            dicom.mr(SOPInstanceUID="9.9", StudyInstanceUID=f"1.2.{study}"), folder / f"x{study}"
+        )
+    for study in read_studies(folder):
+        assert _codes(study.left_out) == {"UID_CONFLICT": 1}
+
+
+def test_a_study_that_cannot_be_decoded_does_not_stop_the_others(dicom, tmp_path):
+    folder = _many_studies(tmp_path, dicom, 2)
+    dataset = dicom.mr(SOPInstanceUID="9.9", StudyInstanceUID="1.2.9")
+    dataset.PixelData = encapsulate([b"no picture"])
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    dicom.save(dataset, folder / "z")
+    studies = read_studies(folder)
+    assert len([study.key for study in studies]) == 2
+    assert _codes(studies.left_out) == {"DECODE_FAILED": 1}
+
+
+def test_a_study_has_one_limit_for_its_pixels(dicom, tmp_path, monkeypatch):
+    monkeypatch.setattr("opencmr.intake.limits.STUDY_DECODED_BYTES", 11 * 128 * 128 * 4)
+    for study in read_studies(_many_studies(tmp_path, dicom, 2)):
+        assert _codes(study.left_out)["TOO_LARGE"] == 1
 
 
 def test_a_spacing_given_for_dicom_is_not_used_and_said_so(cine_folder):
-    (study,) = read_studies(cine_folder(), spacing_mm=(5.0, 1.0, 1.0)).studies
+    (study,) = read_studies(cine_folder(), spacing_mm=(5.0, 1.0, 1.0))
     assert study.series[0].image.grid.slice_spacing_mm == pytest.approx(10)
     assert [flag.code for flag in study.flags] == ["SPACING_IGNORED"]
 
@@ -270,21 +356,21 @@ def test_nifti_without_spacing_is_refused_with_the_remedy_unless_it_is_given(tmp
     path.write_bytes(data)
     with pytest.raises(InputError, match="--spacing"):
         read_studies(path)
-    (study,) = read_studies(path, spacing_mm=(8.0, 1.5, 1.25)).studies
+    (study,) = read_studies(path, spacing_mm=(8.0, 1.5, 1.25))
     assert study.series[0].image.grid.slice_spacing_mm == pytest.approx(8)
 
 
 def test_a_pair_of_stacks_is_one_study_of_two_phases(tmp_path):
-    study = read_pair(_nifti(tmp_path / "ed.nii"), _nifti(tmp_path / "es.nii", seed=1))
+    (study,) = read_pair(_nifti(tmp_path / "ed.nii"), _nifti(tmp_path / "es.nii", seed=1))
     assert study.series[0].image.phases == 2
-    assert study.key
-    assert study.key in read_pair(tmp_path / "ed.nii", tmp_path / "es.nii").key
+    (again,) = read_pair(tmp_path / "ed.nii", tmp_path / "es.nii")
+    assert study.key == again.key
 
 
 @pytest.mark.real_data
 def test_a_ge_cine_is_read_whole(data_folder):
     result = read_studies(data_folder / "sunnybrook" / "SC-HF-I-1.zip")
-    (study,) = result.studies
+    (study,) = result
     (series,) = study.series
     assert series.image.values.shape == (20, 12, 256, 256)
     assert study.left_out == ()
@@ -294,12 +380,12 @@ def test_a_ge_cine_is_read_whole(data_folder):
 @pytest.mark.real_data
 def test_scouts_of_nine_patients_are_nine_studies(data_folder):
     result = read_studies(data_folder / "sunnybrook" / "localizers.zip")
-    assert len(result.studies) == 9
-    assert all(study.demographics.heart_rate_bpm is None for study in result.studies)
+    assert len(result) == 9
+    assert all(study.demographics.heart_rate_bpm is None for study in result)
 
 
 @pytest.mark.real_data
 def test_a_siemens_study_is_read_whole(data_folder):
-    (study,) = read_studies(data_folder / "siemens_multiview" / "patient1.zip").studies
+    (study,) = read_studies(data_folder / "siemens_multiview" / "patient1.zip")
     assert sum(series.image.grid.shape[0] for series in study.series) == 11
     assert all(series.image.phases == 25 for series in study.series)

@@ -203,7 +203,7 @@ def test_the_sparse_stack_of_a_real_study_is_flagged_as_such(data_folder: Path):
     from opencmr.intake.studies import read_studies
 
     path = data_folder / "siemens_multiview" / "patient1.zip"
-    (study,) = read_studies(path).studies
+    (study,) = read_studies(path)
     sax = choose_sax_cine(judge_stacks(sort_study(study))).series
     assert sax is not None
     assert [f.code for f in sax.flags] == ["SPARSE_STACK"]

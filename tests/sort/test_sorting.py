@@ -350,7 +350,7 @@ def test_the_views_of_a_real_study_are_found_although_its_descriptions_lie(data_
     from opencmr.intake.studies import read_studies
 
     path = data_folder / "siemens_multiview" / "patient1.zip"
-    (study,) = read_studies(path).studies
+    (study,) = read_studies(path)
     study = sort_study(study)
     views = [one.view for one in study.series]
     lax = [View.FOUR_CHAMBER, View.THREE_CHAMBER, View.TWO_CHAMBER]
@@ -374,7 +374,7 @@ def test_a_real_cine_is_told_from_the_scouts_in_its_own_series(data_folder: Path
             for number, entry in enumerate(sorted(archive.namelist())):
                 if kept in entry and not entry.endswith("/"):
                     (tmp_path / f"{name}{number}").write_bytes(archive.read(entry))
-    studies = read_studies(tmp_path).studies
+    studies = read_studies(tmp_path)
     (cine,) = (
         one.image for study in studies for one in sort_study(study).series if one.image.is_cine
     )

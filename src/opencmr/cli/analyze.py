@@ -11,7 +11,7 @@ from opencmr.errors import ConfigurationError
 from opencmr.progress import Progress
 
 if TYPE_CHECKING:
-    from opencmr.intake.studies import IntakeResult
+    from opencmr.intake.studies import Studies
 
 
 def analyze(
@@ -47,7 +47,7 @@ def analyze(
     Writes report.html, report.pdf, measurements.json and .csv, the segmentation and run.json
     into OUT; for several studies, one such folder a study under OUT.
     """
-    from opencmr.batch import analyze_studies, exit_status, with_orphans
+    from opencmr.batch import analyze_studies, exit_status
     from opencmr.imaging.study import Demographics
     from opencmr.models.session import Networks
     from opencmr.pipeline import Configuration
@@ -69,24 +69,23 @@ def analyze(
         storage.result_folder(output, overwrite=overwrite, inputs=inputs) as folder,
         console.progress_bar(quiet=quiet) as progress,
     ):
-        read = read_input(source, ed, es, console.parse_spacing(spacing), progress)
-        studies = tuple(with_orphans(study, read.left_out) for study in read.studies)
         networks = Networks()
-        outcomes = analyze_studies(studies, configuration, folder, output, progress, networks)
+        with read_input(source, ed, es, console.parse_spacing(spacing), progress) as studies:
+            outcomes = analyze_studies(studies, configuration, folder, output, progress, networks)
     for remark in networks.remarks:
         console.say(remark, quiet=quiet)
-    status = exit_status(outcomes, read.left_out)
+    status = exit_status(outcomes, studies.left_out)
     if as_json:
         console.print_json(
             {
                 "exit_status": status,
                 "studies": [outcome.summary for outcome in outcomes],
-                "left_out": [row.plain for row in read.left_out],
+                "left_out": [row.plain for row in studies.left_out],
             }
         )
     for outcome in outcomes:
         console.say(outcome.text, quiet=quiet or as_json)
-    for row in read.left_out:
+    for row in studies.left_out:
         console.say(f"left out: {row.count} x {row.what}: {row.reason}", quiet=quiet or as_json)
     if status:
         raise typer.Exit(status)
@@ -104,16 +103,16 @@ def read_input(
     es: Path | None,
     spacing_mm: tuple[float, float, float] | None,
     progress: Progress,
-) -> "IntakeResult":
+) -> "Studies":
     """Read what INPUT, or ``--ed`` and ``--es``, names."""
-    from opencmr.intake.studies import IntakeResult, read_pair, read_studies
+    from opencmr.intake.studies import read_pair, read_studies
 
     if ed is not None or es is not None:
         if source is not None or ed is None or es is None:
             raise ConfigurationError("--ed and --es go together, without INPUT")
         console.require_file(ed, "--ed")
         console.require_file(es, "--es")
-        return IntakeResult((read_pair(ed, es, spacing_mm=spacing_mm),), ())
+        return read_pair(ed, es, spacing_mm=spacing_mm)
     if source is None:
         raise ConfigurationError("name an INPUT: a file, folder, zip or DICOMDIR; or --ed and --es")
     console.require_file(source, "the input")

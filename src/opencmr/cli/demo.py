@@ -52,9 +52,8 @@ def demo(
             parameters, protocol=Protocol.small() if small else Protocol(), progress=progress
         )
         simulated_files = write_dicom(study, result / STUDY_FOLDER)
-        read = read_studies(result / STUDY_FOLDER, progress=progress)
         (outcome,) = analyze_studies(
-            read.studies,
+            read_studies(result / STUDY_FOLDER, progress=progress),
             Configuration(truth=study.truth),
             result,
             output,

@@ -24,31 +24,31 @@ def plan(
     from opencmr.batch import NOTHING_ANALYSABLE, with_orphans
     from opencmr.pipeline import Configuration, planned_study
 
-    with console.progress_bar(quiet=quiet) as progress:
-        read = read_input(source, None, None, console.parse_spacing(spacing), progress)
     configuration = Configuration(model=model)
-    studies = [with_orphans(study, read.left_out) for study in read.studies]
-    plans = [(study, planned_study(study, configuration)) for study in studies]
-    if as_json:
-        console.print_json(
-            {
-                "studies": [
-                    {
-                        "key": study.key,
-                        "analyses": [planned.plain for planned in planned_all],
-                        "left_out": [row.plain for row in study.left_out],
-                    }
-                    for study, planned_all in plans
-                ]
-            }
-        )
-    for study, planned_all in plans:
-        console.say(f"study {study.key}", quiet=quiet or as_json)
-        for planned in planned_all:
-            console.say(f"  {planned.text}", quiet=quiet or as_json)
-        for row in study.left_out:
-            console.say(
-                f"  left out: {row.count} x {row.what}: {row.reason}", quiet=quiet or as_json
+    rows, lines = [], []
+    anything_runs = False
+    with (
+        console.progress_bar(quiet=quiet) as progress,
+        read_input(source, None, None, console.parse_spacing(spacing), progress) as studies,
+    ):
+        for study in studies:
+            planned_all = planned_study(study, configuration)
+            left_out = with_orphans(study, studies.left_out).left_out
+            anything_runs |= any(planned.runs for planned in planned_all)
+            rows.append(
+                {
+                    "key": study.key,
+                    "analyses": [planned.plain for planned in planned_all],
+                    "left_out": [row.plain for row in left_out],
+                }
             )
-    if not any(planned.runs for _, planned_all in plans for planned in planned_all):
+            lines.append(f"study {study.key}")
+            lines += [f"  {planned.text}" for planned in planned_all]
+            lines += [f"  left out: {row.count} x {row.what}: {row.reason}" for row in left_out]
+            del study, planned_all  # before the next is read
+    if as_json:
+        console.print_json({"studies": rows})
+    for line in lines:
+        console.say(line, quiet=quiet or as_json)
+    if not anything_runs:
         raise typer.Exit(NOTHING_ANALYSABLE)

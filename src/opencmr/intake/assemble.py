@@ -74,20 +74,25 @@ def assemble_series(frames: Iterable[Frame]) -> Assembled:
     return Assembled(keyed, tuple(_merged(left_out)))
 
 
+def misplaced(frame: Frame) -> LeftOut | None:
+    """Return why a frame has no place in the patient, or None; its pixels are not asked."""
+    if "MOSAIC" in (part.upper() for part in frame.image_type):
+        reason = Reason("MOSAIC", "many slices are tiled into one picture, which is no slice")
+        return LeftOut("mosaic picture", reason)
+    problem = why_unplaceable(frame)
+    return LeftOut("picture without usable geometry", problem) if problem else None
+
+
 def _triage(frames: Iterable[Frame]) -> tuple[list[Frame], list[LeftOut]]:
     """Separate the frames that have a place in the patient from those that have none."""
     placed: list[Frame] = []
     left_out: list[LeftOut] = []
     for frame in frames:
-        if "MOSAIC" in (part.upper() for part in frame.image_type):
-            reason = Reason("MOSAIC", "many slices are tiled into one picture, which is no slice")
-            left_out.append(LeftOut("mosaic picture", reason))
-            continue
-        problem = why_unplaceable(frame)
+        problem = misplaced(frame)
         if problem is None:
             placed.append(frame)
         else:
-            left_out.append(LeftOut("picture without usable geometry", problem))
+            left_out.append(problem)
     return placed, left_out
 
 

@@ -11,7 +11,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -79,18 +79,30 @@ class DicomReader:
     ) -> None:
         self._kill()
 
-    def read(self, path: Path) -> tuple[Frame, ...] | Refusal:
-        """Return the frames of a file, or why it was refused; never raises for a file."""
-        read = self._attempt(path)
+    def read(
+        self, path: Path, *, pixels_of: Collection[str] | None = None
+    ) -> tuple[Frame, ...] | Refusal:
+        """Return the frames of a file, or why it was refused; never raises for a file.
+
+        Parameters
+        ----------
+        path : Path
+        pixels_of : collection of str or None
+            Study instance UIDs whose pixels are decoded, all by default; the frames of other
+            studies come with zeros that take no memory.
+        """
+        read = self._attempt(path, pixels_of)
         if isinstance(read, Refusal) and read.reason.code == "DECODE_CRASH":
             # A machine short of memory kills processes too: who dies twice is at fault.
-            read = self._attempt(path)
+            read = self._attempt(path, pixels_of)
         return read
 
-    def _attempt(self, path: Path) -> tuple[Frame, ...] | Refusal:
+    def _attempt(
+        self, path: Path, pixels_of: Collection[str] | None
+    ) -> tuple[Frame, ...] | Refusal:
         known: dict[str, str] = {}
         try:
-            return self._read(path, known)
+            return self._read(path, pixels_of, known)
         except _DecodingStoppedError as stopped:
             self._stops += 1
             self._kill()
@@ -102,11 +114,15 @@ class DicomReader:
             self._kill()  # an answer that was not read to its end belongs to no other file
             raise
 
-    def _read(self, path: Path, known: dict[str, str]) -> tuple[Frame, ...] | Refusal:
+    def _read(
+        self, path: Path, pixels_of: Collection[str] | None, known: dict[str, str]
+    ) -> tuple[Frame, ...] | Refusal:
         process = self._started()
         self._allow(self._limits.header_s)
         alarm_s = self._limits.header_s + self._limits.pixels_s + ALARM_GRACE_S
-        request = json.dumps({"path": os.fspath(path), "alarm_s": alarm_s}) + "\n"
+        wanted = None if pixels_of is None else list(pixels_of)
+        asked = {"path": os.fspath(path), "alarm_s": alarm_s, "pixels_of": wanted}
+        request = json.dumps(asked) + "\n"
         assert process.stdin is not None
         try:
             process.stdin.write(request.encode("ascii"))
@@ -121,6 +137,8 @@ class DicomReader:
         instance = facts["instance"]
         for name in ("study_instance_uid", "series_instance_uid", "sop_instance_uid"):
             known[name] = instance[name]
+        if wanted is not None and instance["study_instance_uid"] not in wanted:
+            return _frames_without_pixels(facts)
         return self._pixels(facts)
 
     def _pixels(self, facts: dict[str, Any]) -> tuple[Frame, ...] | Refusal:
@@ -228,6 +246,12 @@ def _single_threaded() -> Mapping[str, str]:
     """Keep threads' stacks and arenas from using up the address space."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX")
     return dict.fromkeys(names, "1")
+
+
+def _frames_without_pixels(facts: Mapping[str, Any]) -> tuple[Frame, ...]:
+    zeros = np.broadcast_to(np.float32(0), facts["shape"])
+    shared = _shared_facts(facts["instance"])
+    return tuple(Frame(values=zeros, **shared, **_with_tuples(own)) for own in facts["frames"])
 
 
 def _shared_facts(instance: Mapping[str, Any]) -> dict[str, Any]:

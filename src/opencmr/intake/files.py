@@ -48,8 +48,7 @@ class Kind(StrEnum):
 class Candidate:
     """A file on disk that looks like an image.
 
-    A DICOM candidate from an archive is deleted when the next one is asked for; NIfTI
-    candidates stay as long as the spool folder.
+    One from an archive stays as long as the spool folder.
 
     Attributes
     ----------
@@ -302,7 +301,7 @@ class _Archive:
                 path = _with_nifti_suffix(path)
             if kind in (Kind.DICOM, Kind.NIFTI):
                 yield Candidate(path, kind, number, len(members))
-            if kind is not Kind.NIFTI:
+            else:
                 path.unlink(missing_ok=True)
 
     def _inflate(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> Kind:

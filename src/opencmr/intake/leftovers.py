@@ -35,6 +35,15 @@ class Leftovers:
             sorted(found, key=lambda row: (row.reason.code, row.what, row.reason.sentence))
         )
 
+    def of_study(self, study_uid: str) -> "Leftovers":
+        """Return what was left out of one study, and what no header says to belong to any."""
+        return Leftovers(
+            Counter({key: n for key, n in self._counts.items() if key[0] in ("", study_uid)})
+        )
+
+    def __add__(self, other: "Leftovers") -> "Leftovers":
+        return Leftovers(self._counts + other._counts)
+
     def study_uids(self) -> frozenset[str]:
         """Return the studies of which something was left out."""
         return frozenset(study for study, _ in self._counts if study)

@@ -23,8 +23,8 @@ INFLATION_FLOOR_BYTES = 16 * MIB
 """Below this size the ratio is not judged: a blank image compresses a thousandfold."""
 DECODED_BYTES = GIB
 """Greatest size of one instance's decoded pixels: rows x columns x frames x bytes."""
-INPUT_DECODED_BYTES = 4 * GIB
-"""Greatest size of all decoded pixels of one input."""
+STUDY_DECODED_BYTES = 4 * GIB
+"""Greatest size of all decoded pixels of one study."""
 FRAMES = 20_000
 """Most frames of one instance."""
 NESTING = 32

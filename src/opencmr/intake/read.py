@@ -1,6 +1,7 @@
-"""From a path to decoded frames and NIfTI files, each instance once."""
+"""From the files of one study to decoded frames, each instance once."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,13 @@ from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.study import short_hash
 from opencmr.intake import limits
 from opencmr.intake.decode import DicomReader
-from opencmr.intake.files import Kind, walk
 from opencmr.intake.frame import Frame
 from opencmr.intake.leftovers import Leftovers
-from opencmr.intake.limits import DecodeLimits
 from opencmr.intake.refusal import Refusal
 from opencmr.progress import Progress, silent
 
 READING = "reading"
-TOO_MUCH = Reason("TOO_LARGE", "All decoded pixels together would exceed 4 GiB.")
+TOO_MUCH = Reason("TOO_LARGE", "All decoded pixels of the study together would exceed 4 GiB.")
 WHAT_A_PICTURE_SAYS = (
     "study_instance_uid",
     "series_instance_uid",
@@ -35,30 +34,30 @@ WHAT_A_PICTURE_SAYS = (
 rewrite the rest (PS3.4 coercion)."""
 
 
-@dataclass(frozen=True, slots=True)
-class FramesRead:
-    """What an input holds.
+@dataclass(slots=True)
+class Instances:
+    """The instances of one study that were read so far.
 
     Attributes
     ----------
-    frames : tuple of Frame
-    nifti : tuple of Path
-        NIfTI files, which stay readable as long as the spool folder.
+    leftovers : Leftovers
+        Counts the copies and conflicts among them.
+    by_uid : dict from SOP instance UID to frames
+        None marks a conflict.
+    bytes_left : int
     """
 
-    frames: tuple[Frame, ...]
-    nifti: tuple[Path, ...]
-
-
-@dataclass(slots=True)
-class _Instances:
-    """The instances read so far, by SOP instance UID; None marks a conflict."""
-
-    by_uid: dict[str, tuple[Frame, ...] | None]
     leftovers: Leftovers
-    bytes_left: int
+    by_uid: dict[str, tuple[Frame, ...] | None] = field(default_factory=dict)
+    bytes_left: int = field(default_factory=lambda: limits.STUDY_DECODED_BYTES)
+
+    @property
+    def frames(self) -> list[Frame]:
+        """Every frame of every instance that is there once."""
+        return [frame for found in self.by_uid.values() if found for frame in found]
 
     def add(self, frames: tuple[Frame, ...]) -> None:
+        """Take an instance's frames, unless it is there already or contradicts what is there."""
         first = frames[0]
         uid = first.sop_instance_uid or first.content_sha256
         if uid not in self.by_uid:
@@ -78,54 +77,33 @@ class _Instances:
             self.by_uid[uid] = None
 
     def _leave_out(self, frame: Frame, reason: Reason) -> None:
-        what = _series_name(frame.series_instance_uid)
+        what = image_name(frame.series_instance_uid)
         self.leftovers.add(what, reason, study_uid=frame.study_instance_uid)
 
 
 def read_frames(
-    path: Path,
-    *,
-    spool: Path,
-    leftovers: Leftovers,
-    progress: Progress = silent,
-    decode_limits: DecodeLimits | None = None,
-) -> FramesRead:
-    """Read every DICOM image of a file, folder, zip archive or DICOMDIR.
-
-    Parameters
-    ----------
-    path : Path
-    spool : Path
-        An empty folder for members of archives.
-    leftovers : Leftovers
-        Counts what is not read.
-    progress : callable
-    decode_limits : DecodeLimits or None
-
-    Raises
-    ------
-    InputError
-        When there is nothing at ``path``.
-    """
-    instances = _Instances({}, leftovers, limits.INPUT_DECODED_BYTES)
-    nifti: list[Path] = []
-    with DicomReader(decode_limits) as reader:
-        for candidate in walk(path, spool, leftovers):
-            progress(READING, candidate.done, candidate.total)
-            if candidate.kind is Kind.NIFTI:
-                nifti.append(candidate.path)
-                continue
-            read = reader.read(candidate.path)
-            if isinstance(read, Refusal):
-                what = _series_name(read.series_instance_uid)
-                leftovers.add(what, read.reason, study_uid=read.study_instance_uid)
-            else:
-                instances.add(read)
-    frames = [frame for found in instances.by_uid.values() if found for frame in found]
-    return FramesRead(tuple(frames), tuple(nifti))
+    paths: Iterable[Path], reader: DicomReader, leftovers: Leftovers, progress: Progress = silent
+) -> list[Frame]:
+    """Decode the DICOM files of one study; ``leftovers`` counts what is not read."""
+    instances = Instances(leftovers)
+    paths = tuple(paths)
+    for done, path in enumerate(paths, start=1):
+        progress(READING, done, len(paths))
+        read = reader.read(path)
+        if isinstance(read, Refusal):
+            leave_out(read, leftovers)
+        else:
+            instances.add(read)
+    return instances.frames
 
 
-def _series_name(series_uid: str) -> str:
+def leave_out(refusal: Refusal, leftovers: Leftovers) -> None:
+    """Count a file that was not read."""
+    what = image_name(refusal.series_instance_uid)
+    leftovers.add(what, refusal.reason, study_uid=refusal.study_instance_uid)
+
+
+def image_name(series_uid: str) -> str:
     """Name a series by a hash: UIDs of some exports hold a patient's number."""
     return f"image of series {short_hash(series_uid)}" if series_uid else "DICOM file"
 

@@ -1,26 +1,37 @@
 """The door of intake: from a path to studies."""
 
 import statistics
+import weakref
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, overload
 
-from opencmr.anatomy.reasons import REASON_CODES, Reason, reason_of
-from opencmr.errors import GeometryError, InputError, OpencmrError
+from opencmr.anatomy.reasons import REASON_CODES, Reason
+from opencmr.errors import GeometryError, InputError
 from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
 from opencmr.imaging.study import Identity, Scanner, Series, Study, short_hash
-from opencmr.intake import limits
 from opencmr.intake.assemble import assemble_series
+from opencmr.intake.decode import DicomReader
 from opencmr.intake.demographics import Body, demographics_of
 from opencmr.intake.frame import Frame
+from opencmr.intake.index import (
+    Index,
+    Indexed,
+    IndexedDicom,
+    IndexedNifti,
+    digest_of,
+    index_input,
+)
 from opencmr.intake.leftovers import Leftovers
 from opencmr.intake.limits import DecodeLimits
 from opencmr.intake.nifti import NiftiReading, read_nifti, read_nifti_pair, require_image
-from opencmr.intake.read import TOO_MUCH, read_frames
+from opencmr.intake.read import read_frames
 from opencmr.progress import Progress, silent
-from opencmr.storage import sha256_of_bytes, spool
+from opencmr.storage import spool
 
 ASSEMBLING = "building stacks"
 DAMAGE_CODES = frozenset(
@@ -42,20 +53,79 @@ DAMAGE_CODES = frozenset(
 Part = TypeVar("Part", Identity, Scanner, Body)
 
 
-@dataclass(frozen=True, slots=True)
-class IntakeResult:
-    """What came in.
+class Studies(Sequence[Study]):
+    """The studies of an input in the order of their keys, each read when it is asked for.
 
-    Attributes
+    A study is not kept: memory holds those that the caller keeps.  Iterating passes over a
+    study of which nothing can be used after all, and names it in ``left_out``.
+
+    Close it, or use it in a ``with``, to delete what was unpacked from archives.
+
+    Parameters
     ----------
-    studies : tuple of Study
-        In the order of their keys; series not yet sorted by view and sequence.
-    left_out : tuple of LeftOut
+    readers : sequence of callable
+        Each reads one study, or raises an :class:`InputError`.
+    left_out : sequence of LeftOut
         What belongs to none of the studies.
+    resources : ExitStack
+        What the readers need.
     """
 
-    studies: tuple[Study, ...]
-    left_out: tuple[LeftOut, ...]
+    def __init__(
+        self,
+        readers: Sequence[Callable[[], Study]],
+        left_out: Iterable[LeftOut] = (),
+        resources: ExitStack | None = None,
+    ) -> None:
+        self._readers = tuple(readers)
+        self.left_out = tuple(left_out)
+        self.close = weakref.finalize(self, (resources or ExitStack()).close)
+
+    def __enter__(self) -> "Studies":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self._readers)
+
+    @overload
+    def __getitem__(self, index: int) -> Study: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Study]: ...
+    def __getitem__(self, index: int | slice) -> Study | list[Study]:
+        chosen = self._readers[index]
+        return chosen() if callable(chosen) else [read() for read in chosen]
+
+    def __iter__(self) -> Iterator[Study]:
+        """Yield each study.
+
+        Raises
+        ------
+        InputError
+            At the end, when none could be used.
+        """
+        lost = 0
+        for read in self._readers:
+            try:
+                study = read()
+            except _EmptyStudyError as empty:
+                lost += 1
+                self.left_out = tuple(dict.fromkeys((*self.left_out, *empty.rows)))
+                continue
+            yield study
+            del study  # before the next is read
+        if lost == len(self):
+            raise InputError(_nothing_found(self.left_out))
+
+
+class _EmptyStudyError(InputError):
+    """A study of which nothing can be used."""
+
+    def __init__(self, rows: tuple[LeftOut, ...]) -> None:
+        self.rows = rows
+        super().__init__(_nothing_found(rows))
 
 
 def read_studies(
@@ -64,8 +134,11 @@ def read_studies(
     spacing_mm: tuple[float, float, float] | None = None,
     progress: Progress = silent,
     decode_limits: DecodeLimits | None = None,
-) -> IntakeResult:
+) -> Studies:
     """Read a file, folder, zip archive or DICOMDIR of DICOM or NIfTI images.
+
+    The headers are read at once, the pixels when a study is asked for; those of an input that
+    holds one study at once too.
 
     Parameters
     ----------
@@ -82,42 +155,26 @@ def read_studies(
     ConfigurationError, StorageError
         When there is no temporary space, or it runs full.
     """
-    leftovers = Leftovers()
-    with spool() as spooled:
-        read = read_frames(
-            path,
-            spool=spooled,
-            leftovers=leftovers,
-            progress=progress,
-            decode_limits=decode_limits,
-        )
-        bytes_left = limits.INPUT_DECODED_BYTES - sum(one.values.nbytes for one in read.frames)
-        readings = _read_nifti_files(read.nifti, spacing_mm, leftovers, bytes_left)
-    studies = [_nifti_study(reading, leftovers.rows()) for reading in readings]
-    by_study: dict[str, list[Frame]] = defaultdict(list)
-    for frame in read.frames:
-        by_study[frame.study_instance_uid].append(frame)
-    del read
-    total = len(by_study)
-    for done, uid in enumerate(sorted(by_study)):
-        progress(ASSEMBLING, done, total)
-        study = _dicom_study(uid, by_study.pop(uid), leftovers)
-        if study is not None:
-            more = () if spacing_mm is None else (_spacing_ignored(),)
-            studies.append(replace(study, flags=(*study.flags, *more)))
-    if total:
-        progress(ASSEMBLING, total, total)
-    known = {study.uid for study in studies}
-    orphans = [
-        row for uid in sorted({""} | leftovers.study_uids() - known) for row in leftovers.rows(uid)
-    ]
-    if not studies:
-        raise InputError(_nothing_found(orphans))
-    studies.sort(key=lambda study: study.key)
-    return IntakeResult(tuple(studies), tuple(orphans))
+    with ExitStack() as resources:
+        spooled = resources.enter_context(spool())
+        reader = resources.enter_context(DicomReader(decode_limits))
+        index = index_input(path, spooled, reader, progress, spacing_mm=spacing_mm)
+        loader = _Loader(index, reader, spacing_mm, progress)
+        try:
+            only = [loader.decoded()] if index.decoded is not None else []
+        except _EmptyStudyError as empty:
+            raise InputError(_nothing_found((*loader.orphans(), *empty.rows))) from None
+        if only:
+            return Studies([lambda: only[0]], loader.orphans())
+        if not index.studies:
+            raise InputError(_nothing_found(loader.orphans()))
+        readers = [partial(loader.read, study) for study in index.studies]
+        return Studies(readers, loader.orphans(), resources.pop_all())
 
 
-def read_pair(ed: Path, es: Path, *, spacing_mm: tuple[float, float, float] | None = None) -> Study:
+def read_pair(
+    ed: Path, es: Path, *, spacing_mm: tuple[float, float, float] | None = None
+) -> Studies:
     """Read a pair of NIfTI stacks, end-diastole and end-systole, as one study of two phases.
 
     Raises
@@ -125,64 +182,78 @@ def read_pair(ed: Path, es: Path, *, spacing_mm: tuple[float, float, float] | No
     InputError, GeometryError
         When either cannot be read, or the two are not one stack.
     """
-    return _nifti_study(read_nifti_pair(ed, es, spacing_mm=spacing_mm), ())
+    study = _nifti_study(read_nifti_pair(ed, es, spacing_mm=spacing_mm), ())
+    return Studies([lambda: study])
 
 
-def _read_nifti_files(
-    paths: Sequence[Path],
-    spacing_mm: tuple[float, float, float] | None,
-    leftovers: Leftovers,
-    bytes_left: int,
-) -> list[NiftiReading]:
-    readings: dict[tuple[str, ...], NiftiReading] = {}
-    for path in paths:
-        try:
-            reading = require_image(read_nifti(path, spacing_mm=spacing_mm))
-        except OpencmrError as error:
-            leftovers.add("NIfTI file", reason_of(error) or Reason("UNREADABLE", str(error)))
-            continue
-        except Exception:  # one hostile file never stops the others
-            leftovers.add("NIfTI file", Reason("UNREADABLE"))
-            continue
-        if reading.image.sources in readings:
-            leftovers.add("NIfTI file", Reason("DUPLICATE", "The same file is there twice."))
-            continue
-        bytes_left -= reading.image.values.nbytes
-        if bytes_left < 0:
-            leftovers.add("NIfTI file", TOO_MUCH)
-            continue
-        readings[reading.image.sources] = reading
-    return list(readings.values())
+@dataclass(frozen=True, slots=True)
+class _Loader:
+    """Reads the studies of an index."""
+
+    index: Index
+    reader: DicomReader
+    spacing_mm: tuple[float, float, float] | None
+    progress: Progress
+
+    def orphans(self) -> tuple[LeftOut, ...]:
+        """Return what was left out and belongs to none of the studies."""
+        leftovers = self.index.leftovers
+        known = {one.uid for one in self.index.studies if isinstance(one, IndexedDicom)}
+        uids = sorted({""} | leftovers.study_uids() - known)
+        return tuple(row for uid in uids for row in leftovers.rows(uid))
+
+    def decoded(self) -> Study:
+        """Return the only study, whose pixels came with the index."""
+        (indexed,) = self.index.studies
+        found = self.index.decoded
+        if isinstance(found, NiftiReading) or isinstance(indexed, IndexedNifti):
+            assert isinstance(found, NiftiReading)
+            return _nifti_study(found, self.index.leftovers.rows())
+        assert found is not None
+        return self._dicom_study(indexed, found.frames, found.leftovers)
+
+    def read(self, indexed: Indexed) -> Study:
+        """Decode and assemble one of several studies."""
+        if isinstance(indexed, IndexedNifti):
+            reading = require_image(read_nifti(indexed.path, spacing_mm=self.spacing_mm))
+            return _nifti_study(reading, self.index.leftovers.rows())
+        leftovers = Leftovers()
+        frames = read_frames(indexed.files, self.reader, leftovers, self.progress)
+        return self._dicom_study(indexed, frames, leftovers)
+
+    def _dicom_study(
+        self, indexed: IndexedDicom, frames: list[Frame], leftovers: Leftovers
+    ) -> Study:
+        leftovers = leftovers + self.index.leftovers.of_study(indexed.uid)
+        self.progress(ASSEMBLING, 0, 1)
+        study = _dicom_study(indexed, frames, leftovers)
+        self.progress(ASSEMBLING, 1, 1)
+        if self.spacing_mm is None:
+            return study
+        return replace(study, flags=(*study.flags, _spacing_ignored()))
 
 
 def _nifti_study(reading: NiftiReading, left_out: tuple[LeftOut, ...]) -> Study:
-    digest = _digest(reading.image.sources)
+    digest = digest_of(set(reading.image.sources))
     series = Series(key="s01", image=reading.image, flags=reading.flags)
     return Study(short_hash(digest), (series,), left_out=left_out, input_sha256=digest)
 
 
-def _digest(hashes: Iterable[str]) -> str:
-    return sha256_of_bytes("\n".join(sorted(set(hashes))).encode("ascii"))
-
-
-def _dicom_study(uid: str, frames: list[Frame], leftovers: Leftovers) -> Study | None:
-    """Return one study, or None when it is refused or nothing in it has a place."""
+def _dicom_study(indexed: IndexedDicom, frames: list[Frame], leftovers: Leftovers) -> Study:
+    """Return one study, or raise where nothing in it can be used."""
+    uid = indexed.uid
     frames.sort(key=lambda frame: (frame.content_sha256, frame.frame_number))
-    if _mixes_patients(frames):
-        what = f"study {short_hash(uid)}"
-        leftovers.add(what, Reason("PATIENT_MIX"), study_uid=uid, count=len(frames))
-        return None
     try:
         assembled = assemble_series(frames)
     except GeometryError:
         leftovers.add(
             f"study {short_hash(uid)}", Reason("NO_GEOMETRY"), study_uid=uid, count=len(frames)
         )
-        return None
+        raise _EmptyStudyError(leftovers.rows(uid)) from None
     if not assembled.series:
         for row in assembled.left_out:
             leftovers.add(row.what, row.reason, study_uid=uid, count=row.count)
-        return None
+        raise _EmptyStudyError(leftovers.rows(uid))
     identity = _merged(Identity, (frame.identity for frame in frames))
     demographics, flags = demographics_of(
         next((frame.patient.sex for frame in frames if frame.patient.sex), ""),
@@ -191,11 +262,10 @@ def _dicom_study(uid: str, frames: list[Frame], leftovers: Leftovers) -> Study |
         identity.study_date,
         _heart_rate_bpm(frames),
     )
-    digest = _digest(frame.content_sha256 for frame in frames)
     rows = leftovers.rows(uid)
     unknown = leftovers.rows() if uid else ()
     return Study(
-        key=short_hash(uid or digest),
+        key=indexed.key,
         series=assembled.series,
         uid=uid,
         identity=identity,
@@ -203,14 +273,8 @@ def _dicom_study(uid: str, frames: list[Frame], leftovers: Leftovers) -> Study |
         scanner=_merged(Scanner, (frame.scanner for frame in frames)),
         left_out=(*rows, *assembled.left_out, *unknown),
         flags=(*flags, *_damage_flags(rows)),
-        input_sha256=digest,
+        input_sha256=digest_of({frame.content_sha256 for frame in frames}),
     )
-
-
-def _mixes_patients(frames: Sequence[Frame]) -> bool:
-    """Whether two identifiers, birth dates or sexes stand under one study UID."""
-    keys = {frame.patient for frame in frames}
-    return any(one.contradicts(other) for one in keys for other in keys)
 
 
 def _merged(kind: type[Part], parts: Iterable[Part]) -> Part:

@@ -52,7 +52,7 @@ def main() -> None:
     for line in requests:
         request = json.loads(line)
         signal.alarm(math.ceil(request["alarm_s"]))
-        _answer(request["path"], answers)
+        _answer(request["path"], request["pixels_of"], answers)
         signal.alarm(0)
 
 
@@ -84,11 +84,11 @@ def _restrict(memory_bytes: int) -> None:
             resource.setrlimit(kind, (most, most))
 
 
-def _answer(path: str, answers: BinaryIO) -> None:
+def _answer(path: str, pixels_of: list[str] | None, answers: BinaryIO) -> None:
     """Send what one file holds, or why it is refused."""
     known: dict[str, Any] = {}
     try:
-        _read(path, answers, known)
+        _read(path, pixels_of, answers, known)
     except RefusedError as refused:
         _fail(answers, refused.reason, known)
     except MemoryError:
@@ -113,7 +113,7 @@ def _fail(
     _send(answers, FAILED, {"reason": asdict(reason), "is_spent": is_spent, **uids})
 
 
-def _read(path: str, answers: BinaryIO, known: dict[str, Any]) -> None:
+def _read(path: str, pixels_of: list[str] | None, answers: BinaryIO, known: dict[str, Any]) -> None:
     from opencmr.intake.headers import (
         frame_facts,
         groups_of_frames,
@@ -138,6 +138,8 @@ def _read(path: str, answers: BinaryIO, known: dict[str, Any]) -> None:
     shape = [int(dataset.Rows), int(dataset.Columns)]
     _send(answers, HEADER, {"instance": instance, "frames": facts, "shape": shape})
     known["has_header"] = True
+    if pixels_of is not None and known["study_instance_uid"] not in pixels_of:
+        return
     for index, stored in enumerate(stored_frames(dataset)):
         values, scaling = values_of(stored, dataset, groups[index])
         if list(values.shape) != shape:

@@ -1,0 +1,234 @@
+"""Which studies an input holds, by the headers of its files alone.
+
+The pixels of one study at a time fit in memory; those of an archive need not.  As most inputs
+hold one study, its pixels are decoded in passing, until a second study appears.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from opencmr.anatomy.reasons import Reason, reason_of
+from opencmr.errors import OpencmrError
+from opencmr.imaging.flag import LeftOut
+from opencmr.imaging.study import short_hash
+from opencmr.intake.assemble import misplaced
+from opencmr.intake.decode import DicomReader
+from opencmr.intake.files import Candidate, Kind, walk
+from opencmr.intake.frame import Frame, PatientKey
+from opencmr.intake.leftovers import Leftovers
+from opencmr.intake.nifti import NiftiReading, read_nifti, require_image
+from opencmr.intake.read import READING, Instances, image_name, leave_out
+from opencmr.intake.refusal import Refusal
+from opencmr.progress import Progress
+from opencmr.storage import sha256_of_bytes
+
+
+@dataclass(slots=True)
+class IndexedDicom:
+    """The DICOM files of one study.
+
+    Attributes
+    ----------
+    uid : str
+        StudyInstanceUID; empty where the headers state none.
+    files : dict from Path to (SOP instance UID, SeriesInstanceUID)
+    patients : set of PatientKey
+    pictures : int
+    placed : int
+        Pictures with a usable place in the patient.
+    without_place : Counter of LeftOut
+    hashes : set of str
+        Of the files' contents.
+    """
+
+    uid: str
+    files: dict[Path, tuple[str, str]] = field(default_factory=dict)
+    patients: set[PatientKey] = field(default_factory=set)
+    pictures: int = 0
+    placed: int = 0
+    without_place: Counter[LeftOut] = field(default_factory=Counter)
+    hashes: set[str] = field(default_factory=set)
+
+    @property
+    def key(self) -> str:
+        """Hash that names the study and holds no identifier."""
+        return short_hash(self.uid or digest_of(self.hashes))
+
+    @property
+    def mixes_patients(self) -> bool:
+        """Whether two identifiers, birth dates or sexes stand under one study UID."""
+        return any(one.contradicts(other) for one in self.patients for other in self.patients)
+
+    def add(self, path: Path, frames: tuple[Frame, ...]) -> None:
+        """Take a file into the study."""
+        self.files[path] = frames[0].sop_instance_uid, frames[0].series_instance_uid
+        self.hashes.add(frames[0].content_sha256)
+        self.pictures += len(frames)
+        for frame in frames:
+            self.patients.add(frame.patient)
+            problem = misplaced(frame)
+            if problem is None:
+                self.placed += 1
+            else:
+                self.without_place[problem] += 1
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedNifti:
+    """A NIfTI file that is a picture, and therefore a study by itself."""
+
+    path: Path
+    sha256: str
+
+    @property
+    def key(self) -> str:
+        """Hash that names the study."""
+        return short_hash(digest_of({self.sha256}))
+
+
+Indexed = IndexedDicom | IndexedNifti
+
+
+@dataclass(slots=True)
+class Index:
+    """What an input holds.
+
+    Attributes
+    ----------
+    studies : list of IndexedDicom or IndexedNifti
+        In the order of their keys.
+    leftovers : Leftovers
+        What was left out so far.
+    decoded : Instances, NiftiReading or None
+        What the only study holds; None where there are several.
+    """
+
+    studies: list[Indexed]
+    leftovers: Leftovers
+    decoded: Instances | NiftiReading | None
+
+
+def index_input(
+    path: Path,
+    spool: Path,
+    reader: DicomReader,
+    progress: Progress,
+    *,
+    spacing_mm: tuple[float, float, float] | None = None,
+) -> Index:
+    """Read the headers of a file, folder, zip archive or DICOMDIR.
+
+    Parameters
+    ----------
+    path : Path
+    spool : Path
+        An empty folder for members of archives; the index is good as long as it lasts.
+    reader : DicomReader
+    progress : callable
+    spacing_mm : (slice, row, column) or None
+        For NIfTI files that lack it.
+
+    Raises
+    ------
+    InputError
+        When there is nothing at ``path``.
+    """
+    indexing = _Indexing(reader, spacing_mm)
+    for candidate in walk(path, spool, indexing.leftovers):
+        progress(READING, candidate.done, candidate.total)
+        indexing.add(candidate)
+    return indexing.finished()
+
+
+def digest_of(hashes: set[str]) -> str:
+    """Return the hash over hashes in any order."""
+    return sha256_of_bytes("\n".join(sorted(hashes)).encode("ascii"))
+
+
+class _Indexing:
+    """An index that is being made."""
+
+    def __init__(self, reader: DicomReader, spacing_mm: tuple[float, float, float] | None) -> None:
+        self.leftovers = Leftovers()
+        self._reader = reader
+        self._spacing_mm = spacing_mm
+        self._dicom: dict[str, IndexedDicom] = {}
+        self._nifti: dict[str, IndexedNifti] = {}
+        self._decoded: Instances | NiftiReading | None = None
+
+    def add(self, candidate: Candidate) -> None:
+        if candidate.kind is Kind.NIFTI:
+            self._add_nifti(candidate.path)
+        else:
+            self._add_dicom(candidate.path)
+
+    def _add_dicom(self, path: Path) -> None:
+        is_first = not self._dicom and not self._nifti
+        wanted = None if is_first else list(self._dicom) if self._decoded else []
+        read = self._reader.read(path, pixels_of=wanted)
+        if isinstance(read, Refusal):
+            leave_out(read, self.leftovers)
+            return
+        uid = read[0].study_instance_uid
+        if is_first:
+            self._decoded = Instances(Leftovers())
+        elif uid not in self._dicom:
+            self._decoded = None
+        self._dicom.setdefault(uid, IndexedDicom(uid)).add(path, read)
+        if isinstance(self._decoded, Instances):
+            self._decoded.add(read)
+
+    def _add_nifti(self, path: Path) -> None:
+        """Read a file whole, as only its values tell a picture from a label map."""
+        is_first = not self._dicom and not self._nifti
+        self._decoded = None  # before the next takes memory
+        try:
+            reading = require_image(read_nifti(path, spacing_mm=self._spacing_mm))
+        except OpencmrError as error:
+            reason = reason_of(error) or Reason("UNREADABLE", str(error))
+            self.leftovers.add("NIfTI file", reason)
+            return
+        except Exception:  # one hostile file never stops the others
+            self.leftovers.add("NIfTI file", Reason("UNREADABLE"))
+            return
+        (sha256,) = reading.image.sources
+        if sha256 in self._nifti:
+            self.leftovers.add("NIfTI file", Reason("DUPLICATE", "The same file is there twice."))
+            return
+        self._decoded = reading if is_first else None
+        self._nifti[sha256] = IndexedNifti(path, sha256)
+
+    def finished(self) -> Index:
+        self._refuse_instances_of_two_studies()
+        dicom = [study for study in self._dicom.values() if self._is_usable(study)]
+        studies: list[Indexed] = [*dicom, *self._nifti.values()]
+        studies.sort(key=lambda study: study.key)
+        decoded = self._decoded if studies else None
+        return Index(studies, self.leftovers, decoded)
+
+    def _refuse_instances_of_two_studies(self) -> None:
+        """Leave out what claims to be one instance and stands in two studies."""
+        studies = Counter(
+            sop
+            for study in self._dicom.values()
+            for sop in {sop for sop, _ in study.files.values() if sop}
+        )
+        for study in self._dicom.values():
+            for path, (sop, series) in list(study.files.items()):
+                if studies[sop] > 1:
+                    del study.files[path]
+                    what = image_name(series)
+                    self.leftovers.add(what, Reason("UID_CONFLICT"), study_uid=study.uid)
+
+    def _is_usable(self, study: IndexedDicom) -> bool:
+        """Whether a study can be one; what rules it out is counted."""
+        if study.mixes_patients:
+            what = f"study {short_hash(study.uid)}"
+            mix, count = Reason("PATIENT_MIX"), study.pictures
+            self.leftovers.add(what, mix, study_uid=study.uid, count=count)
+            return False
+        if study.placed == 0:
+            for row, count in study.without_place.items():
+                self.leftovers.add(row.what, row.reason, study_uid=study.uid, count=count)
+        return bool(study.placed and study.files)
