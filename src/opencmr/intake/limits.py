@@ -26,9 +26,15 @@ DECODED_BYTES = GIB
 INPUT_DECODED_BYTES = 4 * GIB
 """Greatest size of all decoded pixels of one input."""
 FRAMES = 20_000
-"""Most frames of one instance."""
+"""Most frames of one instance, or pictures of one NIfTI file."""
+FIELD_OF_VIEW_MM = 1000.0
+"""Greatest height and width of a picture (proposal): the bore of a scanner has 600 to 700 mm."""
 NESTING = 32
 """Deepest nesting of DICOM sequences."""
+STOPPED_DECODINGS = 50
+"""Most processes that are stopped or die over one input; after that the rest is not read."""
+OVERRUN_S = 180.0
+"""Greatest time of one input spent on files that were stopped or took longer than they should."""
 
 
 @dataclass(frozen=True, slots=True)
