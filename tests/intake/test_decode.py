@@ -337,11 +337,62 @@ def test_float_pixels_are_read_unless_they_are_not_finite(reader, dicom, tmp_pat
     assert read.reason.code == "NO_SIGNAL"
 
 
-def test_a_rescaling_beyond_all_numbers_is_refused(reader, dicom, tmp_path):
-    dataset = dicom.mr(RescaleSlope="1e300", RescaleIntercept="0")
+@pytest.mark.parametrize(
+    ("slope", "intercept", "photometric", "unit", "refused"),
+    [
+        ("1e300", "0", "MONOCHROME2", "US", True),
+        ("-1", "4095", "MONOCHROME2", "US", True),
+        ("-1", "4095", "MONOCHROME2", None, True),
+        ("1", "1e12", "MONOCHROME2", "US", True),
+        ("-1", "4095", "MONOCHROME1", "US", False),
+        ("-0.1", "200", "MONOCHROME2", "cm/s", False),
+    ],
+)
+def test_a_rescaling_that_cannot_be_meant_is_refused(
+    reader, dicom, tmp_path, slope, intercept, photometric, unit, refused
+):
+    dataset = dicom.mr(
+        RescaleSlope=slope,
+        RescaleIntercept=intercept,
+        RescaleType=unit,
+        PhotometricInterpretation=photometric,
+    )
+    read = reader.read(dicom.save(dataset, tmp_path / "a"))
+    assert isinstance(read, Refusal) == refused
+    assert not refused or read.reason.code == "BAD_SCALING"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"Rows": 11}, "DECODE_FAILED"),
+        ({"Columns": 15}, "DECODE_FAILED"),
+        ({"Rows": 13}, "TRUNCATED"),
+        ({"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}, "DECODE_FAILED"),
+    ],
+)
+def test_a_matrix_of_another_size_than_its_pixels_is_refused(reader, dicom, tmp_path, wrong, code):
+    read = reader.read(dicom.save(dicom.mr(**wrong), tmp_path / "a"))
+    assert isinstance(read, Refusal)
+    assert read.reason.code == code
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_frames_beyond_the_declared_ones_are_refused(reader, dicom, tmp_path, compressed):
+    dataset = dicom.enhanced(dicom.cine(slices=1, phases=4))
+    if compressed:
+        dataset.compress(RLELossless, generate_instance_uid=False)
+    dataset.NumberOfFrames = "3"
     read = reader.read(dicom.save(dataset, tmp_path / "a"))
     assert isinstance(read, Refusal)
-    assert read.reason.code == "NO_SIGNAL"
+    assert read.reason.code == "DECODE_FAILED"
+
+
+@pytest.mark.parametrize("padding", [1, 2, 20])
+def test_padding_after_the_pixels_is_no_fault(reader, dicom, tmp_path, padding):
+    pixels = dicom.picture()
+    dataset = dicom.mr(pixels, PixelData=pixels.tobytes() + bytes(padding))
+    assert np.array_equal(_frame(reader.read(dicom.save(dataset, tmp_path / "a"))).values, pixels)
 
 
 def _philips(dicom, scale_slope, **elements):

@@ -280,6 +280,13 @@ def test_an_image_without_signal_is_refused(tmp_path, value):
         read_nifti(path)
 
 
+@pytest.mark.parametrize(("slope", "inter"), [(-1, 4095), (1e20, 0), (1, 1e12)])
+def test_a_scaling_that_cannot_be_meant_is_refused(tmp_path, slope, inter):
+    path = write(tmp_path / "x.nii", picture(5, 4, 3), scl_slope=slope, scl_inter=inter)
+    with pytest.raises(InputError, match="BAD_SCALING"):
+        read_nifti(path)
+
+
 def test_values_that_are_no_number_are_replaced_and_said(tmp_path):
     values = picture(5, 4, 3).astype(np.float32) + 3
     values[0, 0, 0] = np.nan

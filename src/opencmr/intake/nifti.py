@@ -30,6 +30,7 @@ from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.image import Image, untimed_image
 from opencmr.intake import limits
 from opencmr.intake.files import HEAD_BYTES, Kind, kind_of
+from opencmr.intake.scaling import Linear, doubt_about
 from opencmr.intake.signal import (
     LOST_SHARE,
     has_signal,
@@ -301,9 +302,12 @@ def _refuse_large(shape: tuple[int, int, int, int], bytes_each: int) -> None:
 def _scale(values: np.ndarray, header: Any) -> list[QualityFlag]:
     """Apply slope and intercept (0 or not a number: none) in place; refuse what has no signal."""
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    intercept = intercept if np.isfinite(intercept) else 0.0
     if np.isfinite(slope) and slope != 0:
+        if doubt := doubt_about(Linear(slope, intercept)):
+            raise InputError(Reason("BAD_SCALING", doubt))
         values *= np.float32(slope)
-        values += np.float32(intercept if np.isfinite(intercept) else 0.0)
+        values += np.float32(intercept)
     finite = np.isfinite(values)
     share = 1 - finite.mean()
     least = values.min(where=finite, initial=np.inf)
