@@ -209,9 +209,11 @@ def _dicom_study(uid: str, frames: list[Frame], leftovers: Leftovers) -> Study |
 
 
 def _mixes_patients(frames: Sequence[Frame]) -> bool:
-    """Whether two identifiers, birth dates or sexes stand under one study UID."""
-    keys = {frame.patient for frame in frames}
-    return any(one.contradicts(other) for one in keys for other in keys)
+    """Whether two identifiers, birth dates, sexes or families stand under one study UID."""
+    keys = {(frame.patient, frame.patient.name): frame.patient for frame in frames}.values()
+    return len(keys) > limits.PATIENT_SPELLINGS or any(
+        one.contradicts(other) for one in keys for other in keys
+    )
 
 
 def _merged(kind: type[Part], parts: Iterable[Part]) -> Part:
