@@ -5,11 +5,12 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: help demo test lint types reference docs clean
+.PHONY: help demo test check-long lint types reference docs clean
 
 help:
 	@echo 'make demo       simulate a heart study, analyse it, write the report to demo/'
 	@echo 'make test       every check: style, types, import contract, tests, documentation code'
+	@echo 'make check-long the long figures of robustness: hostile files, kills; written to benchmarks/'
 	@echo 'make lint       style and the import contract only'
 	@echo 'make reference  write the generated pages of docs/reference again'
 	@echo 'make docs       build the documentation as a web site in build/docs'
@@ -24,6 +25,10 @@ test: .venv/test.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2
+
+check-long: .venv/test.stamp
+	$(BIN)/python benchmarks/fuzz.py -o benchmarks/fuzz.json
+	$(BIN)/python benchmarks/kills.py -o benchmarks/kills.json
 
 lint: .venv/test.stamp
 	$(BIN)/ruff format --check .

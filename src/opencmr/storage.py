@@ -551,10 +551,14 @@ def _try_lock(path: Path) -> int | None:
     descriptor = os.open(path, flags, 0o600)
     is_held = False
     try:
-        is_held = _lock(descriptor) and _is_still(path, descriptor)
-        if is_held:
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, json.dumps(_this_process()).encode("ascii"), 0)
+        if _lock(descriptor) and _is_still(path, descriptor):
+            try:
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, json.dumps(_this_process()).encode("ascii"), 0)
+            except OSError:  # a full disk has room for a name and for nothing in it
+                path.unlink(missing_ok=True)
+                raise
+            is_held = True
     finally:
         if not is_held:
             os.close(descriptor)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -119,6 +120,71 @@ def test_a_disk_that_fills_during_the_work_leaves_nothing_half(
     assert "unexpected" not in done.stderr
     assert list(tmp_path.glob("out*")) == []
     assert list(tmp_path.glob(".opencmr*")) == []
+
+
+FILLING = """
+import contextlib, io, os, shutil, sys
+from pathlib import Path
+from opencmr import storage
+from opencmr.cli import main
+
+disk, words = Path(sys.argv[1]), sys.argv[2:]
+sys.argv = ["opencmr", *words, "-o", str(disk / "out"), "--overwrite", "--quiet"]
+storage.LEAST_FREE_BYTES = 0
+
+
+def run():
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+            main()
+    except SystemExit as left:
+        return left.code or 0, said.getvalue()
+    return 0, said.getvalue()
+
+
+def files():
+    return {p.relative_to(disk): p.read_bytes() for p in disk.rglob("*") if p.is_file()}
+
+
+def filled(free_bytes):
+    with (disk / "ballast").open("wb") as ballast:
+        taken = shutil.disk_usage(disk).free - free_bytes
+        os.posix_fallocate(ballast.fileno(), 0, taken)
+
+
+assert run()[0] == 0
+sizes = [path.stat().st_size for path in sorted(disk.rglob("*")) if path.is_file()]
+whole = sum(-(-size // 4096) * 4096 for size in sizes)
+for shares in ((0.0, 0.2, 0.6, 0.95), (0.0, 0.4, 0.9)):
+    before = files()
+    for share in shares:
+        filled(int(whole * share))
+        status, said = run()
+        (disk / "ballast").unlink()
+        assert status in (1, 2), (share, status, said)
+        assert "space" in said and "unexpected" not in said, (share, said)
+        assert files() == before, (share, sorted(files()))
+        assert {p.name for p in disk.iterdir()} <= {"out"}, list(disk.iterdir())
+    shutil.rmtree(disk / "out", ignore_errors=True)
+assert run()[0] == 0
+print("held")
+"""
+
+
+def test_a_disk_that_is_full_at_any_write_costs_neither_the_old_result_nor_leaves_half(
+    phantom_dicom, tmp_path
+) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk.py").write_text(FILLING)
+    mount = f"mount -t tmpfs -o size=64m none {shlex.quote(str(tmp_path / 'disk'))}"
+    apart = ("unshare", "--mount", "--user", "--map-root-user", "sh", "-c")
+    if not shutil.which("unshare") or subprocess.run([*apart, mount], check=False).returncode:
+        pytest.skip("no small file system can be mounted here to be filled")
+    words = (sys.executable, tmp_path / "disk.py", tmp_path / "disk", "analyze", phantom_dicom)
+    command = [*apart, f"{mount} && {shlex.join(map(str, words))}"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.stdout.endswith("held\n"), done.stderr
 
 
 def test_a_temporary_folder_that_fills_is_told_and_costs_no_study_its_place(

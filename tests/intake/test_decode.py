@@ -19,7 +19,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from opencmr.intake import decode, worker
+from opencmr.intake import decode, limits, worker
 from opencmr.intake.decode import DicomReader
 from opencmr.intake.limits import DecodeLimits
 from opencmr.intake.refusal import Refusal
@@ -114,6 +114,48 @@ def test_a_folder_full_of_traps_ends_soon(dicom, tmp_path, monkeypatch):
         started = time.monotonic()
         assert reader.read(endless).reason.code == "DECODE_TIMEOUT"
         assert time.monotonic() - started < decode.QUICK_S
+
+
+def _is_not_tried(read):
+    return isinstance(read, Refusal) and read.reason == decode.NOT_TRIED
+
+
+def test_after_too_many_stops_no_further_file_is_read(dicom, tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "STOPPED_DECODINGS", 1)
+    endless = _endless(dicom, tmp_path / "endless")
+    good = dicom.save(dicom.mr(), tmp_path / "good")
+    with DicomReader(DecodeLimits(pixels_s=0.5)) as reader:
+        assert not _is_not_tried(reader.read(endless))
+        assert _frame(reader.read(good)).matrix == (12, 16)
+        assert not _is_not_tried(reader.read(endless))
+        assert _is_not_tried(reader.read(good))
+
+
+def test_files_that_exhaust_their_process_count_as_stopped(dicom, tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "STOPPED_DECODINGS", 0)
+    path = dicom.save(dicom.mr(np.zeros((8192, 8192), np.uint16)), tmp_path / "a")
+    with DicomReader(DecodeLimits(memory_bytes=300 << 20)) as reader:
+        assert not _is_not_tried(reader.read(path))
+        assert _is_not_tried(reader.read(path))
+
+
+@pytest.mark.parametrize("hostile", [True, False])
+def test_the_time_that_all_files_overrun_together_is_limited(dicom, tmp_path, monkeypatch, hostile):
+    path = _endless(dicom, tmp_path / "a") if hostile else dicom.save(dicom.mr(), tmp_path / "a")
+    monkeypatch.setattr(limits, "OVERRUN_S", 0.0)
+    monkeypatch.setattr(decode, "ORDINARY_S", 0.2 if hostile else 0.0)
+    monkeypatch.setattr(decode, "ORDINARY_S_PER_MIB", 0.0)
+    with DicomReader(DecodeLimits(pixels_s=0.5)) as reader:
+        assert not _is_not_tried(reader.read(path))
+        assert _is_not_tried(reader.read(path))
+
+
+def test_files_read_in_ordinary_time_use_nothing_up(dicom, tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "OVERRUN_S", 0.0)
+    monkeypatch.setattr(decode, "ORDINARY_S", 60.0)
+    good = dicom.save(dicom.mr(), tmp_path / "good")
+    with DicomReader() as reader:
+        assert all(_frame(reader.read(good)).matrix == (12, 16) for _ in range(3))
 
 
 @pytest.mark.real_data
@@ -295,11 +337,62 @@ def test_float_pixels_are_read_unless_they_are_not_finite(reader, dicom, tmp_pat
     assert read.reason.code == "NO_SIGNAL"
 
 
-def test_a_rescaling_beyond_all_numbers_is_refused(reader, dicom, tmp_path):
-    dataset = dicom.mr(RescaleSlope="1e300", RescaleIntercept="0")
+@pytest.mark.parametrize(
+    ("slope", "intercept", "photometric", "unit", "refused"),
+    [
+        ("1e300", "0", "MONOCHROME2", "US", True),
+        ("-1", "4095", "MONOCHROME2", "US", True),
+        ("-1", "4095", "MONOCHROME2", None, True),
+        ("1", "1e12", "MONOCHROME2", "US", True),
+        ("-1", "4095", "MONOCHROME1", "US", False),
+        ("-0.1", "200", "MONOCHROME2", "cm/s", False),
+    ],
+)
+def test_a_rescaling_that_cannot_be_meant_is_refused(
+    reader, dicom, tmp_path, slope, intercept, photometric, unit, refused
+):
+    dataset = dicom.mr(
+        RescaleSlope=slope,
+        RescaleIntercept=intercept,
+        RescaleType=unit,
+        PhotometricInterpretation=photometric,
+    )
+    read = reader.read(dicom.save(dataset, tmp_path / "a"))
+    assert isinstance(read, Refusal) == refused
+    assert not refused or read.reason.code == "BAD_SCALING"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"Rows": 11}, "DECODE_FAILED"),
+        ({"Columns": 15}, "DECODE_FAILED"),
+        ({"Rows": 13}, "TRUNCATED"),
+        ({"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}, "DECODE_FAILED"),
+    ],
+)
+def test_a_matrix_of_another_size_than_its_pixels_is_refused(reader, dicom, tmp_path, wrong, code):
+    read = reader.read(dicom.save(dicom.mr(**wrong), tmp_path / "a"))
+    assert isinstance(read, Refusal)
+    assert read.reason.code == code
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_frames_beyond_the_declared_ones_are_refused(reader, dicom, tmp_path, compressed):
+    dataset = dicom.enhanced(dicom.cine(slices=1, phases=4))
+    if compressed:
+        dataset.compress(RLELossless, generate_instance_uid=False)
+    dataset.NumberOfFrames = "3"
     read = reader.read(dicom.save(dataset, tmp_path / "a"))
     assert isinstance(read, Refusal)
-    assert read.reason.code == "NO_SIGNAL"
+    assert read.reason.code == "DECODE_FAILED"
+
+
+@pytest.mark.parametrize("padding", [1, 2, 20])
+def test_padding_after_the_pixels_is_no_fault(reader, dicom, tmp_path, padding):
+    pixels = dicom.picture()
+    dataset = dicom.mr(pixels, PixelData=pixels.tobytes() + bytes(padding))
+    assert np.array_equal(_frame(reader.read(dicom.save(dataset, tmp_path / "a"))).values, pixels)
 
 
 def _philips(dicom, scale_slope, **elements):

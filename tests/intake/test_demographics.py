@@ -2,7 +2,13 @@
 
 import pytest
 
-from opencmr.intake.demographics import Body, age_at, age_in_years, demographics_of
+from opencmr.intake.demographics import (
+    Body,
+    age_at,
+    age_in_years,
+    demographics_of,
+    names_contradict,
+)
 
 
 @pytest.mark.parametrize(
@@ -48,3 +54,48 @@ def test_sex_other_than_the_ranges_know_is_unknown(sex):
 
 def test_the_body_is_not_shown():
     assert "70" not in repr(Body("045Y", 1.7, 70.0))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Doe^Jane", "DOE^JANE"),
+        ("Doe^Jane", "Jane^Doe"),
+        ("Doe^Jane^Mary", "Doe^Mary^Jane"),
+        ("Doe^Jane", "Doe Jane"),
+        ("Doe^Jane", "Doe, Jane M."),
+        ("Doe^Jane", "Doe^J^^Dr"),
+        ("Doe-Smith^Jane", "Doe^Jane"),
+        ("Müller^Eva", "MUELLER^EVA"),
+        ("Müller^Eva", "Muller^Eva"),
+        ("Gößling^A", "GOESSLING^A"),
+        ("Łukasz^Ørsted", "Lukasz^Orsted"),
+        ("O'Neill^A", "ONeill^A"),
+        ("van der Berg^A", "Berg^A^van der"),
+        ("Yamada^Tarou=山田^太郎", "山田^太郎"),
+        ("Иванов^Иван", "Ivanov^Ivan"),
+        ("M?ller^Eva", "Mueller^Eva"),
+        ("Doe^Jane", ""),
+        ("Doe^Jane", "^"),
+        ("Doe^Jane", "ANONYMOUS^17"),
+        ("Anon1", "Anon2"),
+    ],
+)
+def test_one_person_written_in_two_ways_is_no_contradiction(one, other):
+    assert not names_contradict(one, other)
+    assert not names_contradict(other, one)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Doe^Jane", "Smith^Jane"),
+        ("Doe^Jane^Mary", "SMITH^Jane^Mary"),
+        ("Doe", "Smith^Jane"),
+        ("Müller^Eva", "Meier^Eva"),
+        ("山田^太郎", "佐藤^太郎"),
+    ],
+)
+def test_two_family_names_are_two_people(one, other):
+    assert names_contradict(one, other)
+    assert names_contradict(other, one)

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from opencmr import storage
 from opencmr.errors import InputError
 from opencmr.intake import limits
 from opencmr.intake.files import HEAD_BYTES, RESULT_WORDS, Kind, kind_of, walk
@@ -202,6 +203,123 @@ def test_damaged_and_encrypted_and_exotic_archives_are_named(tmp_path):
     found, codes = _walked(root, tmp_path / "spool")
     assert found == []
     assert codes == {"UNREADABLE": 3}
+
+
+def _zipped(path: Path, *names: str) -> bytearray:
+    with zipfile.ZipFile(path, "w") as writer:
+        for number, name in enumerate(names):
+            writer.writestr(name, _dicom_bytes(number))
+    return bytearray(path.read_bytes())
+
+
+def _write(data: bytearray, place: int, change: bytes) -> None:
+    data[place : place + len(change)] = change
+
+
+LOCAL, LISTED = b"PK\x03\x04", b"PK\x01\x02"
+
+
+@pytest.mark.parametrize(
+    ("where", "change"),
+    [
+        ((LOCAL, 26), b"\0\0"),  # an empty name, said once
+        ((LISTED, 42), b"\xff\xff\xff\x7f"),  # an offset beyond the end
+        ((LISTED, 8), b"\x20\x00"),  # patched data
+        ((LISTED, 8), b"\x40\x00"),  # strong encryption
+        ((LISTED, 10), b"\x63\x00"),  # an unknown method
+        ((LISTED, 16), b"\1\2\3\4"),  # a wrong checksum
+        ((LISTED, 20), b"\x10\0\0\0"),  # too small when compressed
+        ((LISTED, 24), b"\x10\0\0\0"),  # too small when inflated
+        ((LOCAL, 6), b"\x00\x08" + bytes(18) + b"\1\0\0\0\xff"),  # a name that is no text
+    ],
+)
+def test_a_damaged_entry_is_named_and_the_others_are_read(tmp_path, where, change):
+    data = _zipped(tmp_path / "a.zip", "x", "y")
+    _write(data, data.index(where[0]) + where[1], change)
+    (tmp_path / "a.zip").write_bytes(data)
+    found, codes = _walked(tmp_path / "a.zip", tmp_path / "spool")
+    assert found == [_dicom_bytes(1)]
+    assert codes == {"UNREADABLE": 1}
+    assert not [path for path in (tmp_path / "spool").rglob("*") if path.is_file()]
+
+
+def test_an_entry_without_a_name_is_read_like_any_other(tmp_path):
+    data = _zipped(tmp_path / "a.zip", "x", "y")
+    for signature, length_at, name_at in ((LISTED, 28, 46), (LOCAL, 26, 30)):
+        start = data.index(signature)
+        _write(data, start + length_at, b"\0\0\1\0")  # the name's byte becomes an extra field's
+        assert data[start + name_at] == ord("x")
+    (tmp_path / "a.zip").write_bytes(data)
+    found, codes = _walked(tmp_path / "a.zip", tmp_path / "spool")
+    assert len(found) + codes["UNREADABLE"] == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data[: data.index(LISTED) + 20],
+        lambda data: data.replace(LISTED, b"PK\x09\x09"),
+        lambda data: data[200:],  # every offset before the start
+        lambda data: data[:-6] + b"\xff\xff\xff\x7f" + data[-2:],
+        lambda data: b"PK\x05\x06" + data,
+        lambda data: data + data,
+    ],
+)
+def test_a_damaged_archive_is_named_and_the_next_file_is_read(tmp_path, change):
+    root = tmp_path / "in"
+    root.mkdir()
+    data = _zipped(root / "a.zip", "x", "y")
+    (root / "a.zip").write_bytes(change(bytes(data)))
+    (root / "b").write_bytes(_dicom_bytes(9))
+    found, codes = _walked(root, tmp_path / "spool")
+    assert found[-1] == _dicom_bytes(9)
+    assert len(found) + sum(codes.values()) >= 2
+    assert not codes.keys() - {"UNREADABLE", "NOT_AN_IMAGE"}
+
+
+def test_entries_that_overlap_are_named_and_their_bytes_read_once(tmp_path):
+    data = _zipped(tmp_path / "a.zip", "x", "y", "z")
+    listed = data.index(LISTED)
+    entry = bytes(data[listed : listed + 47])
+    end = data.index(b"PK\x05\x06")
+    many = entry * 1000
+    data[end:end] = many
+    end += len(many)
+    _write(data, end + 8, (1003).to_bytes(2, "little") * 2)
+    _write(data, end + 12, (end - listed).to_bytes(4, "little"))
+    (tmp_path / "a.zip").write_bytes(data)
+    found, codes = _walked(tmp_path / "a.zip", tmp_path / "spool")
+    assert len(found) <= 3
+    assert codes["UNREADABLE"] >= 1000
+
+
+def test_a_mutated_archive_never_stops_the_walk(tmp_path):
+    random = np.random.default_rng(20261125)
+    whole = bytes(_zipped(tmp_path / "a.zip", "n\u00e4me", "b/c", "d"))
+    listed = whole.index(LISTED)
+    for number in range(400):
+        data = bytearray(whole)
+        for place in random.integers(listed * (number % 2), len(data), random.integers(1, 8)):
+            data[place] = random.choice([0, 255, random.integers(256)])
+        (tmp_path / "a.zip").write_bytes(data[: len(data) - number % 5 * 40])
+        found, codes = _walked(tmp_path / "a.zip", tmp_path / f"spool-{number}")
+        assert found or codes
+
+
+@pytest.mark.parametrize("code", sorted(storage.FULL))
+def test_a_full_disk_is_no_damage_of_the_archive(tmp_path, monkeypatch, code):
+    _zipped(tmp_path / "a.zip", "x")
+    opened = Path.open
+
+    def full(path, mode="r", *rest, **more):
+        if "x" in mode:
+            raise OSError(code, os.strerror(code))
+        return opened(path, mode, *rest, **more)
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(OSError, match=os.strerror(code)) as caught:
+        _walked(tmp_path / "a.zip", tmp_path / "spool")
+    assert storage.is_full(caught.value)
 
 
 def test_an_entry_with_a_wrong_checksum_is_left_out(tmp_path):

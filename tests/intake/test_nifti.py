@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tracemalloc
 from pathlib import Path
 
 import nibabel
@@ -15,6 +16,7 @@ from opencmr.anatomy.structures import ACDC
 from opencmr.errors import GeometryError, InputError
 from opencmr.geometry.grid import Grid, grid_from_spacing
 from opencmr.imaging.flag import QualityFlag, Severity
+from opencmr.intake import nifti
 from opencmr.intake.nifti import (
     read_nifti,
     read_nifti_pair,
@@ -278,6 +280,13 @@ def test_an_image_without_signal_is_refused(tmp_path, value):
         read_nifti(path)
 
 
+@pytest.mark.parametrize(("slope", "inter"), [(-1, 4095), (1e20, 0), (1, 1e12)])
+def test_a_scaling_that_cannot_be_meant_is_refused(tmp_path, slope, inter):
+    path = write(tmp_path / "x.nii", picture(5, 4, 3), scl_slope=slope, scl_inter=inter)
+    with pytest.raises(InputError, match="BAD_SCALING"):
+        read_nifti(path)
+
+
 def test_values_that_are_no_number_are_replaced_and_said(tmp_path):
     values = picture(5, 4, 3).astype(np.float32) + 3
     values[0, 0, 0] = np.nan
@@ -300,6 +309,49 @@ def test_a_declared_size_over_the_limit_is_refused_before_it_is_read(tmp_path):
     path = write(tmp_path / "x.nii.gz", picture(5, 4, 3), dim=(3, 30000, 30000, 30000, 1, 1, 1, 1))
     with pytest.raises(InputError, match="TOO_LARGE"):
         read_nifti(path)
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.float64])
+def test_reading_takes_little_more_memory_than_the_decoded_values(tmp_path, kind):
+    path = write(tmp_path / "x.nii.gz", picture(128, 128, 16, 30).astype(kind))
+    tracemalloc.start()
+    reading = require_image(read_nifti(path))
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 1.7 * reading.image.values.nbytes + 10 * nifti.CHUNK_VOXELS
+
+
+def test_more_pictures_than_any_image_has_are_refused_unread(tmp_path):
+    path = write(tmp_path / "x.nii.gz", picture(5, 4, 3), dim=(4, 1, 1, 30000, 8000, 1, 1, 1))
+    with pytest.raises(InputError, match=r"TOO_LARGE.*pictures"):
+        read_nifti(path)
+
+
+def test_values_of_a_compressed_file_with_a_wrong_checksum_are_not_believed(tmp_path):
+    path = write(tmp_path / "x.nii.gz", picture(5, 4, 3))
+    content = bytearray(path.read_bytes())
+    content[-6] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="TRUNCATED"):
+        read_nifti(path)
+
+
+def test_a_length_in_mm_that_the_file_calls_metres_is_a_bad_spacing(tmp_path):
+    path = write(tmp_path / "x.nii", picture(5, 4, 3), units=("meter", "msec"))
+    with pytest.raises(GeometryError, match=r"BAD_SPACING.*unit of length.*--spacing"):
+        read_nifti(path)
+    given = read_nifti(path, spacing_mm=(8, 1.6, 1.4))
+    assert given.image.grid.column_spacing_mm == pytest.approx(1.4)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_a_picture_of_more_than_a_metre_is_a_bad_spacing(tmp_path, affine):
+    wide = np.diag([12.9, 1.4, 8.0, 1.0])
+    path = write(tmp_path / "x.nii", picture(100, 9, 3), wide, sform_code=int(affine), qform_code=0)
+    with pytest.raises(GeometryError, match=r"BAD_SPACING.*1290.*--spacing"):
+        read_nifti(path)
+    with pytest.raises(GeometryError, match="BAD_SPACING"):
+        read_nifti(path, spacing_mm=(8, 1.4, 12.9))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,13 @@
 
 import pytest
 
-from opencmr.intake.scaling import Linear, Scalings, choose_scaling, scalings_conflict
+from opencmr.intake.scaling import (
+    Linear,
+    Scalings,
+    choose_scaling,
+    doubt_about,
+    scalings_conflict,
+)
 
 
 def test_without_any_statement_the_stored_values_hold():
@@ -43,3 +49,21 @@ def test_only_maps_can_be_in_conflict():
     assert scalings_conflict(Scalings(**differing, image_type=("T1",)), 0, 1000)
     same = Scalings(rescale=Linear(1.0, 0.0), real_world=Linear(1.0, 0.0), image_type=("T1",))
     assert not scalings_conflict(same, 0, 1000)
+
+
+@pytest.mark.parametrize("linear", [Linear(1.0, 0.0), Linear(2.0, -4096.0), Linear(2e-5, 0.3)])
+def test_what_scanners_write_is_believed(linear):
+    assert not doubt_about(linear)
+
+
+@pytest.mark.parametrize(
+    "linear",
+    [Linear(-1.0, 4095.0), Linear(1e12, 0.0), Linear(1e-30, 0.0), Linear(1.0, 1e9)],
+)
+def test_scalings_that_mirror_or_drown_the_pixels_are_doubted(linear):
+    assert doubt_about(linear)
+
+
+def test_a_velocity_may_point_the_other_way_but_not_beyond_reason():
+    assert not doubt_about(Linear(-0.1, 100.0), may_mirror=True)
+    assert doubt_about(Linear(-1e20, 0.0), may_mirror=True)

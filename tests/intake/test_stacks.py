@@ -14,7 +14,7 @@ from opencmr.imaging.image import Unit
 from opencmr.imaging.study import SeriesHeader, StackFacts
 from opencmr.intake.assemble import Assembled, assemble_series
 from opencmr.intake.frame import Frame
-from opencmr.intake.stacks import phase_fractions, resample_in_time
+from opencmr.intake.stacks import phase_fractions, resample_in_time, why_unplaceable
 
 SAX = (0.6, 0.8, 0.0, 0.48, -0.36, -0.8)
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
@@ -223,6 +223,15 @@ def test_pictures_without_usable_geometry_are_left_out_and_named(facts, code):
     assembled = assemble_series(good + bad)
     assert shapes(assembled) == [(5, 3)]
     assert [(one.reason.code, one.count) for one in assembled.left_out] == [(code, 5)]
+
+
+def test_a_picture_of_more_than_a_metre_has_no_believable_spacing():
+    (one,) = cine([0], phases=1)
+    wide = replace(one, values=np.zeros((40, 30), np.float32))
+    assert why_unplaceable(replace(wide, pixel_spacing_mm=(1.0, 33.0))) is None
+    for spacing_mm in ((26.0, 1.0), (1.0, 34.0)):
+        reason = why_unplaceable(replace(wide, pixel_spacing_mm=spacing_mm))
+        assert reason.code == "BAD_SPACING"
 
 
 def test_spacing_is_the_distance_of_positions_and_never_the_thickness():

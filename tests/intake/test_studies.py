@@ -1,6 +1,7 @@
 """The door of intake: from a path to studies, whatever else lies there."""
 
 import gc
+import re
 import shutil
 import tracemalloc
 import zipfile
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless
@@ -158,6 +160,52 @@ def test_two_patients_under_one_study_uid_are_refused(cine_folder, dicom, change
         read_studies(folder)
     assert "OTHER" not in str(caught.value)
     assert "SECRET" not in str(caught.value)
+
+
+def _mixed(cine_folder, dicom, **facts):
+    folder = cine_folder()
+    for path in folder.iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.PatientID = ""
+        dicom.save(dataset, path)
+    extra = {"SOPInstanceUID": "1.2.3.99", "SeriesInstanceUID": "1.2.3.98", "TriggerTime": None}
+    dicom.save(dicom.mr(**extra, **{"PatientID": "", **facts}), folder / "other")
+    return folder
+
+
+@pytest.mark.parametrize("patient_id", ["", "X9"])
+def test_two_family_names_without_identifiers_are_a_mix(cine_folder, dicom, patient_id):
+    folder = _mixed(cine_folder, dicom, PatientName="Smith^Jane", PatientID=patient_id)
+    with pytest.raises(InputError, match="PATIENT_MIX") as caught:
+        read_studies(folder)
+    assert not {"Smith", "Doe", "Jane", "X9"} & set(re.findall(r"\w+", str(caught.value)))
+
+
+@pytest.mark.parametrize("name", ["DOE^JANE", "Doe^Jane^Mary", "Jane^Doe", "Döe Jane", ""])
+def test_one_person_written_in_two_ways_is_no_mix(cine_folder, dicom, name):
+    (study,) = read_studies(_mixed(cine_folder, dicom, PatientName=name)).studies
+    assert len(study.series) == 2
+
+
+def test_a_new_name_under_the_same_identifier_is_no_mix(cine_folder, dicom):
+    folder = cine_folder()
+    married = dicom.mr(
+        SOPInstanceUID="1.2.3.99",
+        SeriesInstanceUID="1.2.3.98",
+        PatientName="Smith^Jane",
+        TriggerTime=None,
+    )
+    dicom.save(married, folder / "other")
+    assert len(read_studies(folder).studies) == 1
+
+
+def test_a_name_that_an_archive_spelt_anew_makes_no_conflict_of_two_copies(cine_folder, dicom):
+    folder = cine_folder()
+    copy = dicom.cine()[0]
+    copy.PatientName = "DOE^JANE"
+    dicom.save(copy, folder / "copy")
+    (study,) = read_studies(folder).studies
+    assert _codes(study.left_out) == {"DUPLICATE": 1}
 
 
 def test_a_scout_with_its_own_frame_of_reference_or_without_identity_is_no_mix(cine_folder, dicom):

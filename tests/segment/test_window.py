@@ -1,12 +1,16 @@
 """Windows carry pixels to the network's grid and back without moving them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opencmr.geometry.grid import grid_from_spacing
 from opencmr.geometry.resampling import linear_weights
-from opencmr.segment.window import Window
+from opencmr.segment.heart import HeartBox, heart_window
+from opencmr.segment.window import LARGEST_WINDOW_PX, Window, whole_window
 
 
 def disc(shape: tuple[int, int], centre: tuple[float, float], radii: tuple[float, float]):
@@ -59,3 +63,15 @@ def test_a_ramp_stays_a_ramp(step, start):
 def test_outside_the_source_there_is_zero():
     weights = linear_weights(4, 3, step=1.0, start=-5.0)
     assert not weights.toarray().any()
+
+
+@pytest.mark.parametrize("spacing_mm", [0.05, 0.5, 1.25])
+def test_no_image_makes_a_window_that_exhausts_the_machine(spacing_mm):
+    wanted = SimpleNamespace(spacing_mm=spacing_mm, stride_px=48)
+    grid = grid_from_spacing((1, 40, 30), (8.0, 50.0, 50.0))
+    image = SimpleNamespace(grid=grid)
+    window = whole_window(image, wanted)
+    assert max(window.rows_px, window.columns_px) <= LARGEST_WINDOW_PX
+    assert window.rows_px % 48 == window.columns_px % 48 == 0
+    box = HeartBox((0, 39), (0, 29))
+    assert heart_window(image, box, wanted).rows_px <= LARGEST_WINDOW_PX

@@ -43,6 +43,7 @@ _CODES = (
     ReasonCode("NOT_MR", "Another modality than MR.", "None needed."),
     ReasonCode("MOSAIC", "Many slices tiled into one picture.", "Export them one by one."),
     ReasonCode("SCALING_CONFLICT", "Two scalings of the values disagree.", "Check the export."),
+    ReasonCode("BAD_SCALING", "The scaling of the values cannot be meant.", "Check the export."),
     # Geometry
     ReasonCode("NO_GEOMETRY", "Position, orientation or spacing is missing.", "Export it again."),
     ReasonCode("BAD_SPACING", "The pixel spacing is impossible.", "Give --spacing (NIfTI)."),

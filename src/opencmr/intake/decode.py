@@ -44,6 +44,12 @@ HASTE_S = 1.0
 """Five hundred times what a good file takes; a folder full of traps ends in minutes."""
 SECONDS_PER_MIB = 1.0
 """Further time for each MiB of decoded pixels, up to the limit."""
+ORDINARY_S = 1.0
+"""A file that takes no longer than this, and ``ORDINARY_S_PER_MIB``, overruns nothing."""
+ORDINARY_S_PER_MIB = 0.25
+NOT_TRIED = Reason(
+    "DECODE_TIMEOUT", "Too many files of this input could not be decoded in time: it was not read."
+)
 
 
 class _DecodingStoppedError(Exception):
@@ -67,6 +73,9 @@ class DicomReader:
         self._process: subprocess.Popen[bytes] | None = None
         self._deadline = 0.0
         self._stops = 0
+        self._begun_s = 0.0
+        self._ordinary_s = ORDINARY_S
+        self._overrun_s = 0.0
 
     def __enter__(self) -> "DicomReader":
         return self
@@ -84,6 +93,9 @@ class DicomReader:
     ) -> tuple[Frame, ...] | Refusal:
         """Return the frames of a file, or why it was refused; never raises for a file.
 
+        What stopped and overrunning files of one input may cost together is limited: after
+        that, no further file is read.
+
         Parameters
         ----------
         path : Path
@@ -91,6 +103,8 @@ class DicomReader:
             Study instance UIDs whose pixels are decoded, all by default; the frames of other
             studies come with zeros that take no memory.
         """
+        if self._stops > limits.STOPPED_DECODINGS or self._overrun_s > limits.OVERRUN_S:
+            return Refusal(NOT_TRIED)
         read = self._attempt(path, pixels_of)
         if isinstance(read, Refusal) and read.reason.code == "DECODE_CRASH":
             # A machine short of memory kills processes too: who dies twice is at fault.
@@ -101,6 +115,7 @@ class DicomReader:
         self, path: Path, pixels_of: Collection[str] | None
     ) -> tuple[Frame, ...] | Refusal:
         known: dict[str, str] = {}
+        self._begun_s, self._ordinary_s = time.monotonic(), ORDINARY_S
         try:
             return self._read(path, pixels_of, known)
         except _DecodingStoppedError as stopped:
@@ -108,11 +123,15 @@ class DicomReader:
             self._kill()
             return Refusal(stopped.reason, **known)
         except (KeyError, TypeError, ValueError):  # facts that no reader of ours would send
+            self._stops += 1
             self._kill()
             return Refusal(Reason("DECODE_CRASH"), **known)
         except BaseException:
             self._kill()  # an answer that was not read to its end belongs to no other file
             raise
+        finally:
+            taken_s = time.monotonic() - self._begun_s
+            self._overrun_s += max(taken_s - self._ordinary_s, 0.0)
 
     def _read(
         self, path: Path, pixels_of: Collection[str] | None, known: dict[str, str]
@@ -149,6 +168,7 @@ class DicomReader:
         decoded_mib = size * len(facts["frames"]) / limits.MIB
         allowed_s = min(self._limits.pixels_s, QUICK_S + SECONDS_PER_MIB * decoded_mib)
         self._allow(allowed_s)
+        self._ordinary_s += ORDINARY_S_PER_MIB * decoded_mib
         shared = _shared_facts(facts["instance"])
         frames: list[Frame] = []
         while True:
@@ -169,6 +189,7 @@ class DicomReader:
 
     def _refusal(self, facts: dict[str, Any]) -> Refusal:
         if facts.pop("is_spent"):
+            self._stops += 1
             self._kill()
         return Refusal(Reason(**facts.pop("reason")), **facts)
 
@@ -188,6 +209,8 @@ class DicomReader:
         self._deadline = time.monotonic() + self._limits.start_s
         if self._message(0)[0] != READY:
             raise _DecodingStoppedError("DECODE_CRASH")
+        if not self._stops:  # a cold disk is slow; starting again is a file's fault
+            self._begun_s = time.monotonic()
         return self._process
 
     def _message(self, pixel_bytes: int) -> tuple[bytes, dict[str, Any], np.ndarray]:

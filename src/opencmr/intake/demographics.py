@@ -1,6 +1,7 @@
 """Sex, age, height, weight and heart rate: what of the header's claims can be true."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -14,6 +15,13 @@ AGE_LIMIT_YEARS = 125.0
 DAYS_PER_UNIT = {"D": 1.0, "W": 7.0, "M": 365.25 / 12, "Y": 365.25}
 DAYS_PER_YEAR = 365.25
 
+NO_NAME = re.compile(r"anon\w*|unknown|none|noname|deidentified|removed")
+"""Words that stand for a name that was removed."""
+LETTERS = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "æ": "ae", "œ": "oe"}
+)
+"""Letters that Unicode does not take apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Body:
@@ -25,6 +33,46 @@ class Body:
 
     def __repr__(self) -> str:
         return "Body(redacted)"
+
+
+def names_contradict(one: str, other: str) -> bool:
+    """Return whether two DICOM names (PS3.5, PN) have family names of different people.
+
+    One person is written in many ways: case, accents, the order of the names, a middle or a
+    second family name, no caret at all.  So no word of either's family name may stand anywhere
+    in the other's name.  Names in different scripts, removed and garbled ones say nothing.
+
+    Examples
+    --------
+    >>> names_contradict("Doe^Jane", "Smith^Jane")
+    True
+    >>> names_contradict("MÜLLER^EVA", "Eva Maria Mueller")
+    False
+    """
+    if any(sign in name for name in (one, other) for sign in "?\N{REPLACEMENT CHARACTER}"):
+        return False
+    (family, words), (others_family, others_words) = _words_of(one), _words_of(other)
+    if family & others_words or others_family & words:
+        return False
+    if any(NO_NAME.fullmatch(word) for word in words | others_words):
+        return False
+    scripts = [{word.isascii() for word in names} for names in (family, others_family)]
+    return bool(scripts[0] & scripts[1])
+
+
+def _words_of(name: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the plain words of the family name, and of the whole name, in every script."""
+    groups = [_plain(group).split("^") for group in name.split("=")]
+    words = [[re.findall(r"[^\W_]+", part) for part in parts] for parts in groups]
+    family = frozenset(word for parts in words for word in parts[0])
+    return family, frozenset(word for parts in words for part in parts for word in part)
+
+
+def _plain(text: str) -> str:
+    """Return text in small letters without accents, umlauts written with or without an e."""
+    apart = unicodedata.normalize("NFKD", text.casefold().translate(LETTERS))
+    bare = "".join(sign for sign in apart if not unicodedata.combining(sign))
+    return re.sub("([aou])e", r"\1", bare).replace("'", "")
 
 
 def age_in_years(text: str) -> float | None:

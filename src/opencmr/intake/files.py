@@ -8,10 +8,11 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain, pairwise
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -30,6 +31,8 @@ RESULT_FILES = frozenset({"run.json", "measurements.json"})
 """What every result folder of ours holds."""
 RESULT_WORDS = (b'"disclaimer"', b'"input_sha256"', b'"opencmr"')
 """What ``run.json`` begins with."""
+LOCAL_HEADER_BYTES = 30
+"""What stands before an entry's name and data (APPNOTE.TXT 4.3.7)."""
 READABLE_COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """bzip2 and LZMA may ask for memory before they yield a byte that could be counted."""
 
@@ -277,21 +280,27 @@ class _Archive:
             except _TooManyEntriesError:
                 self._leftovers.add("archive", Reason("TOO_MANY_FILES"))
                 return
-            except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+            except Exception:  # zipfile raises anything over a damaged list of contents
                 self._leftovers.add("archive", Reason("UNREADABLE", "The archive is damaged."))
                 return
             cautious.is_opening = False
             yield from self._members(archive)
 
     def _members(self, archive: zipfile.ZipFile) -> Iterator[Candidate]:
-        members = [entry for entry in archive.infolist() if not entry.is_dir()]
+        listed = archive.infolist()
+        if not listed:
+            self._leftovers.add("archive", Reason("UNREADABLE", "The archive lists no contents."))
+        # A folder is empty: what a file is, its name does not decide.
+        members = [one for one in listed if one.file_size or not one.filename.endswith("/")]
         self._allowance.entries_left -= len(members)
+        overlapping = _overlapping(members)
         self._spool.mkdir(mode=0o700)
         for number, member in enumerate(members, start=1):
             if any(_is_junk(part) for part in PurePosixPath(member.filename).parts):
                 continue
             path = self._spool / f"{number:06d}"
             try:
+                _refuse_by_entry(member, overlaps=member.header_offset in overlapping)
                 kind = self._inflate(archive, member, path)
             except RefusedError as refused:
                 path.unlink(missing_ok=True)
@@ -306,30 +315,25 @@ class _Archive:
 
     def _inflate(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> Kind:
         """Write a member to ``path`` if it looks like an image, and return what it is."""
-        _refuse_by_entry(member)
         ceiling = max(
             limits.INFLATION_FLOOR_BYTES, limits.INFLATION_RATIO * max(member.compress_size, 1)
         )
-        try:
-            with archive.open(member) as source:
-                chunk = source.read(HEAD_BYTES)
-                kind = kind_of(chunk)
-                if kind is Kind.ARCHIVE:
-                    raise RefusedError("NESTED_ARCHIVE")
-                if kind not in (Kind.DICOM, Kind.NIFTI):
-                    if kind is Kind.OTHER:
-                        raise RefusedError("NOT_AN_IMAGE")
-                    return kind
-                size = 0
-                with path.open("xb") as target:
-                    while chunk:
-                        size += len(chunk)
-                        self._allowance.bytes_left -= len(chunk)
-                        self._refuse_by_size(size, ceiling)
-                        target.write(chunk)
-                        chunk = source.read(CHUNK_BYTES)
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise RefusedError("UNREADABLE", "The archive entry is damaged.") from error
+        with closing(_chunks(archive, member)) as chunks:
+            head = next(chunks, b"")
+            kind = kind_of(head)
+            if kind is Kind.ARCHIVE:
+                raise RefusedError("NESTED_ARCHIVE")
+            if kind is Kind.OTHER:
+                raise RefusedError("NOT_AN_IMAGE")
+            if kind is Kind.DICOMDIR:
+                return kind
+            size = 0
+            with path.open("xb") as target:
+                for chunk in chain((head,), chunks):
+                    size += len(chunk)
+                    self._allowance.bytes_left -= len(chunk)
+                    self._refuse_by_size(size, ceiling)
+                    target.write(chunk)
         return kind
 
     def _refuse_by_size(self, size: int, ceiling: int) -> None:
@@ -341,8 +345,39 @@ class _Archive:
             raise RefusedError("TOO_LARGE", "The archives inflate to more than 4 GiB in total.")
 
 
-def _refuse_by_entry(member: zipfile.ZipInfo) -> None:
+def _chunks(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Generator[bytes, None, None]:
+    """Yield what a member inflates to: its head, then the rest.
+
+    Raises
+    ------
+    RefusedError
+        ``UNREADABLE``, whatever ``zipfile`` raises: places before the start, names that are no
+        text, wrong checksums, unknown methods.  Errors of writing are none of these.
+    """
+    try:
+        with archive.open(member) as source:
+            chunk = source.read(HEAD_BYTES)
+            while chunk:
+                yield chunk
+                chunk = source.read(CHUNK_BYTES)
+    except Exception as error:
+        raise RefusedError("UNREADABLE", "The archive entry is damaged.") from error
+
+
+def _overlapping(members: Sequence[zipfile.ZipInfo]) -> frozenset[int]:
+    """Return the offsets of entries that reach into the next: one byte could be read for ever."""
+    ordered = sorted(members, key=lambda member: member.header_offset)
+    return frozenset(
+        one.header_offset
+        for one, following in pairwise(ordered)
+        if one.header_offset + LOCAL_HEADER_BYTES + one.compress_size > following.header_offset
+    )
+
+
+def _refuse_by_entry(member: zipfile.ZipInfo, *, overlaps: bool) -> None:
     """Refuse what an entry's own description rules out."""
+    if overlaps:
+        raise RefusedError("UNREADABLE", "The archive's entries overlap.")
     if stat.S_ISLNK(member.external_attr >> 16):
         raise RefusedError("UNSAFE_PATH", "Symbolic links are not followed.")
     if member.flag_bits & 0x1:

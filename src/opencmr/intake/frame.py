@@ -7,19 +7,21 @@ import numpy as np
 
 from opencmr.errors import InputError
 from opencmr.imaging.study import Identity, Scanner, SeriesHeader
-from opencmr.intake.demographics import Body
+from opencmr.intake.demographics import Body, names_contradict
 
 
 @dataclass(frozen=True, slots=True)
 class PatientKey:
     """What must be the same in every instance of one study; its repr is redacted.
 
-    Empty where the header is silent: silence contradicts nobody.
+    Empty where the header is silent: silence contradicts nobody.  Two keys that differ in the
+    name alone are equal: archives spell it anew.
     """
 
     patient_id: str = ""
     birth_date: str = ""
     sex: str = ""
+    name: str = field(default="", compare=False)
 
     def __repr__(self) -> str:
         return "PatientKey(redacted)"
@@ -27,9 +29,13 @@ class PatientKey:
     def contradicts(self, other: "PatientKey") -> bool:
         """Return whether the two keys must belong to different patients.
 
+        Where both state an identifier, the name decides nothing.
+
         >>> PatientKey("A", "", "F").contradicts(PatientKey("A", "19700101", ""))
         False
         >>> PatientKey("A", "", "F").contradicts(PatientKey("A", "", "M"))
+        True
+        >>> PatientKey(name="Doe^Jane").contradicts(PatientKey(name="Smith^Ann"))
         True
         """
         pairs = (
@@ -37,7 +43,10 @@ class PatientKey:
             (self.birth_date, other.birth_date),
             (self.sex, other.sex),
         )
-        return any(mine and theirs and mine != theirs for mine, theirs in pairs)
+        if any(mine and theirs and mine != theirs for mine, theirs in pairs):
+            return True
+        is_identified = self.patient_id and other.patient_id
+        return not is_identified and names_contradict(self.name, other.name)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -86,6 +86,7 @@ def instance_facts(dataset: Dataset) -> Facts:
             "patient_id": text(dataset, "PatientID").strip(),
             "birth_date": _date(dataset, "PatientBirthDate"),
             "sex": text(dataset, "PatientSex").strip().upper(),
+            "name": text(dataset, "PatientName").strip(),
         },
         "identity": {
             "patient_name": text(dataset, "PatientName"),

@@ -4,6 +4,7 @@ The pixels of one study at a time fit in memory; those of an archive need not.  
 hold one study, its pixels are decoded in passing, until a second study appears.
 """
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +13,9 @@ from opencmr.anatomy.reasons import Reason, reason_of
 from opencmr.errors import OpencmrError
 from opencmr.imaging.flag import LeftOut
 from opencmr.imaging.study import short_hash
+from opencmr.intake import limits
 from opencmr.intake.assemble import misplaced
-from opencmr.intake.decode import DicomReader
+from opencmr.intake.decode import NOT_TRIED, DicomReader
 from opencmr.intake.files import Candidate, Kind, walk
 from opencmr.intake.frame import Frame, PatientKey
 from opencmr.intake.leftovers import Leftovers
@@ -33,7 +35,8 @@ class IndexedDicom:
     uid : str
         StudyInstanceUID; empty where the headers state none.
     files : dict from Path to (SOP instance UID, SeriesInstanceUID)
-    patients : set of PatientKey
+    patients : dict of PatientKey
+        By key and spelling of the name.
     pictures : int
     placed : int
         Pictures with a usable place in the patient.
@@ -44,7 +47,7 @@ class IndexedDicom:
 
     uid: str
     files: dict[Path, tuple[str, str]] = field(default_factory=dict)
-    patients: set[PatientKey] = field(default_factory=set)
+    patients: dict[tuple[PatientKey, str], PatientKey] = field(default_factory=dict)
     pictures: int = 0
     placed: int = 0
     without_place: Counter[LeftOut] = field(default_factory=Counter)
@@ -57,8 +60,11 @@ class IndexedDicom:
 
     @property
     def mixes_patients(self) -> bool:
-        """Whether two identifiers, birth dates or sexes stand under one study UID."""
-        return any(one.contradicts(other) for one in self.patients for other in self.patients)
+        """Whether two identifiers, birth dates, sexes or families stand under one study UID."""
+        keys = self.patients.values()
+        return len(keys) > limits.PATIENT_SPELLINGS or any(
+            one.contradicts(other) for one in keys for other in keys
+        )
 
     def add(self, path: Path, frames: tuple[Frame, ...]) -> None:
         """Take a file into the study."""
@@ -66,7 +72,7 @@ class IndexedDicom:
         self.hashes.add(frames[0].content_sha256)
         self.pictures += len(frames)
         for frame in frames:
-            self.patients.add(frame.patient)
+            self.patients.setdefault((frame.patient, frame.patient.name), frame.patient)
             problem = misplaced(frame)
             if problem is None:
                 self.placed += 1
@@ -156,6 +162,7 @@ class _Indexing:
         self._dicom: dict[str, IndexedDicom] = {}
         self._nifti: dict[str, IndexedNifti] = {}
         self._decoded: Instances | NiftiReading | None = None
+        self._refused_s = 0.0
 
     def add(self, candidate: Candidate) -> None:
         if candidate.kind is Kind.NIFTI:
@@ -181,16 +188,19 @@ class _Indexing:
 
     def _add_nifti(self, path: Path) -> None:
         """Read a file whole, as only its values tell a picture from a label map."""
+        if self._refused_s > limits.OVERRUN_S:
+            self.leftovers.add("NIfTI file", NOT_TRIED)
+            return
         is_first = not self._dicom and not self._nifti
         self._decoded = None  # before the next takes memory
+        begun_s = time.monotonic()
         try:
             reading = require_image(read_nifti(path, spacing_mm=self._spacing_mm))
-        except OpencmrError as error:
-            reason = reason_of(error) or Reason("UNREADABLE", str(error))
-            self.leftovers.add("NIfTI file", reason)
-            return
-        except Exception:  # one hostile file never stops the others
-            self.leftovers.add("NIfTI file", Reason("UNREADABLE"))
+        except Exception as error:  # one hostile file never stops the others
+            known = isinstance(error, OpencmrError)
+            said = Reason("UNREADABLE", str(error) if known else "")
+            self.leftovers.add("NIfTI file", reason_of(error) or said)
+            self._refused_s += time.monotonic() - begun_s
             return
         (sha256,) = reading.image.sources
         if sha256 in self._nifti:

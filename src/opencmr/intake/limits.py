@@ -26,9 +26,17 @@ DECODED_BYTES = GIB
 STUDY_DECODED_BYTES = 4 * GIB
 """Greatest size of all decoded pixels of one study."""
 FRAMES = 20_000
-"""Most frames of one instance."""
+"""Most frames of one instance, or pictures of one NIfTI file."""
+FIELD_OF_VIEW_MM = 1000.0
+"""Greatest height and width of a picture (proposal): the bore of a scanner has 600 to 700 mm."""
 NESTING = 32
 """Deepest nesting of DICOM sequences."""
+PATIENT_SPELLINGS = 100
+"""Most ways in which the instances of one study may state their patient."""
+STOPPED_DECODINGS = 50
+"""Most processes that are stopped or die over one input; after that the rest is not read."""
+OVERRUN_S = 180.0
+"""Greatest time of one input spent on files that were stopped or took longer than they should."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,7 +28,9 @@ from opencmr.geometry.orientation import (
 from opencmr.imaging.axis import Heartbeat
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.image import Image, untimed_image
+from opencmr.intake import limits
 from opencmr.intake.files import HEAD_BYTES, Kind, kind_of
+from opencmr.intake.scaling import Linear, doubt_about
 from opencmr.intake.signal import (
     LOST_SHARE,
     has_signal,
@@ -37,8 +40,8 @@ from opencmr.intake.signal import (
 )
 from opencmr.storage import sha256_of, write_bytes
 
-SIZE_LIMIT_BYTES = 1 << 30
-"""Greatest size of the values, as stored and as float32 (reliability D04, D06: 1 GiB)."""
+CHUNK_VOXELS = 4 << 20
+"""So many stored values are held beside the converted ones."""
 OFFSET_LIMIT_BYTES = 16 << 20
 """Greatest room for header extensions before the values."""
 SPACING_AGREEMENT = 1e-2
@@ -94,11 +97,12 @@ def read_nifti(path: Path, *, spacing_mm: tuple[float, float, float] | None = No
     with _opened(path) as stream:
         header = _read_header(stream)
         shape = _shape_of(header)
-        stored = _read_values(stream, header, shape)
-    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is judged below
-        grid, flags = _grid_of(header, shape, spacing_mm)
-        values, more = _scaled(stored, header)
-        flags += more
+        layout = _layout_of(header, shape)
+        with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is judged below
+            grid, flags = _grid_of(header, shape, spacing_mm)
+            values = _read_values(stream, *layout, shape)
+    with np.errstate(invalid="ignore", over="ignore"):
+        flags += _scale(values, header)
         flags += _check_axis_order(values, grid, given=spacing_mm is not None)
         trigger_ms, rr_ms, more = _timing_of(header, shape)
     image = Image(values, grid, Heartbeat(trigger_ms, rr_ms), sources=(sha256_of(path),))
@@ -237,11 +241,18 @@ def _shape_of(header: Any) -> tuple[int, int, int, int]:
     if len(sizes) > 4:
         raise InputError(f"a cine has 4 dimensions (x, y, slice, phase); found {sizes}")
     columns, rows, slices, phases = [*sizes, 1, 1][:4]
+    if slices * phases > limits.FRAMES:
+        raise InputError(
+            Reason("TOO_LARGE", f"the header declares {slices * phases} pictures of one image")
+        )
     return phases, slices, rows, columns
 
 
-def _read_values(stream: BinaryIO, header: Any, shape: tuple[int, int, int, int]) -> np.ndarray:
-    """Return the stored values ``(T, Z, Y, X)``; its size is judged before it is read."""
+def _layout_of(header: Any, shape: tuple[int, int, int, int]) -> tuple[np.dtype[Any], int]:
+    """Return the type of the stored values and the bytes between the header and them.
+
+    Their size is judged here, before anything is read.
+    """
     try:
         dtype = header.get_data_dtype()
     except (nibabel.spatialimages.HeaderDataError, KeyError) as error:
@@ -250,48 +261,70 @@ def _read_values(stream: BinaryIO, header: Any, shape: tuple[int, int, int, int]
         raise InputError(
             Reason("NOT_MEASURABLE_PIXELS", f"values of type {dtype} are no MR signal")
         )
-    voxels = int(np.prod(shape, dtype=object))
-    if voxels * max(dtype.itemsize, 4) > SIZE_LIMIT_BYTES:
-        raise InputError(
-            Reason(
-                "TOO_LARGE",
-                f"the header declares {voxels} voxels of {dtype.itemsize} bytes; "
-                f"at most {SIZE_LIMIT_BYTES >> 20} MiB are read",
-            )
-        )
+    _refuse_large(shape, dtype.itemsize)
     smallest = int(header["sizeof_hdr"])
     offset = float(header["vox_offset"])
     if not np.isfinite(offset) or not (offset == 0 or smallest <= offset <= OFFSET_LIMIT_BYTES):
         raise InputError(f"the header puts the values at the impossible place {offset:g}")
-    start = int(offset) or smallest + 4
-    _read_exactly(stream, start - smallest)
-    data = _read_exactly(stream, voxels * dtype.itemsize)
-    return np.frombuffer(data, dtype).reshape(shape)
+    return dtype, (int(offset) or smallest + 4) - smallest
 
 
-def _scaled(stored: np.ndarray, header: Any) -> tuple[np.ndarray, list[QualityFlag]]:
-    """Apply slope and intercept (0 or not a number: none) and refuse what has no signal."""
-    values = stored.astype(np.float32)
+def _read_values(
+    stream: BinaryIO, dtype: np.dtype[Any], gap_bytes: int, shape: tuple[int, int, int, int]
+) -> np.ndarray:
+    """Return the stored values ``(T, Z, Y, X)`` as float32.
+
+    Converted on the way: stored and converted together would take twice the memory.
+    """
+    _read_exactly(stream, gap_bytes)
+    values = np.empty(shape, dtype=np.float32)
+    flat = values.reshape(-1)
+    for begin in range(0, flat.size, CHUNK_VOXELS):
+        part = flat[begin : begin + CHUNK_VOXELS]
+        part[:] = np.frombuffer(_read_exactly(stream, part.size * dtype.itemsize), dtype)
+    _read_up_to(stream, 1)  # the checksum of a compressed file is judged at its end
+    return values
+
+
+def _refuse_large(shape: tuple[int, int, int, int], bytes_each: int) -> None:
+    """Refuse by the header alone what would exhaust the machine."""
+    voxels = int(np.prod(shape, dtype=object))
+    if voxels * max(bytes_each, 4) > limits.DECODED_BYTES:
+        raise InputError(
+            Reason(
+                "TOO_LARGE",
+                f"the header declares {voxels} voxels of {bytes_each} bytes; "
+                f"at most {limits.DECODED_BYTES >> 20} MiB are read",
+            )
+        )
+
+
+def _scale(values: np.ndarray, header: Any) -> list[QualityFlag]:
+    """Apply slope and intercept (0 or not a number: none) in place; refuse what has no signal."""
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    intercept = intercept if np.isfinite(intercept) else 0.0
     if np.isfinite(slope) and slope != 0:
+        if doubt := doubt_about(Linear(slope, intercept)):
+            raise InputError(Reason("BAD_SCALING", doubt))
         values *= np.float32(slope)
-        values += np.float32(intercept if np.isfinite(intercept) else 0.0)
+        values += np.float32(intercept)
     finite = np.isfinite(values)
     share = 1 - finite.mean()
-    if share == 1 or values[finite].min() == values[finite].max():
+    least = values.min(where=finite, initial=np.inf)
+    if share == 1 or least == values.max(where=finite, initial=-np.inf):
         raise InputError(
             Reason("NO_SIGNAL", "the image is constant or not finite. Check the export.")
         )
     if share == 0:
-        return values, []
-    values[~finite] = values[finite].min()
+        return []
+    values[~finite] = least
     flag = QualityFlag(
         Severity.REVIEW,
         "NO_SIGNAL",
         "Values that are not finite were replaced by the smallest one. Check the export.",
         f"{share:.2%} of the voxels",
     )
-    return values, [flag]
+    return [flag]
 
 
 def _grid_of(
@@ -306,6 +339,7 @@ def _grid_of(
             Reason("BAD_SPACING", f"the file states the spacing {_numbers(zooms)}. {_GIVE_SPACING}")
         )
     factor, flags = _length_unit(header, zooms)
+    _refuse_spacing(zooms * factor, shape[1:])
     affine = _agreed_affine(header, zooms, shape)
     if affine is None:
         spacing = np.append(zooms * factor, 1.0)[:3]
@@ -429,11 +463,7 @@ def says_nothing_of_orientation(affine: np.ndarray, shape: tuple[int, int, int])
 def _grid_with_given_spacing(
     header: Any, shape: tuple[int, int, int], given_mm: tuple[float, float, float]
 ) -> tuple[Grid, list[QualityFlag]]:
-    if not all(SPACING_LIMITS_MM[0] <= value <= SPACING_LIMITS_MM[1] for value in given_mm):
-        raise GeometryError(
-            f"the given spacing {_numbers(given_mm)} mm is impossible; expected "
-            f"{SPACING_LIMITS_MM[0]} to {SPACING_LIMITS_MM[1]} mm"
-        )
+    _refuse_spacing(np.array(given_mm[::-1]), shape)
     flag = QualityFlag(
         Severity.INFO,
         "SPACING_GIVEN",
@@ -466,17 +496,36 @@ def _agreed_directions(header: Any) -> np.ndarray | None:
     return candidates[0]
 
 
-def _checked(grid: Grid) -> Grid:
-    """Refuse a distance between slices that is impossible."""
-    spacing_mm = grid.slice_spacing_mm
-    if spacing_mm is not None and not (SPACING_LIMITS_MM[0] <= spacing_mm <= SPACING_LIMITS_MM[1]):
+def _refuse_spacing(spacing_mm: np.ndarray, shape: tuple[int, int, int]) -> None:
+    """Refuse lengths ``(column, row[, slice])`` in mm that no picture of a heart has.
+
+    A length in mm that the file calls metres is found here too.
+    """
+    low, high = SPACING_LIMITS_MM
+    if not ((spacing_mm >= low) & (spacing_mm <= high)).all():
         raise GeometryError(
             Reason(
                 "BAD_SPACING",
-                f"the slices are {spacing_mm:g} mm apart; expected "
-                f"{SPACING_LIMITS_MM[0]} to {SPACING_LIMITS_MM[1]} mm. {_GIVE_SPACING}",
+                f"the spacing of {_numbers(spacing_mm)} mm is impossible; expected {low} to {high} "
+                f"mm. Is the unit of length right? {_GIVE_SPACING}",
             )
         )
+    widths_mm = spacing_mm[:2] * shape[:0:-1]
+    if widths_mm.max() > limits.FIELD_OF_VIEW_MM:
+        raise GeometryError(
+            Reason(
+                "BAD_SPACING",
+                f"the pictures are {_numbers(widths_mm)} mm wide and high; expected at most "
+                f"{limits.FIELD_OF_VIEW_MM:g} mm. {_GIVE_SPACING}",
+            )
+        )
+
+
+def _checked(grid: Grid) -> Grid:
+    """Refuse a distance between slices that is impossible."""
+    if grid.slice_spacing_mm is not None:
+        spacing = (grid.column_spacing_mm, grid.row_spacing_mm, grid.slice_spacing_mm)
+        _refuse_spacing(np.array(spacing), grid.shape)
     return grid
 
 
@@ -495,8 +544,8 @@ def _check_axis_order(values: np.ndarray, grid: Grid, *, given: bool) -> list[Qu
     spacing_mm = grid.slice_spacing_mm
     if phases < 3 or slices < 3 or spacing_mm is None or spacing_mm < THICK_SLICES_MM:
         return []
-    along_time = float(np.abs(np.diff(values, axis=0)).mean())
-    along_stack = float(np.abs(np.diff(values, axis=1)).mean())
+    along_time = _mean_step(values)
+    along_stack = _mean_step(values.swapaxes(0, 1))
     if along_stack >= ORDER_RATIO * along_time:
         return []
     message = (
@@ -507,6 +556,12 @@ def _check_axis_order(values: np.ndarray, grid: Grid, *, given: bool) -> list[Qu
         raise GeometryError(Reason("GEOMETRY_CONFLICT", message))
     evidence = f"mean difference {along_stack:.3g} along the third, {along_time:.3g} the fourth"
     return [QualityFlag(Severity.REVIEW, "GEOMETRY_CONFLICT", message, evidence)]
+
+
+def _mean_step(values: np.ndarray) -> float:
+    """Return the mean absolute difference between neighbours on the first axis."""
+    steps = [float(np.abs(two - one).mean()) for one, two in pairwise(values)]
+    return float(np.mean(steps))
 
 
 def _timing_of(

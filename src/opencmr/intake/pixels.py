@@ -14,7 +14,7 @@ from pydicom.uid import UID
 from opencmr.intake.headers import FrameGroups
 from opencmr.intake.parsing import frames_of, number, text, texts, value, whole
 from opencmr.intake.refusal import RefusedError
-from opencmr.intake.scaling import Linear, Scalings, choose_scaling, scalings_conflict
+from opencmr.intake.scaling import Linear, Scalings, choose_scaling, doubt_about, scalings_conflict
 
 GUESSED_SYNTAXES = {
     (True, True): "1.2.840.10008.1.2",
@@ -43,15 +43,15 @@ def stored_frames(dataset: Dataset) -> Iterator[np.ndarray]:
         raise _unknown(syntax)
     if syntax.is_encapsulated:
         dataset["PixelData"].VR = "OB"  # some exports write OW, which codecs refuse
-    elif _pixels_missing(dataset):
-        raise RefusedError("TRUNCATED", "There are fewer pixels than the header declares.")
+    else:
+        _refuse_wrong_length(dataset)
     if "PhotometricInterpretation" not in dataset:
         dataset.PhotometricInterpretation = "MONOCHROME2"
     dataset.SamplesPerPixel = 1
     found = 0
     for stored, _ in decoder.iter_array(dataset, raw=True, correct_unused_bits=False):
         if found == frames_of(dataset):
-            break
+            raise RefusedError("DECODE_FAILED", "There are more frames than the header declares.")
         found += 1
         yield _without_unused_bits(stored, dataset)
     if found < frames_of(dataset):
@@ -74,7 +74,11 @@ def _unknown(syntax: UID) -> RefusedError:
     return RefusedError("UNKNOWN_TRANSFER_SYNTAX", f"No codec for this encoding: {name}.")
 
 
-def _pixels_missing(dataset: Dataset) -> bool:
+def _refuse_wrong_length(dataset: Dataset) -> None:
+    """Refuse pixels that are no such matrix; less than a row or column more is padding.
+
+    A matrix that is declared a row, a column or a frame too small shears the picture.
+    """
     if "PixelData" in dataset:
         bits = whole(dataset, "BitsAllocated") or 16
         pixels = dataset["PixelData"].value
@@ -82,8 +86,12 @@ def _pixels_missing(dataset: Dataset) -> bool:
         is_double = "DoubleFloatPixelData" in dataset
         bits = 64 if is_double else 32
         pixels = dataset["DoubleFloatPixelData" if is_double else "FloatPixelData"].value
-    count = (whole(dataset, "Rows") or 0) * (whole(dataset, "Columns") or 0) * frames_of(dataset)
-    return pixels is None or len(pixels) * 8 < count * bits
+    rows, columns = whole(dataset, "Rows") or 0, whole(dataset, "Columns") or 0
+    surplus_bits = len(pixels or b"") * 8 - rows * columns * frames_of(dataset) * bits
+    if surplus_bits < 0:
+        raise RefusedError("TRUNCATED", "There are fewer pixels than the header declares.")
+    if surplus_bits > 8 and surplus_bits >= min(rows, columns) * bits:
+        raise RefusedError("DECODE_FAILED", "There are more pixels than the header declares.")
 
 
 def _without_unused_bits(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
@@ -117,7 +125,8 @@ def values_of(
     Raises
     ------
     RefusedError
-        ``SCALING_CONFLICT`` for a relaxation map, ``NO_SIGNAL`` for values that are not finite.
+        ``SCALING_CONFLICT`` for a relaxation map, ``BAD_SCALING`` for a scaling that cannot be
+        meant, ``NO_SIGNAL`` for values that are not finite.
     """
     scalings = _scalings(dataset, groups)
     if scalings_conflict(scalings, float(stored.min()), float(stored.max())):
@@ -126,8 +135,12 @@ def values_of(
         values, name = np.asarray(apply_modality_lut(stored, dataset), dtype=np.float64), "table"
     else:
         linear, name = choose_scaling(scalings)
+        is_inverted = text(dataset, "PhotometricInterpretation").strip() == "MONOCHROME1"
+        is_velocity = scalings.has_quantity and not scalings.is_relaxation_map
+        if doubt := doubt_about(linear, may_mirror=is_inverted or is_velocity):
+            raise RefusedError("BAD_SCALING", doubt)
         values = stored.astype(np.float64) * linear.slope + linear.intercept
-        if text(dataset, "PhotometricInterpretation") == "MONOCHROME1":
+        if is_inverted:
             values = _inverted(values, stored, dataset, linear, scalings)
     with np.errstate(over="ignore"):
         result = values.astype(np.float32)

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 MAP_WORD = re.compile(r"(T1|T2|T2\*|T2[_ ]?STAR|R1|R2|R2\*|ECV)([_ ]?MAP.*)?")
 """Words of ImageType that make a picture a map of relaxation."""
 TIME_UNITS = frozenset({"ms", "s", "msec"})
+SLOPE_LIMITS = (1e-9, 1e9)
+"""Slopes outside are none that a scanner writes (proposal; Philips' reach from 1e-5 to 1e5)."""
+RESOLVED = 1 << 24
+"""Whole numbers up to this are told apart by a float32; beyond, an intercept drowns the pixels."""
 AGREEMENT = 1e-3
 """Relative: two scalings of a map that differ by less say the same (1 ms in 1000 ms)."""
 
@@ -59,6 +63,11 @@ class Scalings:
         return any(MAP_WORD.fullmatch(word) for word in words) or bool(units & TIME_UNITS)
 
     @property
+    def has_quantity(self) -> bool:
+        """Whether the rescaled values claim a unit of their own."""
+        return self.rescale_type.lower() not in ("", "us", "normalized")
+
+    @property
     def floating(self) -> Linear | None:
         """Philips' floating value as a function of the stored one."""
         if self.philips is None or self.philips[0] == 0:
@@ -85,10 +94,33 @@ def choose_scaling(scalings: Scalings) -> tuple[Linear, str]:
         if scalings.rescale is None and scalings.real_world is not None:
             return scalings.real_world, "real world"
         return display, name
-    has_quantity = scalings.rescale_type.lower() not in ("", "us", "normalized")
-    if scalings.floating is not None and not has_quantity:
+    if scalings.floating is not None and not scalings.has_quantity:
         return scalings.floating, "philips"
     return display, name
+
+
+def doubt_about(linear: Linear, *, may_mirror: bool = False) -> str:
+    """Return why a scaling cannot be meant, or nothing.
+
+    A picture whose bright is dark is none that a network was trained on; a velocity, or a
+    picture that is shown inverted (``may_mirror``), may have a negative slope.  A slope of zero
+    leaves no signal and is judged there.
+
+    Examples
+    --------
+    >>> doubt_about(Linear(-1.0, 4095.0))
+    'The slope of the scaling is negative: bright would be dark.'
+    >>> doubt_about(Linear(0.25, -1024.0))
+    ''
+    """
+    size = abs(linear.slope)
+    if linear.slope < 0 and not may_mirror:
+        return "The slope of the scaling is negative: bright would be dark."
+    if size and not SLOPE_LIMITS[0] <= size <= SLOPE_LIMITS[1]:
+        return "The slope of the scaling is beyond reason."
+    if size and not abs(linear.intercept) <= RESOLVED * size:
+        return "The intercept of the scaling is beyond reason: the pixels drown in it."
+    return ""
 
 
 def scalings_conflict(scalings: Scalings, low: float, high: float) -> bool:

@@ -1,6 +1,7 @@
 """What values say of themselves: a picture, a label map, or clipped beyond use (D24)."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -16,7 +17,7 @@ fat together cover 10 % of a chest."""
 LOST_SHARE = 0.50
 """From this share on a picture is as good as constant."""
 _SAMPLE = 50_000
-"""Values looked at first; one sample with many values spares sorting the rest."""
+"""Values looked at at once; a first sample with many values spares sorting the rest."""
 
 
 def has_signal(values: np.ndarray) -> bool:
@@ -27,11 +28,18 @@ def has_signal(values: np.ndarray) -> bool:
     >>> has_signal(np.arange(12.0)), has_signal(np.eye(3)), has_signal(np.ones(3))
     (True, False, False)
     """
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        return False
-    at_top = finite == finite.max()
-    return bool(at_top.mean() < LOST_SHARE and not (at_top | (finite == finite.min())).all())
+    finite = np.isfinite(values)
+    count = np.count_nonzero(finite)
+    least, greatest = (
+        values.min(where=finite, initial=np.inf),
+        values.max(where=finite, initial=-np.inf),
+    )
+    at_top = np.count_nonzero(values == greatest)
+    return bool(
+        least < greatest
+        and at_top < LOST_SHARE * count
+        and at_top + np.count_nonzero(values == least) < count
+    )
 
 
 def share_at_maximum(pictures: Sequence[np.ndarray]) -> float:
@@ -73,8 +81,11 @@ def is_label_map(values: np.ndarray) -> bool:
     (True, False)
     """
     flat = values.ravel()
-    for some in (flat[:: max(1, flat.size // _SAMPLE)], flat):
-        found = np.unique(some)
+    sample = flat[:: max(1, flat.size // _SAMPLE)]
+    parts = (flat[at : at + _SAMPLE] for at in range(0, flat.size, _SAMPLE))
+    found = flat[:0]
+    for part in chain((sample,), parts):
+        found = np.union1d(found, part)
         if len(found) > LABELS_AT_MOST or found[0] < 0 or (found != np.round(found)).any():
             return False
     return True

@@ -15,6 +15,7 @@ from opencmr.geometry.grid import ORTHOGONALITY_TOLERANCE, SPACING_LIMITS_MM, Gr
 from opencmr.imaging.axis import Axis, Heartbeat, Preparation, PreparationKind
 from opencmr.imaging.image import Image, Instance, Unit
 from opencmr.intake.frame import Frame
+from opencmr.intake.limits import FIELD_OF_VIEW_MM
 
 UNIT_LENGTH_TOLERANCE = 1e-3
 """Greatest deviation of a direction cosine's length from one."""
@@ -56,7 +57,10 @@ def why_unplaceable(frame: Frame) -> Reason | None:
     spacing = frame.pixel_spacing_mm
     if spacing is None:
         return Reason("BAD_SPACING", "the pixel spacing is missing: nothing can be measured in mm")
-    if not all(SPACING_LIMITS_MM[0] <= value <= SPACING_LIMITS_MM[1] for value in spacing):
+    if (
+        not all(SPACING_LIMITS_MM[0] <= value <= SPACING_LIMITS_MM[1] for value in spacing)
+        or max(np.multiply(spacing, frame.matrix)) > FIELD_OF_VIEW_MM
+    ):
         return Reason(
             "BAD_SPACING", "the pixel spacing is impossible: nothing can be measured in mm"
         )

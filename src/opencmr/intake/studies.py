@@ -46,6 +46,7 @@ DAMAGE_CODES = frozenset(
         "UNKNOWN_TRANSFER_SYNTAX",
         "UID_CONFLICT",
         "SCALING_CONFLICT",
+        "BAD_SCALING",
     }
 )
 """What is left out with these codes is missed: the study was meant to have it."""

@@ -9,7 +9,7 @@ from opencmr.imaging.image import Image
 from opencmr.models.card import SegmentationInput
 from opencmr.models.runner import SegmentationRunner
 from opencmr.segment.context import context_slices
-from opencmr.segment.window import Window, read_window, whole_window
+from opencmr.segment.window import Window, read_window, side_px, whole_window
 
 LOCATING_PHASES = 3
 """Phases that are looked at when the heart is sought; more adds time, not certainty."""
@@ -73,9 +73,7 @@ def heart_window(image: Image, box: HeartBox, wanted: SegmentationInput) -> Wind
         (box.columns, image.grid.column_spacing_mm),
     ):
         side_mm = max((high - low) * spacing_mm + 2 * MARGIN_MM, LEAST_SIDE_MM)
-        sides_px.append(
-            wanted.stride_px * int(np.ceil(side_mm / wanted.spacing_mm / wanted.stride_px))
-        )
+        sides_px.append(side_px(side_mm, wanted))
     return Window(
         centre=(sum(box.rows) / 2, sum(box.columns) / 2),
         rows_px=sides_px[0],

@@ -1,5 +1,6 @@
 """Windows: the part of a slice that the network sees, on the network's own grid."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +11,9 @@ from opencmr.geometry.resampling import linear_weights, resample_plane
 from opencmr.imaging.image import Image
 from opencmr.models.card import SegmentationInput
 from opencmr.segment.intensity import intensity_limits, scale_intensity
+
+LARGEST_WINDOW_PX = 1024
+"""Longest side of a network's input (proposal): a metre at 1 mm, and 1 GiB of activations."""
 
 
 @dataclass(frozen=True)
@@ -84,20 +88,24 @@ class Window:
         return resample_plane(shares, *self._pasting)
 
 
+def side_px(side_mm: float, wanted: SegmentationInput) -> int:
+    """Return the window side in network pixels that holds ``side_mm``: whole strides, capped.
+
+    >>> from types import SimpleNamespace
+    >>> side_px(300.0, SimpleNamespace(spacing_mm=1.25, stride_px=16))
+    240
+    """
+    strides = math.ceil(side_mm / wanted.spacing_mm / wanted.stride_px)
+    return wanted.stride_px * max(min(strides, LARGEST_WINDOW_PX // wanted.stride_px), 1)
+
+
 def whole_window(image: Image, wanted: SegmentationInput) -> Window:
     """Return the window that holds the whole image, padded to the network's stride."""
     grid = image.grid
-    sizes = [
-        wanted.stride_px * int(np.ceil(size * spacing_mm / wanted.spacing_mm / wanted.stride_px))
-        for size, spacing_mm in (
-            (grid.shape[1], grid.row_spacing_mm),
-            (grid.shape[2], grid.column_spacing_mm),
-        )
-    ]
     return Window(
         centre=((grid.shape[1] - 1) / 2, (grid.shape[2] - 1) / 2),
-        rows_px=sizes[0],
-        columns_px=sizes[1],
+        rows_px=side_px(grid.shape[1] * grid.row_spacing_mm, wanted),
+        columns_px=side_px(grid.shape[2] * grid.column_spacing_mm, wanted),
         row_step=wanted.spacing_mm / grid.row_spacing_mm,
         column_step=wanted.spacing_mm / grid.column_spacing_mm,
         source_shape=(grid.shape[1], grid.shape[2]),
