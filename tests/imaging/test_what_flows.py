@@ -11,7 +11,15 @@ from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import ACDC
 from opencmr.errors import GeometryError
 from opencmr.geometry.grid import grid_from_spacing
-from opencmr.imaging.axis import Heartbeat, Preparation, PreparationKind, untimed
+from opencmr.imaging.axis import (
+    Beats,
+    Echo,
+    Heartbeat,
+    Preparation,
+    PreparationKind,
+    Single,
+    untimed,
+)
 from opencmr.imaging.flag import About, LeftOut, QualityFlag, Severity
 from opencmr.imaging.image import Image, Instance, Unit, untimed_image
 from opencmr.imaging.measurement import Measurement
@@ -47,6 +55,9 @@ FLOWING = (
     image(),
     image().along,
     Heartbeat(np.zeros((3, 2)), np.full(2, 900.0)),
+    Single(np.zeros((1, 2)), np.full(2, 900.0)),
+    Echo(np.ones((3, 2)), np.zeros((3, 2)), np.full(2, 900.0)),
+    Beats(np.ones((3, 2)), np.zeros((3, 2)), np.full(2, 900.0)),
     segmentation(),
     measurement(),
     FLAG,

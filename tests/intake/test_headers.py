@@ -244,6 +244,40 @@ def test_a_heartbeat_comes_from_the_interval_then_the_rate_and_junk_is_ignored(
         assert frame.rr_ms == expected, changes
 
 
+@pytest.mark.parametrize(
+    ("elements", "expected"),
+    [
+        ({"SequenceName": "*fl2d1_v150in"}, 150.0),
+        ({"SequenceName": "*tfi2d1_15"}, None),
+        ({"SequenceName": "*fl2d1_v99999in"}, None),
+        ({}, None),
+    ],
+)
+def test_the_velocity_encoding_is_read_from_siemens_sequence_names(
+    reader, dicom, tmp_path, elements, expected
+):
+    (frame,) = reader.read(dicom.save(dicom.mr(**elements), tmp_path / "a"))
+    assert frame.venc_cm_s == expected
+
+
+@pytest.mark.parametrize(
+    ("tag", "vr", "value", "expected"),
+    [
+        (0x001910CC, "SS", 1500, 150.0),
+        (0x2001101A, "FL", [0.0, 0.0, 120.0], 120.0),
+        (0x2001101A, "FL", [0.0, 0.0, 0.0], None),
+        (0x001910CC, "LO", "junk", None),
+    ],
+)
+def test_the_velocity_encoding_is_read_from_private_elements(
+    reader, dicom, tmp_path, tag, vr, value, expected
+):
+    dataset = dicom.mr()
+    dataset.add_new(tag, vr, value)
+    (frame,) = reader.read(dicom.save(dataset, tmp_path / "a"))
+    assert frame.venc_cm_s == expected
+
+
 def test_an_enhanced_instance_says_the_same_as_its_classic_twin(reader, dicom, tmp_path):
     classic = dicom.cine(slices=2, phases=3)
     twin = _frames(reader.read(dicom.save(dicom.enhanced(classic), tmp_path / "twin")))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opencmr.imaging.axis import Heartbeat, Preparation, PreparationKind
+from opencmr.imaging.axis import Beats, Echo, Heartbeat, Preparation, PreparationKind, Single
 from opencmr.imaging.image import Unit
 from opencmr.imaging.study import SeriesHeader, StackFacts
 from opencmr.intake.assemble import Assembled, assemble_series
@@ -413,6 +413,153 @@ def test_pictures_after_different_inversion_times_lie_along_their_preparation(ti
         for z, instance in enumerate(row):
             number = int(instance.sop_instance_uid.split(".")[1])
             assert along.times_ms[n, z] == 100.0 + 500.0 * (number % 8)
+
+
+def t2_star(positions: Iterable[float], echoes: int = 8) -> list[Frame]:
+    """Eight echoes of each slice, all at one time of the beat, numbered last echo first."""
+    return [
+        replace(
+            f,
+            echo_time_ms=2.0 + 1.5 * (number % echoes),
+            trigger_time_ms=300.0,
+            instance_number=1000 - number,
+            sop_instance_uid=f"7.{number}",
+        )
+        for number, f in enumerate(cine(positions, echoes))
+    ]
+
+
+@pytest.mark.parametrize("positions", [[0], [0, 10, 20]])
+def test_the_echoes_of_one_series_are_one_image_along_the_echo(positions):
+    (one,) = assemble_series(t2_star(positions)).series
+    assert isinstance(one.image.along, Echo)
+    assert one.image.values.shape[:2] == (8, len(positions))
+    assert (one.image.along.times_ms == 2.0 + 1.5 * np.arange(8)[:, None]).all()
+    assert not one.image.is_cine
+    assert one.facts is not None
+    assert (one.facts.cine_slices, one.facts.untimed_slices) == (0, 0)
+
+
+def test_a_cine_at_three_echo_times_stays_three_cines():
+    frames = [
+        replace(f, echo_time_ms=echo, sop_instance_uid=f"{f.sop_instance_uid}.{echo}")
+        for echo in (1.5, 3.0, 4.5)
+        for f in cine([0, 10], 6)
+    ]
+    found = assemble_series(frames).series
+    assert [one.image.values.shape[:2] for one in found] == [(6, 2)] * 3
+    assert all(one.image.is_cine for one in found)
+
+
+def test_a_slice_that_lacks_an_echo_is_left_out_and_never_resampled():
+    assembled = assemble_series(t2_star([0, 10, 20])[:-1])
+    (one,) = assembled.series
+    assert one.image.values.shape[:2] == (8, 2)
+    assert [row.reason.code for row in assembled.left_out] == ["MISSING_FRAMES"]
+
+
+def perfusion(positions: Iterable[float], *, trigger: bool, step_s: float) -> list[Frame]:
+    """Twelve heartbeats of each slice, each picture a little later in its beat; over midnight."""
+    frames = []
+    for number, f in enumerate(cine(positions, 12)):
+        clock_s = (86_395.0 + step_s * (number % 12)) % 86_400
+        minutes = int(clock_s // 60)
+        frames.append(
+            replace(
+                f,
+                acquisition_time=f"{minutes // 60:02d}{minutes % 60:02d}{clock_s % 60:09.6f}",
+                trigger_time_ms=100.0 + (number * 7) % 12 if trigger else None,
+                instance_number=1000 - number,
+            )
+        )
+    return frames
+
+
+@pytest.mark.parametrize(("trigger", "step_s"), [(True, 0.9), (False, 0.9), (False, 0.35)])
+def test_pictures_of_one_heartbeat_after_another_lie_along_the_beats(trigger, step_s):
+    (one,) = assemble_series(perfusion([0, 10, 20], trigger=trigger, step_s=step_s)).series
+    assert isinstance(one.image.along, Beats)
+    expected = np.repeat(1000 * step_s * np.arange(12)[:, None], 3, 1)
+    assert one.image.along.times_ms == pytest.approx(expected, abs=0.1)
+    assert (np.diff(one.image.values[:, :, 3, 3], axis=0) > 0).all()
+    assert one.facts is not None
+    assert one.facts.untimed_slices == 0
+
+
+@pytest.mark.parametrize(("timed", "step_ms"), [(True, 600), (False, 40)])
+def test_a_cine_whose_pictures_state_their_own_clock_stays_a_cine(timed, step_ms):
+    frames = [
+        replace(
+            f,
+            acquisition_time=f"1000{step_ms / 1000 * (number % 12):09.6f}",
+            trigger_time_ms=f.trigger_time_ms if timed else None,
+        )
+        for number, f in enumerate(cine([0, 10], 12))
+    ]
+    (one,) = assemble_series(frames).series
+    assert isinstance(one.image.along, Heartbeat)
+
+
+def test_one_picture_of_each_slice_is_single():
+    (one,) = assemble_series(cine([0, 10, 20], 1)).series
+    assert isinstance(one.image.along, Single)
+
+
+def flow(magnitude: str, velocity: str, positions: Iterable[float] = (0,)) -> list[Frame]:
+    """Magnitude and velocity of one acquisition, in the two named series."""
+    return [
+        replace(
+            f,
+            image_type=("ORIGINAL", "PRIMARY", kind),
+            header=replace(
+                f.header,
+                image_type=("ORIGINAL", "PRIMARY", kind),
+                acquisition_time="100000.5",
+            ),
+            venc_cm_s=150.0,
+            sop_instance_uid=f"{kind}.{f.sop_instance_uid}",
+        )
+        for kind, uid in (("M", magnitude), ("P", velocity))
+        for f in cine(positions, 10, series=uid)
+    ]
+
+
+@pytest.mark.parametrize("velocity", ["1.1", "1.2"])
+def test_magnitude_and_velocity_of_one_acquisition_are_a_pair(velocity):
+    one, two = assemble_series(flow("1.1", velocity)).series
+    assert {one.header.image_type[2], two.header.image_type[2]} == {"M", "P"}
+    assert (one.partner, two.partner) == (two.key, one.key)
+    assert one.image.venc_cm_s == two.image.venc_cm_s == 150.0
+
+
+def test_what_could_belong_to_two_acquisitions_belongs_to_none():
+    positions = (0, 10, 20)
+    frames = [*flow("1.1", "1.2", positions), *flow("1.3", "1.4", positions)]
+    found = assemble_series(frames).series
+    assert len(found) == 4
+    assert {one.partner for one in found} == {""}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"image_position_mm": (3.0, 4.0, 5.0)},
+        {"trigger_time_ms": None},
+        {"image_type": ("ORIGINAL", "PRIMARY", "M")},
+    ],
+)
+def test_another_place_time_or_kind_is_no_pair(change):
+    frames = [
+        replace(
+            f,
+            header=replace(f.header, image_type=change.get("image_type", f.image_type)),
+            **change,
+        )
+        if f.image_type[2] == "P"
+        else f
+        for f in flow("1.1", "1.2")
+    ]
+    assert {one.partner for one in assemble_series(frames).series} == {""}
 
 
 def test_every_picture_of_an_enhanced_cine_has_its_own_frame_number():

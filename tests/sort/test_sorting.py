@@ -14,7 +14,7 @@ from opencmr.anatomy.reasons import REASON_CODES
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.geometry.grid import Grid, grid_from_spacing
-from opencmr.imaging.axis import Heartbeat, Preparation, PreparationKind
+from opencmr.imaging.axis import Beats, Echo, Heartbeat, Preparation, PreparationKind
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.image import Image, untimed_image
 from opencmr.imaging.study import Series, SeriesHeader, Study
@@ -199,7 +199,6 @@ STILL = {"phases": 8, "still": True}
             Technique.FLOW,
             {"image_type": ("ORIGINAL", "PRIMARY", "P"), "series_description": "cine"},
         ),
-        (Technique.FLOW, {"sequence_name": "*fl2d1_v150in"}),
         (
             Technique.LGE,
             {
@@ -409,3 +408,34 @@ def test_a_molli_stack_whose_header_states_no_times_is_no_cine():
     still = replace(one, image=untimed_image(one.image.values, one.image.grid))
     study = sort_study(Study("k", (still,)))
     assert study.series[0].sequence is Technique.T1_MAPPING
+
+
+@pytest.mark.parametrize("kind", [Echo, Beats])
+@pytest.mark.parametrize("said", ["", "cine trufi sax"])
+def test_pictures_of_different_echoes_or_beats_are_never_a_cine(kind, said):
+    grid = grid_across(AXIS, HEART_MM, slices=10)
+    times = np.arange(40)[:, None] * 900.0 * np.ones(grid.shape[0])
+    # Trigger times that sweep the heartbeat, as a scanner may state them, do not make it one.
+    image = Image(
+        np.zeros((40, *grid.shape), np.float32),
+        grid,
+        kind(times, np.mod(times * 1.1, 800.0), np.full(grid.shape[0], 800.0)),
+    )
+    header = SeriesHeader(modality="MR", series_description=said)
+    study = sort_study(Study("k", (Series("s01", image, header=header, uids=("1.1",)),)))
+    assert study.series[0].sequence is not Technique.CINE
+    assert choose_sax_cine(study).series is None
+    assert (study.series[0].sequence is Technique.T2_STAR_MAPPING) is (kind is Echo)
+
+
+def test_the_magnitude_of_velocities_is_flow_and_not_the_cine():
+    grid = grid_across(AXIS, HEART_MM, slices=10)
+    found = sorted_series(
+        series("s01", grid, image_type=("ORIGINAL", "PRIMARY", "M"), partner="s02"),
+        series("s02", grid, image_type=("ORIGINAL", "PRIMARY", "P"), partner="s01"),
+    )
+    assert {one.sequence for one in found.values()} == {Technique.FLOW}
+    one = series("s01", grid)
+    encoded = replace(one, image=replace(one.image, venc_cm_s=150.0))
+    assert sorted_series(encoded)["s01"].sequence is Technique.FLOW
+    assert any("150 cm/s" in why for why in sorted_series(encoded)["s01"].because)

@@ -10,6 +10,7 @@ class Technique(StrEnum):
     LGE = "LGE"
     T1_MAPPING = "T1 mapping"
     T2_MAPPING = "T2 mapping"
+    T2_STAR_MAPPING = "T2* mapping"
     FLOW = "flow"
     SCOUT = "scout"
     OTHER = "other"

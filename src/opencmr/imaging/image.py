@@ -39,13 +39,16 @@ class Image:
     values : (N, Z, Y, X) float32
         Stored values after rescaling.
     grid : Grid
-    along : Heartbeat or Preparation
+    along : Heartbeat, Single, Preparation, Echo or Beats
     unit : Unit
     sources : tuple of str
         SOP instance UIDs or the file's hash; never file names.
     instances : tuple (N) of tuple (Z) of Instance
         The picture behind each slice; of a slice that was resampled in time, the nearest one.
         Empty for an image that does not come from DICOM.
+    venc_cm_s : float or None
+        Greatest velocity that a phase-contrast acquisition encodes; None where it is none, or
+        the header does not say.
 
     Raises
     ------
@@ -59,6 +62,7 @@ class Image:
     unit: Unit = Unit.ARBITRARY
     sources: tuple[str, ...] = ()
     instances: tuple[tuple[Instance, ...], ...] = ()
+    venc_cm_s: float | None = None
 
     def __post_init__(self) -> None:
         if self.values.ndim != 4 or self.values.shape[1:] != self.grid.shape:

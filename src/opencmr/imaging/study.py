@@ -136,6 +136,9 @@ class Series:
     view_confidence, sequence_confidence : float, 0 to 1
     because : tuple of str
         The evidence in words, one fact each.
+    partner : str
+        Key of the series that shows the other half of one acquisition: the velocities of a
+        magnitude, the phase-sensitive pictures of an inversion recovery, and the other way round.
     facts : StackFacts or None
         None for NIfTI, whose reader judges the one file that it reads.
     flags : tuple of QualityFlag
@@ -152,6 +155,7 @@ class Series:
     view_confidence: float = 0.0
     sequence_confidence: float = 0.0
     because: tuple[str, ...] = ()
+    partner: str = ""
     facts: StackFacts | None = None
     flags: tuple[QualityFlag, ...] = ()
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from opencmr.anatomy.reasons import Reason
+from opencmr.imaging.axis import Heartbeat
 from opencmr.imaging.flag import LeftOut
 from opencmr.imaging.study import Series, SeriesHeader, StackFacts
 from opencmr.intake.frame import Frame
+from opencmr.intake.pairs import with_partners
 from opencmr.intake.signal import has_signal, share_at_maximum
 from opencmr.intake.stacks import (
     PHASE_SHARE,
@@ -71,7 +73,7 @@ def assemble_series(frames: Iterable[Frame]) -> Assembled:
             left_out.extend(stack.left_out)
     series.sort(key=_study_order)
     keyed = tuple(replace(one, key=f"s{i:02d}") for i, one in enumerate(series, start=1))
-    return Assembled(keyed, tuple(_merged(left_out)))
+    return Assembled(with_partners(keyed), tuple(_merged(left_out)))
 
 
 def misplaced(frame: Frame) -> LeftOut | None:
@@ -137,11 +139,18 @@ def _without_repeats(stack: _Stack) -> _Stack:
 
 
 def _without_short(stack: _Stack) -> _Stack:
-    """Count slices with another number of phases; leave out those that lack too many."""
+    """Count slices with another number of phases; leave out those that lack too many.
+
+    What differs in preparation, echo or beat cannot be resampled: there any other number is
+    too few or too many.
+    """
     phases = usual_phases(stack.passes)
     other = [one for one in stack.passes if one.phases != phases]
     short = [
-        one for one in other if one.phases < phases * PHASE_SHARE and not _states_its_phases(one)
+        one
+        for one in other
+        if one.along is not Heartbeat
+        or (one.phases < phases * PHASE_SHARE and not _states_its_phases(one))
     ]
     resampled = [one for one in other if one not in short]
     facts = replace(
@@ -152,7 +161,8 @@ def _without_short(stack: _Stack) -> _Stack:
     )
     left_out = stack.left_out
     if short:
-        reason = Reason("MISSING_FRAMES", "its slice lacks too many cardiac phases")
+        lacking = "cardiac phases" if short[0].along is Heartbeat else "of the stack's pictures"
+        reason = Reason("MISSING_FRAMES", f"its slice lacks too many {lacking}")
         left_out = (*left_out, LeftOut("picture", reason, sum(one.phases for one in short)))
     return _Stack(tuple(one for one in stack.passes if one not in short), facts, left_out)
 
@@ -177,7 +187,7 @@ def _series_of(stack: _Stack) -> Series:
 
 
 def _with_timing(facts: StackFacts, passes: Sequence[Pass]) -> StackFacts:
-    cines = [one for one in passes if one.phases > 1]
+    cines = [one for one in passes if one.along is Heartbeat]
     declared = {one.frames[0].cardiac_number_of_images or 0 for one in cines}
     return replace(
         facts,

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 from pydicom.dataset import Dataset
 
 from opencmr.intake import limits
@@ -32,6 +33,9 @@ SECONDARY_CAPTURE_CLASS = "1.2.840.10008.5.1.4.1.1.7"
 RR_LIMITS_MS = (250.0, 3000.0)
 """Heartbeats outside 20 to 240 beats a minute are junk."""
 HEART_RATE_LIMITS_BPM = (20.0, 240.0)
+GE_VENC, PHILIPS_VENC = 0x001910CC, 0x2001101A
+VENC_LIMIT_CM_S = 1000.0
+"""No blood is faster."""
 GAUSS_FROM = 1000.0
 """A field strength above this is in gauss (old GE headers)."""
 
@@ -236,8 +240,35 @@ def frame_facts(dataset: Dataset, groups: FrameGroups, frame_number: int) -> Fac
         "acquisition_time": acquisition_time,
         "echo_time_ms": echo_time_ms,
         "inversion_time_ms": inversion_time_ms,
+        "venc_cm_s": _velocity_encoding_cm_s(dataset, groups),
         "image_type": image_type,
     }
+
+
+def _velocity_encoding_cm_s(dataset: Dataset, groups: FrameGroups) -> float | None:
+    """Return the greatest encoded velocity from where each vendor writes it.
+
+    DICOM PS3.3 C.8.13.5.14 (enhanced, cm/s); Siemens' sequence names (``fl2d1_v150in``, cm/s);
+    GE's private velocity encode scale (mm/s); one of Philips' three private components (cm/s).
+    """
+    found = groups.first(number, "MRVelocityEncodingSequence", "VelocityEncodingMaximumValue")
+    if found is None:
+        named = re.search(r"_v(\d+)", text(dataset, "SequenceName"))
+        found = float(named[1]) if named else None
+    if found is None and (scale := groups.private(GE_VENC)) is not None:
+        found = scale / 10
+    if found is None:
+        found = max(_private_numbers(dataset, PHILIPS_VENC), default=None)
+    return found if found is not None and 0 < found <= VENC_LIMIT_CM_S else None
+
+
+def _private_numbers(dataset: Dataset, tag: int) -> list[float]:
+    """Return the finite numbers of a private element, which may hold anything."""
+    try:
+        stated = dataset[tag].value if tag in dataset else []
+        return [n for n in map(float, np.atleast_1d(stated)) if math.isfinite(n)]
+    except Exception:
+        return []
 
 
 def _heartbeat_ms(dataset: Dataset, groups: FrameGroups) -> float | None:

@@ -25,7 +25,7 @@ from opencmr.geometry.orientation import (
     best_ras_affine_from_grid,
     grid_from_ras_affine,
 )
-from opencmr.imaging.axis import Heartbeat
+from opencmr.imaging.axis import heartbeat_or_single
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.image import Image, untimed_image
 from opencmr.intake import limits
@@ -105,7 +105,7 @@ def read_nifti(path: Path, *, spacing_mm: tuple[float, float, float] | None = No
         flags += _scale(values, header)
         flags += _check_axis_order(values, grid, given=spacing_mm is not None)
         trigger_ms, rr_ms, more = _timing_of(header, shape)
-    image = Image(values, grid, Heartbeat(trigger_ms, rr_ms), sources=(sha256_of(path),))
+    image = Image(values, grid, heartbeat_or_single(trigger_ms, rr_ms), sources=(sha256_of(path),))
     return NiftiReading(image, tuple(flags + more))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from opencmr.anatomy.reasons import Reason
 from opencmr.geometry.grid import ORTHOGONALITY_TOLERANCE, SPACING_LIMITS_MM, Grid
-from opencmr.imaging.axis import Axis, Heartbeat, Preparation, PreparationKind
+from opencmr.imaging.axis import Axis, Beats, Echo, Heartbeat, Preparation, PreparationKind, Single
 from opencmr.imaging.image import Image, Instance, Unit
 from opencmr.intake.frame import Frame
 from opencmr.intake.limits import FIELD_OF_VIEW_MM
@@ -41,8 +41,15 @@ REPEAT_MINIMUM_PHASES = 5
 """Fewer phases than this are no cine, and their trigger times prove no repetition."""
 SECONDS_SPAN = (0.2, 2.5)
 """A cine whose trigger times span so little states seconds: no heartbeat lasts 2.5 ms."""
-PREPARATION_TIMES = 3
-"""So many inversion times in one slice are no cine's; a fit of T1 takes at least three."""
+CONTRAST_TIMES = 3
+"""So many inversion or echo times in one slice are no cine's; a fit takes at least three."""
+SWEEP_SHARE = 0.5
+"""Trigger times that span so much of a heartbeat are a cine's."""
+BEAT_MS = 300.0
+"""Pictures acquired so far apart, at one moment of the heartbeat, are of one beat each."""
+REAL_TIME_MS = 3000.0
+"""Pictures without trigger times that were acquired over so long are of several beats."""
+DAY_MS = 86_400_000.0
 UNITS = {"ms": Unit.MILLISECONDS, "cm/s": Unit.CM_PER_S, "%": Unit.PERCENT, "pct": Unit.PERCENT}
 """Rescale types (DICOM PS3.3 C.11.1.1.2 and vendors' words) that name a unit."""
 PHASE_SHARE = 0.8
@@ -117,7 +124,9 @@ class Pass:
     Attributes
     ----------
     frames : tuple of Frame
-        In the order of the cardiac phase.
+        In their order along the axis.
+    along : type of Axis
+        What differs between them.
     position_mm : float
         Of the centre, along the normal of the stack.
     trigger_ms : (T,) float64
@@ -129,6 +138,7 @@ class Pass:
     """
 
     frames: tuple[Frame, ...]
+    along: type[Axis]
     position_mm: float
     trigger_ms: np.ndarray
     rr_ms: float
@@ -183,10 +193,11 @@ def split_by_kind(frames: Iterable[Frame]) -> list[list[Frame]]:
 
     Same matrix, spacing, orientation, frame of reference, echo time, thickness, image type
     and sequence; never trigger time, repetition time, flip angle or heart rate, which differ
-    between the slices of one cine.
+    between the slices of one cine.  The echoes of one series are of one kind.
     """
     frames = canonical_order(frames)
     references = frames_of_reference(frames)
+    trains = _echo_trains(frames)
     exact: dict[tuple[object, ...], list[Frame]] = defaultdict(list)
     for frame in frames:
         exact[
@@ -198,13 +209,14 @@ def split_by_kind(frames: Iterable[Frame]) -> list[list[Frame]]:
             frame.header.sequence_variant,
             frame.header.mr_acquisition_type,
             frame.rescale_type,
+            frame.series_instance_uid if frame.series_instance_uid in trains else None,
         ].append(frame)
     kinds: list[list[Frame]] = []
     for alike in exact.values():
         clusters: list[list[Frame]] = []
         for frame in alike:
             for cluster in clusters:
-                if _is_alike(cluster[0], frame):
+                if _is_alike(cluster[0], frame, trains):
                     cluster.append(frame)
                     break
             else:
@@ -213,7 +225,25 @@ def split_by_kind(frames: Iterable[Frame]) -> list[list[Frame]]:
     return kinds
 
 
-def _is_alike(first: Frame, second: Frame) -> bool:
+def _echo_trains(frames: Iterable[Frame]) -> frozenset[str]:
+    """Return the series in which every slice has one picture of each of several echoes."""
+    echoes: dict[str, dict[object, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for frame in frames:
+        time_ms = float("nan") if frame.echo_time_ms is None else frame.echo_time_ms
+        place = frame.image_position_mm, frame.image_type
+        echoes[frame.series_instance_uid][place].append(time_ms)
+    return frozenset(
+        uid
+        for uid, slices in echoes.items()
+        if all(
+            len(times_ms) >= CONTRAST_TIMES
+            and (np.diff(np.sort(times_ms)) > ECHO_TIME_TOLERANCE_MS).all()
+            for times_ms in slices.values()
+        )
+    )
+
+
+def _is_alike(first: Frame, second: Frame, trains: frozenset[str]) -> bool:
     least_cosine = np.cos(np.radians(PARALLEL_TOLERANCE_DEG))
     one, other = axes_of(first), axes_of(second)
     if one[0] @ other[0] < least_cosine or one[1] @ other[1] < least_cosine:
@@ -222,9 +252,10 @@ def _is_alike(first: Frame, second: Frame) -> bool:
     if np.abs(spacings[0] / spacings[1] - 1).max() > SPACING_TOLERANCE:
         return False
     thicknesses = first.header.slice_thickness_mm, second.header.slice_thickness_mm
-    return _close(first.echo_time_ms, second.echo_time_ms, ECHO_TIME_TOLERANCE_MS) and _close(
-        *thicknesses, THICKNESS_TOLERANCE_MM
+    same_echo = first.series_instance_uid in trains or _close(
+        first.echo_time_ms, second.echo_time_ms, ECHO_TIME_TOLERANCE_MS
     )
+    return same_echo and _close(*thicknesses, THICKNESS_TOLERANCE_MM)
 
 
 def _close(one: float | None, other: float | None, tolerance: float) -> bool:
@@ -283,10 +314,11 @@ def _separate_repeats(frames: list[Frame]) -> list[list[Frame]]:
     return list(runs.values())
 
 
-def _moment(frame: Frame) -> tuple[float, int, float]:
+def _moment(frame: Frame) -> tuple[float, int, float, float]:
     trigger_ms = frame.trigger_time_ms
     rounded = -1.0 if trigger_ms is None else round(trigger_ms / TRIGGER_EQUAL_MS)
-    return rounded, frame.temporal_position or 0, frame.inversion_time_ms or 0.0
+    position = frame.temporal_position or 0
+    return rounded, position, frame.inversion_time_ms or 0.0, frame.echo_time_ms or 0.0
 
 
 def _acquired(frame: Frame) -> tuple[int, str, str, int, str, int]:
@@ -300,15 +332,70 @@ def _acquired(frame: Frame) -> tuple[int, str, str, int, str, int]:
     )
 
 
+def _axis_kind(frames: Sequence[Frame]) -> type[Axis]:
+    """Return what differs between the pictures of a slice.
+
+    Pictures of a mapping series and of a TI scout differ in their inversion time, those of a
+    T2* series in their echo time; a cine states none or one of each.
+    """
+    if len(frames) == 1:
+        return Single
+    if _distinct([frame.inversion_time_ms for frame in frames]) >= CONTRAST_TIMES:
+        return Preparation
+    if _distinct([frame.echo_time_ms for frame in frames]) >= CONTRAST_TIMES:
+        return Echo
+    return Beats if _are_of_many_beats(frames) else Heartbeat
+
+
+def _distinct(times_ms: Sequence[float | None]) -> int:
+    return len({time_ms for time_ms in times_ms if time_ms is not None})
+
+
+def _are_of_many_beats(frames: Sequence[Frame]) -> bool:
+    """Whether the clock ran on between the pictures as it does not within a heartbeat."""
+    clock_ms = np.sort(_clock_ms(frames))
+    if len(frames) < CONTRAST_TIMES or not (np.diff(clock_ms) > 0).all():
+        return False
+    stated = [frame.trigger_time_ms for frame in frames if frame.trigger_time_ms is not None]
+    heartbeats = [frame.rr_ms for frame in frames if frame.rr_ms is not None]
+    if not stated:
+        return bool(np.ptp(clock_ms) >= REAL_TIME_MS)
+    rr_ms = float(np.median(heartbeats)) if heartbeats else float(np.median(np.diff(clock_ms)))
+    return bool(np.ptp(stated) < SWEEP_SHARE * rr_ms and np.median(np.diff(clock_ms)) >= BEAT_MS)
+
+
+def _clock_ms(frames: Sequence[Frame]) -> np.ndarray:
+    """Return when each picture was acquired ``(N,)``, in ms since the first; NaN where unknown.
+
+    From DICOM TM, ``HHMMSS.FFFFFF``; past midnight the clock goes on.
+    """
+    texts = [frame.acquisition_time.strip() for frame in frames]
+    if not all(len(text) >= len("HHMMSS") for text in texts):
+        return np.full(len(frames), np.nan)
+    try:
+        parts = [(int(text[:2]), int(text[2:4]), float(text[4:])) for text in texts]
+    except ValueError:
+        return np.full(len(frames), np.nan)
+    clock_ms = np.array([1000 * (3600 * h + 60 * m + s) for h, m, s in parts])
+    clock_ms[clock_ms < clock_ms.max() - DAY_MS / 2] += DAY_MS
+    return np.asarray(clock_ms - clock_ms.min())
+
+
 def _ordered(frames: list[Frame], position_mm: float) -> Pass:
-    """Order the frames of a pass by trigger time; by instance number where that is silent."""
+    """Order the frames of a pass along their axis; by instance number where that is silent."""
+    along = _axis_kind(frames)
     times = np.array([np.nan if f.trigger_time_ms is None else f.trigger_time_ms for f in frames])
     timed = bool(np.isfinite(times).all())
+    leading = times if timed else np.zeros(len(frames))
+    if along is Beats:
+        leading = _clock_ms(frames)
+    elif along is Echo:
+        leading = np.array([frame.echo_time_ms or 0.0 for frame in frames])
 
     def place(index: int) -> tuple[float, int, int, int, str]:
         frame = frames[index]
         return (
-            float(times[index]) if timed else 0.0,
+            float(leading[index]),
             frame.temporal_position or 0,
             frame.instance_number or 0,
             frame.frame_number,
@@ -321,28 +408,29 @@ def _ordered(frames: list[Frame], position_mm: float) -> Pass:
     times = times[order]
     in_seconds = (
         timed
+        and along is Heartbeat
         and len(frames) >= REPEAT_MINIMUM_PHASES
         and SECONDS_SPAN[0] <= np.ptp(times) <= SECONDS_SPAN[1]
     )
     if in_seconds:
         times = times * 1000.0
-    if timed and times[-1] > rr_ms * (1 + EVEN_TOLERANCE):
+    if timed and times.max() > rr_ms * (1 + EVEN_TOLERANCE):
         rr_ms = float("nan")  # a heartbeat shorter than its own last phase is junk
-    return Pass(tuple(frames[i] for i in order), position_mm, times, rr_ms, in_seconds)
+    return Pass(tuple(frames[i] for i in order), along, position_mm, times, rr_ms, in_seconds)
 
 
 def join_passes(passes: Sequence[Pass]) -> list[list[Pass]]:
     """Join the passes of several series into stacks.
 
     Series that hold one slice each become one stack; a series that is a stack by itself
-    stays one, unless another continues or interleaves it evenly.  Single pictures are never
-    joined with cines.
+    stays one, unless another continues or interleaves it evenly.  Passes along different axes
+    are never joined.
     """
     stacks: list[list[Pass]] = []
-    for many in (True, False):
+    for along in dict.fromkeys(one.along for one in passes):
         by_series: dict[str, list[Pass]] = defaultdict(list)
         for one in passes:
-            if (one.phases > 1) is many:
+            if one.along is along:
                 by_series[one.frames[0].series_instance_uid].append(one)
         joined: list[list[Pass]] = []
         series = sorted(by_series.values(), key=lambda s: (-len(s), s[0].made_at))
@@ -459,7 +547,7 @@ def resample_in_time(values: np.ndarray, at: np.ndarray, wanted: np.ndarray) -> 
 def image_of(passes: Sequence[Pass]) -> Image:
     """Return the image of a stack: one pass a position, along the normal.
 
-    Slices with another number of phases than most are resampled over the heartbeat.
+    Slices of a cine with another number of phases than most are resampled over the heartbeat.
     """
     phases = usual_phases(passes)
     whole = [one for one in passes if one.phases == phases]
@@ -484,7 +572,7 @@ def image_of(passes: Sequence[Pass]) -> Image:
     return Image(
         values,
         grid,
-        _axis_of(shown, trigger_ms, np.array([one.rr_ms for one in passes])),
+        _axis_of(passes[0].along, shown, trigger_ms, np.array([one.rr_ms for one in passes])),
         _unit_of(passes[0].frames[0]),
         _sources(passes, phases),
         tuple(
@@ -493,6 +581,7 @@ def image_of(passes: Sequence[Pass]) -> Image:
             )
             for row in zip(*shown, strict=True)
         ),
+        passes[0].frames[0].venc_cm_s,
     )
 
 
@@ -505,23 +594,28 @@ def _shown_frames(one: Pass, phases: int, fractions: np.ndarray) -> tuple[Frame,
     return tuple(one.frames[index] for index in nearest)
 
 
-def _axis_of(shown: Sequence[tuple[Frame, ...]], trigger_ms: np.ndarray, rr_ms: np.ndarray) -> Axis:
-    """Return what differs between the pictures of a slice: their preparation or the heartbeat.
+def _axis_of(
+    along: type[Axis],
+    shown: Sequence[tuple[Frame, ...]],
+    trigger_ms: np.ndarray,
+    rr_ms: np.ndarray,
+) -> Axis:
+    """Return the axis of a stack from the frames that are shown of each slice."""
+    if along is Preparation:
+        times_ms = _table([[frame.inversion_time_ms for frame in one] for one in shown])
+        times_ms = np.where(np.isfinite(times_ms), times_ms, np.inf)
+        return Preparation(PreparationKind.INVERSION, times_ms, trigger_ms, rr_ms)
+    if along is Echo:
+        times_ms = _table([[frame.echo_time_ms for frame in one] for one in shown])
+        return Echo(times_ms, trigger_ms, rr_ms)
+    if along is Beats:
+        return Beats(np.array([_clock_ms(one) for one in shown]).T, trigger_ms, rr_ms)
+    return Single(trigger_ms, rr_ms) if along is Single else Heartbeat(trigger_ms, rr_ms)
 
-    Pictures of a mapping series and of a TI scout differ in their inversion time; a cine
-    states none or one.
-    """
-    times_ms = np.array(
-        [
-            [np.nan if f.inversion_time_ms is None else f.inversion_time_ms for f in one]
-            for one in shown
-        ]
-    ).T
-    distinct = [np.unique(column[np.isfinite(column)]).size for column in times_ms.T]
-    if min(distinct) < PREPARATION_TIMES:
-        return Heartbeat(trigger_ms, rr_ms)
-    times_ms = np.where(np.isfinite(times_ms), times_ms, np.inf)
-    return Preparation(PreparationKind.INVERSION, times_ms, trigger_ms, rr_ms)
+
+def _table(rows: Sequence[Sequence[float | None]]) -> np.ndarray:
+    """Return what is stated for each slice and picture as ``(N, Z)``, NaN where it is silent."""
+    return np.array(rows, dtype=np.float64).T
 
 
 def _unit_of(frame: Frame) -> Unit:

@@ -11,7 +11,7 @@ from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ConfigurationError
 from opencmr.geometry.grid import Grid
-from opencmr.imaging.axis import Heartbeat
+from opencmr.imaging.axis import heartbeat_or_single
 from opencmr.imaging.image import Image
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.progress import Progress, silent
@@ -335,7 +335,7 @@ def _timed(
     jitter = 1 + protocol.rr_jitter_percent / 100 * np.clip(random.standard_normal(slices), -2, 2)
     rr_ms = np.rint(world.parameters.rr_ms * jitter)
     trigger_ms = np.round(np.arange(phases)[:, None] / phases * rr_ms, 2)
-    return Image(values, grid, Heartbeat(trigger_ms, rr_ms))
+    return Image(values, grid, heartbeat_or_single(trigger_ms, rr_ms))
 
 
 def _short_axis(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from opencmr.geometry.planes import Plane, angle_between_deg, plane_of_slice, shared_point_mm
-from opencmr.imaging.axis import Preparation
+from opencmr.imaging.axis import Axis, Beats, Echo, Preparation
 from opencmr.imaging.study import Series, SeriesHeader
 
 TYPICAL_LONG_AXIS = np.array([0.60, -0.65, -0.46])
@@ -35,8 +35,8 @@ class Evidence:
     Attributes
     ----------
     phases, slices : int
-    prepared : bool
-        The pictures of a slice differ in their preparation, not in the heartbeat.
+    along : type of Axis
+        What differs between the pictures of a slice.
     spacing_mm : float or None
         Between slice positions.
     even : bool
@@ -46,6 +46,10 @@ class Evidence:
     words : str
         Description and protocol in lower case, separated by single spaces.
     header : SeriesHeader
+    other_half : SeriesHeader or None
+        Of the series that the same acquisition gave: its velocities, or its magnitude.
+    venc_cm_s : float or None
+        Greatest velocity that is encoded.
     silent : bool
         The source has no header (NIfTI).
     oriented : bool
@@ -67,12 +71,14 @@ class Evidence:
 
     phases: int
     slices: int
-    prepared: bool
+    along: type[Axis]
     spacing_mm: float | None
     even: bool
     heartbeat_share: float | None
     words: str
     header: SeriesHeader
+    other_half: SeriesHeader | None
+    venc_cm_s: float | None
     silent: bool
     oriented: bool
     typical_axis_deg: float
@@ -85,6 +91,21 @@ class Evidence:
     def says(self, pattern: str) -> bool:
         """Return whether the description matches a pattern."""
         return re.search(pattern, self.words) is not None
+
+    @property
+    def prepared(self) -> bool:
+        """Whether the pictures of a slice differ in their preparation."""
+        return self.along is Preparation
+
+    @property
+    def echoes(self) -> bool:
+        """Whether the pictures of a slice are of different echoes."""
+        return self.along is Echo
+
+    @property
+    def beats(self) -> bool:
+        """Whether the pictures of a slice are of heartbeats one after another."""
+        return self.along is Beats
 
     @property
     def is_stack(self) -> bool:
@@ -141,7 +162,13 @@ def find_long_axis(series: Sequence[Series], sax: Series | None) -> LongAxis:
     return LongAxis(direction, point, reference)
 
 
-def gather_evidence(one: Series, axis: LongAxis, *, other_orientations: bool) -> Evidence:
+def gather_evidence(
+    one: Series,
+    axis: LongAxis,
+    *,
+    other_orientations: bool,
+    other_half: SeriesHeader | None = None,
+) -> Evidence:
     """Return the facts about a series, given the study's long axis."""
     grid, image = one.image.grid, one.image
     plane = plane_of_slice(grid, grid.shape[0] // 2)
@@ -149,12 +176,14 @@ def gather_evidence(one: Series, axis: LongAxis, *, other_orientations: bool) ->
     return Evidence(
         phases=image.phases,
         slices=grid.shape[0],
-        prepared=isinstance(image.along, Preparation),
+        along=type(image.along),
         spacing_mm=grid.slice_spacing_mm,
         even=bool(gaps.size and np.ptp(gaps) <= 0.1 * np.median(gaps)),
         heartbeat_share=_heartbeat_share(one),
         words=_words(one.header),
         header=one.header,
+        other_half=other_half,
+        venc_cm_s=image.venc_cm_s,
         silent=is_headless(one),
         oriented=grid.orientation_known,
         typical_axis_deg=angle_between_deg(plane.normal, TYPICAL_LONG_AXIS),

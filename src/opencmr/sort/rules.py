@@ -14,6 +14,7 @@ import numpy as np
 
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
+from opencmr.imaging.axis import Heartbeat
 from opencmr.sort.evidence import SHORT_AXIS_DEG, Evidence
 
 CINE_PHASES = 8
@@ -37,6 +38,8 @@ Sixty degrees apart by convention (echocardiography's apical views); the start m
 volunteer whose three views were confirmed by eye.
 """
 
+VELOCITY_TYPES = ("P", "PHASE MAP", "VELOCITY", "PHASE")
+"""Image types of phase-contrast pictures that show velocities."""
 MAPPING_WORDS = r"\bmolli\b|sasha|smart ?1|\bt[12] ?(map|star)|t2 ?prep\w* map|t2 ?grase"
 """Names of mapping series (vendors' protocols)."""
 
@@ -65,7 +68,7 @@ class Rule(Generic[Answer]):
 
 def _sweeps(e: Evidence) -> bool:
     return (
-        not e.prepared
+        e.along is Heartbeat
         and e.phases > 2
         and e.heartbeat_share is not None
         and e.heartbeat_share >= SWEEP_SHARE
@@ -78,12 +81,20 @@ def _stands_still(e: Evidence) -> bool:
 
 def _is_moving(e: Evidence) -> bool:
     """Return whether a heartbeat is shown: phase pictures of stills are no velocities."""
-    timeless = e.phases >= CINE_PHASES and e.heartbeat_share is None and not e.prepared
-    return _sweeps(e) or timeless
+    return _sweeps(e) or _is_timeless(e)
+
+
+def _is_timeless(e: Evidence) -> bool:
+    return e.along is Heartbeat and e.phases >= CINE_PHASES and e.heartbeat_share is None
 
 
 def _typed(e: Evidence, *parts: str) -> bool:
     return any(part in e.header.image_type for part in parts)
+
+
+def _has_velocities(e: Evidence) -> bool:
+    """Return whether the other half of its acquisition shows velocities."""
+    return e.other_half is not None and any(p in e.other_half.image_type for p in VELOCITY_TYPES)
 
 
 def _inverts(e: Evidence) -> bool:
@@ -102,7 +113,7 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
         Technique.CINE,
         2.5,
         "{phases} phases, times unknown",
-        lambda e: e.phases >= CINE_PHASES and e.heartbeat_share is None and not e.prepared,
+        _is_timeless,
     ),
     Rule(
         Technique.CINE,
@@ -120,6 +131,18 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
     ),
     Rule(
         Technique.CINE,
+        -6.0,
+        "its pictures differ in their echo, not in the heartbeat",
+        lambda e: e.echoes,
+    ),
+    Rule(
+        Technique.CINE,
+        -6.0,
+        "its pictures are of many heartbeats, one after another",
+        lambda e: e.beats,
+    ),
+    Rule(
+        Technique.CINE,
         -3.0,
         "described as a mapping series",
         lambda e: e.says(MAPPING_WORDS),
@@ -134,13 +157,19 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
         Technique.FLOW,
         6.0,
         "velocity-encoded pictures by their image type",
-        lambda e: _typed(e, "P", "PHASE MAP", "VELOCITY", "PHASE") and _is_moving(e),
+        lambda e: _typed(e, *VELOCITY_TYPES) and _is_moving(e),
+    ),
+    Rule(
+        Technique.FLOW,
+        6.0,
+        "the magnitude of velocity-encoded pictures",
+        lambda e: _has_velocities(e) and _is_moving(e),
     ),
     Rule(
         Technique.FLOW,
         5.5,
-        "a velocity encoding in the sequence's name",
-        lambda e: "_v" in e.header.sequence_name.lower(),
+        "velocities up to {venc_cm_s:.0f} cm/s are encoded",
+        lambda e: e.venc_cm_s is not None,
     ),
     Rule(
         Technique.FLOW,
@@ -191,6 +220,7 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
     Rule(
         Technique.T2_MAPPING, 3.0, "a T2 map by its image type", lambda e: _typed(e, "T2", "T2 MAP")
     ),
+    Rule(Technique.T2_STAR_MAPPING, 3.0, "{phases} echoes of a slice", lambda e: e.echoes),
     Rule(
         Technique.SCOUT,
         2.0,

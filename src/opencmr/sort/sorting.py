@@ -66,7 +66,8 @@ def _sorted(one: Series, series: Sequence[Series], axis: LongAxis) -> Series:
         for other in series
         if other is not one
     )
-    evidence = gather_evidence(one, axis, other_orientations=others)
+    other_half = next((other.header for other in series if other.key == one.partner), None)
+    evidence = gather_evidence(one, axis, other_orientations=others, other_half=other_half)
     sequence, sequence_confidence, why_sequence = weigh(SEQUENCE_RULES, evidence, tuple(Technique))
     view, view_confidence, why_view = weigh(VIEW_RULES, evidence, tuple(View))
     return replace(
