@@ -49,8 +49,7 @@ def data_folder() -> Path:
 
 def volumes(segmentation: Segmentation, image: Image) -> dict[str, float | None]:
     measured = measure_all(Ventricles(segmentation, image, Demographics(), "s01"))
-    by_symbol = {m.quantity.symbol: m.value for m in measured if m.phase is None}
-    return {symbol: by_symbol[symbol] for symbol in SYMBOLS}
+    return {symbol: measured.value(symbol) for symbol in SYMBOLS}
 
 
 def score_patient(folder: Path, patient: str, network: Network) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from opencmr.analyses.analysis import Analysis, Parts
 from opencmr.analyses.plan import Planned, plan_study
 from opencmr.analyses.table import ANALYSES
 from opencmr.imaging.flag import Severity
+from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import ModelUse, Reading
 from opencmr.imaging.study import Demographics, Study
 from opencmr.models.session import Networks
@@ -88,8 +89,12 @@ def analyze_study(
         study=study,
         segmentations={key: one for reading in found for key, one in reading.segmentations.items()},
         landmarks={key: one for reading in found for key, one in reading.landmarks.items()},
-        measurements=tuple(
-            one for reading in found for one in withhold(reading.measurements, reading.flags)
+        measurements=Measurements(
+            tuple(
+                one
+                for name, reading in readings.items()
+                for one in withhold(reading.measurements, reading.flags).found_by(name)
+            )
         ),
         flags=tuple(sorted(flags, key=lambda f: -_SEVERITIES.index(f.severity))),
         provenance=_provenance(
