@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from opencmr.anatomy.plausible import MYOCARDIUM_G_PER_ML
 from opencmr.anatomy.quantities import Quantity
 from opencmr.anatomy.structures import Structure
 from opencmr.imaging.measurement import Curve
 from opencmr.imaging.phase_times import phase_times_ms
-from opencmr.measure.mass import MYOCARDIUM_G_PER_ML
 from opencmr.measure.scalars import Measure, private
 from opencmr.measure.ventricles import Chamber, Unmeasurable, Ventricles
 
@@ -34,7 +34,8 @@ LVMASS = Quantity(
     "g",
     0,
     private("LVMASS", "Left ventricular mass at a cardiac phase"),
-    "Volume of the left ventricular myocardium at one cardiac phase times 1.05 g/mL.",
+    "Volume of the left ventricular myocardium at one cardiac phase times "
+    f"{MYOCARDIUM_G_PER_ML} g/mL.",
 )
 
 

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from opencmr.anatomy.plausible import MS_PER_MINUTE
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import Structure
 from opencmr.imaging.flag import About, QualityFlag, Severity
@@ -171,7 +172,7 @@ def sizes_agree(subject: Subject) -> Iterator[QualityFlag]:
 def heart_rate_agrees(subject: Subject) -> Iterator[QualityFlag]:
     """Say that the heart rate used is another than that of the cine's own heartbeats."""
     used_bpm, own_ms = subject.values.get("HR"), subject.series.image.mean_rr_ms
-    own_bpm = 60_000 / own_ms if own_ms else None
+    own_bpm = MS_PER_MINUTE / own_ms if own_ms else None
     if used_bpm is None or not plausible_heart_rate(own_bpm):
         return
     if abs(used_bpm / own_bpm - 1) > HEART_RATE_LIMIT_PERCENT / 100:

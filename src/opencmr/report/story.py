@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from opencmr.analyses.function import NAME as FUNCTION
+from opencmr.anatomy.plausible import MYOCARDIUM_G_PER_ML
 from opencmr.anatomy.reasons import REASON_CODES
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.measurement import Measurement, ReferenceVerdict
@@ -560,7 +561,7 @@ def _method(report: Report) -> tuple[Fact, ...]:
         Fact(
             "Volumes",
             "Summation of discs over the whole stack, gap between slices included; "
-            "mass with 1.05 g/mL.",
+            f"mass with {MYOCARDIUM_G_PER_ML} g/mL.",
         ),
         Fact("Input SHA-256", report.study.input_sha256 or "not known"),
     ]
