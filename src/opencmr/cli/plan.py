@@ -22,13 +22,15 @@ def plan(
     Exit status 0 when any analysis would run, 4 otherwise.
     """
     from opencmr.batch import NOTHING_ANALYSABLE, with_orphans
+    from opencmr.models.library import read_library
     from opencmr.pipeline import Configuration, planned_study
 
     with console.progress_bar(quiet=quiet) as progress:
         read = read_input(source, None, None, console.parse_spacing(spacing), progress)
     configuration = Configuration(model=model)
     studies = [with_orphans(study, read.left_out) for study in read.studies]
-    plans = [(study, planned_study(study, configuration)) for study in studies]
+    library = read_library()
+    plans = [(one, planned_study(one, configuration, library=library)) for one in studies]
     if as_json:
         console.print_json(
             {
