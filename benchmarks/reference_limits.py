@@ -43,11 +43,7 @@ def load(folder: Path, patient: str) -> Ventricles:
 
 def figures(ventricles: Ventricles) -> dict[str, float]:
     """Return every figure that a quality check limits."""
-    value = {
-        m.quantity.symbol: m.value
-        for m in measure_all(ventricles)
-        if m.phase is None and m.segment is None
-    }
+    value = measure_all(ventricles).values()
     found = {
         "LVEDV": value["LVEDV"],
         "LVEF": value["LVEF"],

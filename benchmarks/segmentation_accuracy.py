@@ -31,7 +31,7 @@ from opencmr.intake.nifti import read_nifti, read_nifti_pair
 from opencmr.intake.studies import read_studies
 from opencmr.measure.registry import measure_all
 from opencmr.measure.ventricles import Ventricles
-from opencmr.models.library import find_model
+from opencmr.models.library import choose_model
 from opencmr.models.session import Network
 from opencmr.quality.stacks import judge_stacks
 from opencmr.segment.short_axis import segment_short_axis
@@ -49,8 +49,7 @@ def data_folder() -> Path:
 
 def volumes(segmentation: Segmentation, image: Image) -> dict[str, float | None]:
     measured = measure_all(Ventricles(segmentation, image, Demographics(), "s01"))
-    by_symbol = {m.quantity.symbol: m.value for m in measured if m.phase is None}
-    return {symbol: by_symbol[symbol] for symbol in SYMBOLS}
+    return {symbol: measured.value(symbol) for symbol in SYMBOLS}
 
 
 def score_patient(folder: Path, patient: str, network: Network) -> dict[str, Any]:
@@ -195,7 +194,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
     data = data_folder()
-    network = Network(find_model("segmentation", View.SAX, Technique.CINE, name=options.model))
+    network = Network(choose_model(View.SAX, Technique.CINE, name=options.model).card)
     result: dict[str, Any] = {
         "model": network.card.title,
         "sha256": network.card.sha256,

@@ -47,7 +47,7 @@ def analyse(phantom: SimulatedStudy, monkeypatch: pytest.MonkeyPatch):
 
 
 def _value(report: Report, symbol: str) -> float:
-    measurement = report.find(symbol)
+    measurement = report.measurements.find(symbol)
     assert measurement is not None
     assert measurement.value is not None, measurement.reason
     return measurement.value
@@ -91,7 +91,7 @@ def incomplete(phantom: SimulatedStudy, tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_slice_that_never_arrived_withholds_volumes_and_spares_the_wall(incomplete) -> None:
     report = analyze_study(incomplete, Configuration())
-    volume = report.find("LVEDV")
+    volume = report.measurements.find("LVEDV")
     assert volume is not None
     assert volume.value is None
     assert volume.reason is not None

@@ -81,12 +81,16 @@ class Outcome:
 def outcome_of(report: Report, folder: Path) -> Outcome:
     """Return what a report says, in short; of a stack at one phase its volumes too."""
     single = all(s.image.phases == 1 for s in report.measured_series())
-    whole = [m for m in report.measurements if m.segment is None and (m.phase is None or single)]
+    values = report.measurements.values()
+    whole = [m for m in report.measurements.whole_heart if m.quantity.symbol in values]
+    points = [p for curve in report.measurements.curves for p in curve.points()]
+    told = [*whole, *(m for _, m in points if single)]
     return Outcome(
         report.study.key,
         folder,
-        texts={m.quantity.symbol: f"{m.text:>6} {m.quantity.unit}" for m in whole},
-        values={m.quantity.symbol: m.value for m in whole},
+        texts={m.quantity.symbol: f"{m.text:>6} {m.quantity.unit}" for m in told},
+        values=values
+        | {m.quantity.symbol: m.value for phase, m in points if single or phase is None},
         flags=report.flags,
     )
 

@@ -11,8 +11,10 @@ from opencmr.analyses.analysis import Analysis, Parts
 from opencmr.analyses.plan import Planned, plan_study
 from opencmr.analyses.table import ANALYSES
 from opencmr.imaging.flag import Severity
+from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import ModelUse, Reading
 from opencmr.imaging.study import Demographics, Study
+from opencmr.models.library import Library
 from opencmr.models.session import Networks
 from opencmr.progress import Progress, silent
 from opencmr.quality.checks import withhold
@@ -65,7 +67,7 @@ def analyze_study(
     clock, networks = Stopwatch(), networks or Networks()
     with clock("sort"):
         study = _sorted_and_judged(study, configuration)
-        plan = plan_study(study, analyses, model=configuration.model)
+        plan = plan_study(study, analyses, model=configuration.model, library=networks.library)
     readings: dict[str, Reading] = {}
     for planned in plan:
         if planned.runs:
@@ -88,8 +90,12 @@ def analyze_study(
         study=study,
         segmentations={key: one for reading in found for key, one in reading.segmentations.items()},
         landmarks={key: one for reading in found for key, one in reading.landmarks.items()},
-        measurements=tuple(
-            one for reading in found for one in withhold(reading.measurements, reading.flags)
+        measurements=Measurements(
+            tuple(
+                one
+                for name, reading in readings.items()
+                for one in withhold(reading.measurements, reading.flags).found_by(name)
+            )
         ),
         flags=tuple(sorted(flags, key=lambda f: -_SEVERITIES.index(f.severity))),
         provenance=_provenance(
@@ -103,11 +109,15 @@ def analyze_study(
 
 
 def planned_study(
-    study: Study, configuration: Configuration, *, analyses: Sequence[Analysis] = ANALYSES
+    study: Study,
+    configuration: Configuration,
+    *,
+    analyses: Sequence[Analysis] = ANALYSES,
+    library: Library | None = None,
 ) -> tuple[Planned, ...]:
     """Return what :func:`analyze_study` would run, and run nothing."""
     study = _sorted_and_judged(study, configuration)
-    return plan_study(study, analyses, model=configuration.model)
+    return plan_study(study, analyses, model=configuration.model, library=library)
 
 
 def _sorted_and_judged(study: Study, configuration: Configuration) -> Study:

@@ -14,6 +14,7 @@ from opencmr.anatomy.quantities import Code, Quantity
 from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.flag import About, QualityFlag, Severity
 from opencmr.imaging.measurement import Measurement
+from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import Reading
 from opencmr.imaging.study import Series, Study
 from opencmr.models.session import Networks
@@ -45,7 +46,8 @@ def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
     series = parts.series[ANYTHING.name]
     value = float(series.image.values.mean())
     seen = "after " + ", ".join(earlier)
-    return Reading(measurements=(Measurement(BRIGHTNESS, value, series=series.key, evidence=seen),))
+    toy = Measurement(BRIGHTNESS, value, series=series.key, evidence=seen)
+    return Reading(measurements=Measurements((toy,)))
 
 
 def spoilt(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
@@ -70,8 +72,7 @@ def analysed(study: Study, toy: Analysis) -> Report:
 
 
 def values(report: Report) -> dict[str, float | None]:
-    whole = (m for m in report.measurements if m.phase is None and m.segment is None)
-    return {m.quantity.symbol: m.value for m in whole}
+    return report.measurements.values()
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +99,9 @@ def test_a_toy_analysis_is_found_in_every_output_for_programs(
 
 
 def test_a_later_analysis_gets_the_earlier_readings(report: Report) -> None:
-    (toy,) = (m for m in report.measurements if m.quantity.symbol == "TOYB")
+    toy = report.measurements.find("TOYB")
+    assert toy is not None
+    assert toy.analysis == TOY
     assert toy.evidence == "after ventricular function"
 
 

@@ -22,7 +22,8 @@ from opencmr.imaging.axis import (
 )
 from opencmr.imaging.flag import About, LeftOut, QualityFlag, Severity
 from opencmr.imaging.image import Image, Instance, Unit, untimed_image
-from opencmr.imaging.measurement import Measurement
+from opencmr.imaging.measurement import Curve, Measurement
+from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import ModelUse, Reading
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Series, Study
@@ -49,6 +50,7 @@ def measurement() -> Measurement:
     return Measurement(VOLUME, None, Reason("SPARSE_STACK"))
 
 
+CURVE = Curve(VOLUME, np.array([9.0, 5.0]), times_ms=np.array([0.0, 400.0]))
 FLAG = QualityFlag(Severity.INFO, "SPARSE_STACK", "Far apart.", about=About("s01", "function"))
 FLOWING = (
     GRID,
@@ -60,9 +62,17 @@ FLOWING = (
     Beats(np.ones((3, 2)), np.zeros((3, 2)), np.full(2, 900.0)),
     segmentation(),
     measurement(),
+    CURVE,
+    Measurements((measurement(), CURVE)),
     FLAG,
     LeftOut("file", Reason("TRUNCATED")),
-    Reading({"s01": segmentation()}, {}, (measurement(),), (FLAG,), (ModelUse(*"abcde"),)),
+    Reading(
+        {"s01": segmentation()},
+        {},
+        Measurements((measurement(), CURVE)),
+        (FLAG,),
+        (ModelUse(*"abcde"),),
+    ),
     Study("k", (Series("s01", image(), flags=(FLAG,)),)),
 )
 

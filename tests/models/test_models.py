@@ -14,14 +14,14 @@ from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ModelError
 from opencmr.models.card import read_card
-from opencmr.models.library import MODELS_VARIABLE, find_model, read_library
+from opencmr.models.library import MODELS_VARIABLE, choose_model, read_library
 from opencmr.models.session import Network, Networks
 
 
 @pytest.fixture
 def own_model(tmp_path, monkeypatch):
     """A copy of the shipped model in a user's own folder, as version 99.0."""
-    source = find_model("segmentation", View.SAX, Technique.CINE)
+    source = choose_model(View.SAX, Technique.CINE).card
     folder = tmp_path / "cine_sax" / "99.0"
     shutil.copytree(source.folder, folder)
     card = json.loads((folder / "model.json").read_text())
@@ -32,24 +32,24 @@ def own_model(tmp_path, monkeypatch):
 
 
 def test_the_shipped_model_names_its_data_and_terms():
-    card = find_model("segmentation", View.SAX, Technique.CINE)
+    card = choose_model(View.SAX, Technique.CINE).card
     assert "ACDC" in card.training_data
     assert "CC BY-NC-SA" in card.terms
 
 
 def test_the_newest_version_that_fits_is_taken(own_model):
-    assert find_model("segmentation", View.SAX, Technique.CINE).version == "99.0"
+    assert choose_model(View.SAX, Technique.CINE).card.version == "99.0"
 
 
 def test_a_model_can_be_named_with_its_version(own_model):
     shipped = next(card for card in read_library().cards if card.version != "99.0")
     named = f"{shipped.name}@{shipped.version}"
-    assert find_model("segmentation", View.SAX, Technique.CINE, name=named) == shipped
+    assert choose_model(View.SAX, Technique.CINE, name=named).card == shipped
 
 
 def test_an_unknown_model_is_refused_with_what_is_there():
     with pytest.raises(ModelError, match=r"no segmentation model called 'nothing'.*cine_sax@"):
-        find_model("segmentation", View.SAX, Technique.CINE, name="nothing")
+        choose_model(View.SAX, Technique.CINE, name="nothing")
 
 
 def test_one_flipped_bit_in_the_weights_is_refused(own_model):
@@ -134,7 +134,7 @@ def test_a_broken_card_stops_no_other_model(own_model, content):
     library = read_library()
     assert [card.version for card in library.cards] == ["0.1.0"]
     assert "cine_sax/99.0" in library.broken[0]
-    assert find_model("segmentation", View.SAX, Technique.CINE).version == "0.1.0"
+    assert choose_model(View.SAX, Technique.CINE).card.version == "0.1.0"
 
 
 def test_weights_that_onnxruntime_refuses_are_named(own_model):
@@ -155,7 +155,7 @@ def test_a_card_of_other_weights_is_refused(own_model, keys, value, said):
 
 
 def test_windows_that_the_network_cannot_compute_name_the_model():
-    network = Network(find_model("segmentation", View.SAX, Technique.CINE))
+    network = Network(choose_model(View.SAX, Technique.CINE).card)
     with pytest.raises(ModelError, match=r"cine_sax 0\.1\.0 cannot compute"):
         network(np.zeros((1, 1, 63, 64), np.float32))
 
@@ -194,7 +194,7 @@ def test_the_card_in_the_documentation_reads(tmp_path):
 
 
 def test_one_and_two_threads_give_the_same_labels():
-    card = find_model("segmentation", View.SAX, Technique.CINE)
+    card = choose_model(View.SAX, Technique.CINE).card
     window = np.random.default_rng(0).random((1, 1, 96, 112), dtype=np.float32)
     one, two = (Network(card, threads=n)(window) for n in (1, 2))
     assert one == pytest.approx(two, abs=1e-5)
@@ -202,7 +202,14 @@ def test_one_and_two_threads_give_the_same_labels():
 
 
 def test_class_shares_sum_to_one():
-    card = find_model("segmentation", View.SAX, Technique.CINE)
+    card = choose_model(View.SAX, Technique.CINE).card
     shares = Network(card)(np.zeros((2, 1, 64, 64), np.float32))
     assert shares.shape == (2, 4, 64, 64)
     assert shares.sum(1) == pytest.approx(np.ones((2, 64, 64)), abs=1e-5)
+
+
+def test_the_library_is_read_once_for_plan_and_networks(own_model, monkeypatch):
+    networks = Networks()
+    assert networks.library is networks.library
+    monkeypatch.delenv(MODELS_VARIABLE)
+    assert networks.library.choose(View.SAX, Technique.CINE).card.version == "99.0"

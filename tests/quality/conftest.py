@@ -11,13 +11,13 @@ from opencmr.geometry.grid import grid_from_spacing
 from opencmr.imaging.axis import Heartbeat
 from opencmr.imaging.flag import QualityFlag
 from opencmr.imaging.image import Image
-from opencmr.imaging.measurement import Measurement
+from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics, Series
 from opencmr.measure import Ventricles, measure_all
 from opencmr.quality.checks import check
 
-Judged = tuple[tuple[Measurement, ...], tuple[QualityFlag, ...]]
+Judged = tuple[Measurements, tuple[QualityFlag, ...]]
 
 
 def heart_labels(phases: int = 24) -> np.ndarray:

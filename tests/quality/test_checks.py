@@ -13,6 +13,7 @@ from scipy.ndimage import shift
 from opencmr.anatomy.reasons import REASON_CODES
 from opencmr.geometry.grid import Grid, grid_from_spacing
 from opencmr.imaging.flag import About, QualityFlag, Severity
+from opencmr.imaging.measurements import Measurements
 from opencmr.quality import limits
 from opencmr.quality.checks import withhold
 from opencmr.quality.stacks import spacing_flags
@@ -158,7 +159,7 @@ def test_a_jump_that_touches_end_diastole_or_end_systole_says_so(judge, labels) 
     wider = lasting[20:23, 1:7]
     wider[wider == 2] = 3
     measurements, flags = judge(lasting)
-    values = {m.quantity.symbol: m.value for m in measurements if m.phase is None}
+    values = measurements.values()
     (jump,) = (f for f in flags if f.code == "CURVE_JUMP")
     assert values["LVED_PHASE"] in (20, 21, 22)
     assert f"touches end-diastole (phase {values['LVED_PHASE'] + 1:.0f}):" in jump.message
@@ -198,13 +199,13 @@ def test_a_tip_of_the_apex_that_flickers_is_no_matter(judge, labels) -> None:
 
 def test_an_ejection_fraction_near_a_cut_point_is_noted(judge, labels) -> None:
     measurements, _ = judge(labels)
-    before = next(m.value for m in measurements if m.quantity.symbol == "LVEF")
+    before = measurements.value("LVEF")
     assert before is not None
     assert before > 52
     for z in range(1, 9):  # less motion: a smaller part of ED is emptied
         labels[7:18, z] = labels[7, z]
     judged = judge(labels)
-    percent = next(m.value for m in judged[0] if m.quantity.symbol == "LVEF")
+    percent = judged[0].value("LVEF")
     assert percent is not None
     near = min(abs(percent - p) for p in limits.EF_CUT_POINTS_PERCENT) <= 2
     assert ("NEAR_CUT_POINT" in codes(judged)) == near
@@ -214,28 +215,33 @@ def test_a_missing_slice_withholds_volumes_and_spares_the_wall(judge, labels) ->
     whole = grid_from_spacing((5, 4, 4), (10.0, 1.0, 1.0))
     (missing,) = spacing_flags(Grid((4, 4, 4), whole.affines[[0, 1, 2, 4]]), 8.0)
     measurements, flags = judge(labels, flags=(missing,))
-    after = {m.quantity.symbol: m for m in withhold(measurements, flags) if m.segment is None}
-    for symbol in ("LVEDV", "LVEF", "LVM", "RVSV", "LVEDVi", "LVV", "LVPER"):
-        assert after[symbol].value is None
-        assert after[symbol].reason.code == "MISSING_SLICE"
+    after = withhold(measurements, flags)
+    for symbol in ("LVEDV", "LVEF", "LVM", "RVSV", "LVEDVi", "LVPER"):
+        lost = after.find(symbol)
+        assert lost is not None
+        assert lost.value is None
+        assert lost.reason.code == "MISSING_SLICE"
+    curve = after.curve("LVV")
+    assert curve is not None
+    assert {m.reason.code for _, m in curve.points()} == {"MISSING_SLICE"}
     for symbol in ("WT_MEAN", "BSA", "HR"):
-        assert after[symbol].value is not None
+        assert after.value(symbol) is not None
 
 
 def test_a_spoilt_series_withholds_no_other_series_of_its_analysis(judge, labels) -> None:
     measurements, _ = judge(labels)
-    of_one = next(m for m in measurements if m.quantity.symbol == "LVEDV")
+    of_one = measurements.find("LVEDV")
     of_another, of_none = replace(of_one, series="s02"), replace(of_one, series="")
     spoilt = QualityFlag(Severity.DO_NOT_REPORT, "MISSING_FRAMES", "Gone.", about=About("s01"))
-    after = withhold((of_one, of_another, of_none), (spoilt,))
+    after = withhold(Measurements((of_one, of_another, of_none)), (spoilt,))
     assert [one.value for one in after] == [None, of_one.value, None]
 
 
 def test_a_flag_on_the_whole_study_withholds_every_series(judge, labels) -> None:
     measurements, _ = judge(labels)
-    of_one = next(m for m in measurements if m.quantity.symbol == "LVEDV")
+    of_one = measurements.find("LVEDV")
     spoilt = QualityFlag(Severity.DO_NOT_REPORT, "MISSING_FRAMES", "Gone.")
-    after = withhold((of_one, replace(of_one, series="s02")), (spoilt,))
+    after = withhold(Measurements((of_one, replace(of_one, series="s02"))), (spoilt,))
     assert [one.value for one in after] == [None, None]
 
 
@@ -291,7 +297,7 @@ def test_no_labels_whatever_make_measuring_or_checking_fail(
     coarse = rng.choice(4, size=(phases, slices, 5, 4), p=rng.dirichlet(np.ones(4)))
     labels = coarse.repeat(blob, axis=2).repeat(blob, axis=3).astype(np.uint8)
     measurements, flags = judge(labels, (7.0, 1.3, 1.9))
-    for measurement in withhold(measurements, flags):
+    for _, measurement in withhold(measurements, flags).rows():
         assert measurement.value is None or np.isfinite(measurement.value)
         assert (measurement.value is None) == (measurement.reason is not None)
 

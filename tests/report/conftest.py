@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from opencmr.analyses.function import NAME as FUNCTION
 from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.quantities import Code, Quantity
 from opencmr.anatomy.reasons import Reason
@@ -13,7 +14,8 @@ from opencmr.geometry.grid import Grid
 from opencmr.imaging.axis import Heartbeat
 from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
 from opencmr.imaging.image import Image, untimed_image
-from opencmr.imaging.measurement import Measurement, ReferenceVerdict
+from opencmr.imaging.measurement import Curve, Measurement, ReferenceVerdict
+from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import ModelUse
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics, Identity, Scanner, Series, SeriesHeader, Study
@@ -181,17 +183,13 @@ def _whole_heart() -> list[Measurement]:
     return rows
 
 
-def _curves(labels: np.ndarray) -> list[Measurement]:
+def _curves(labels: np.ndarray, times_ms: np.ndarray) -> list[Curve]:
     voxel_ml = SPACING_MM**2 * SLICE_SPACING_MM / 1000
     rows = []
     for symbol, structure, label in (("LVV", Structure.LV, 3), ("RVV", Structure.RV, 1)):
         volume = quantity(symbol, f"{structure.value} volume", "mL", 1)
-        for phase, count in enumerate((labels == label).sum((1, 2, 3))):
-            rows.append(
-                Measurement(
-                    volume, float(count * voxel_ml), structure=structure, phase=phase, series="s02"
-                )
-            )
+        values = (labels == label).sum((1, 2, 3)) * voxel_ml
+        rows.append(Curve(volume, values, times_ms=times_ms, structure=structure, series="s02"))
     return rows
 
 
@@ -296,7 +294,9 @@ def make_report(
         study,
         {"s02": masks},
         {"s02": find_landmarks(Ventricles(masks, cine, Demographics(), "s02"))},
-        tuple(_whole_heart() + _curves(labels) + _segments()),
+        Measurements((*_whole_heart(), *_curves(labels, trigger_ms[:, 0]), *_segments())).found_by(
+            FUNCTION
+        ),
         (*extra_flags, sparse, info),
         Provenance(
             "0.1.0",

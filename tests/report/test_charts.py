@@ -4,12 +4,13 @@ import math
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from opencmr.anatomy.aha import AHA_SEGMENTS
 from opencmr.anatomy.reasons import Reason
-from opencmr.imaging.image import untimed_image
 from opencmr.imaging.landmarks import Cycle
+from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.study import Series
 from opencmr.report import palette
 from opencmr.report.charts import HEIGHT, LEFT, WIDTH, bullseyes, curve_chart
@@ -35,21 +36,17 @@ def test_curves_start_at_the_axis_and_stay_inside_the_chart(report: Report) -> N
 
 
 def test_without_times_the_axis_is_percent_of_the_beat(report: Report) -> None:
-    cine = _cine(report)
-    untimed = replace(cine, image=untimed_image(cine.image.values, cine.image.grid))
-    chart = curve_chart(report, untimed)
+    untimed = tuple(replace(curve, times_ms=None) for curve in report.measurements.curves)
+    chart = curve_chart(replace(report, measurements=Measurements(untimed)), _cine(report))
     assert chart is not None
     assert chart.x_title == "% of the beat"
 
 
 def test_a_phase_without_a_volume_leaves_a_gap_and_not_a_zero(report: Report) -> None:
-    holes = tuple(
-        replace(m, value=None, reason=Reason("NOT_FINITE", "incomplete"))
-        if m.quantity.symbol == "LVV" and m.phase == 3
-        else m
-        for m in report.measurements
-    )
-    chart = curve_chart(replace(report, measurements=holes), _cine(report))
+    lv, rv = report.measurements.curves
+    values = np.where(np.arange(lv.values.size) == 3, np.nan, lv.values)
+    hole = replace(lv, values=values, reason=Reason("NOT_FINITE", "incomplete"))
+    chart = curve_chart(replace(report, measurements=Measurements((hole, rv))), _cine(report))
     assert chart is not None
     assert len(chart.curves[0].points) == len(chart.curves[1].points) - 1
 
@@ -71,7 +68,7 @@ def test_a_ventricle_without_landmarks_bears_no_marks(report: Report) -> None:
 
 
 def test_without_any_curve_there_is_no_chart(report: Report) -> None:
-    assert curve_chart(replace(report, measurements=()), _cine(report)) is None
+    assert curve_chart(replace(report, measurements=Measurements()), _cine(report)) is None
 
 
 def _corners(path: str) -> list[tuple[float, float]]:
@@ -131,8 +128,8 @@ def test_when_no_segment_has_a_value_the_reason_stands_instead(report: Report) -
             value=None,
             reason=Reason("ORIENTATION_UNKNOWN", "which side is anterior is not known"),
         )
-        for m in report.measurements
-        if m.segment
+        for found in report.measurements.by_segment
+        for m in found.values()
     )
-    for bullseye in bullseyes(replace(report, measurements=lost)):
+    for bullseye in bullseyes(replace(report, measurements=Measurements(lost))):
         assert bullseye.reason == "which side is anterior is not known"

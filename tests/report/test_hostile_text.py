@@ -14,6 +14,7 @@ import pytest
 
 from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
+from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import ModelUse
 from opencmr.imaging.segmentation import Author, AuthorKind
 from opencmr.imaging.study import Identity, Scanner, SeriesHeader
@@ -66,9 +67,11 @@ def hostile_report(report: Report, text: str) -> Report:
         segmentations={
             "s02": replace(report.segmentations["s02"], author=Author(AuthorKind.IMPORT, text))
         },
-        measurements=tuple(
-            replace(m, evidence=text, reason=why if m.value is None else None, reference_reason=why)
-            for m in report.measurements
+        measurements=Measurements(
+            tuple(
+                replace(m, evidence=text, reason=m.reason and why, reference_reason=why)
+                for m in report.measurements
+            )
         ),
         flags=(flag,),
         provenance=replace(

@@ -11,6 +11,7 @@ import pytest
 
 from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.image import untimed_image
+from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.study import Demographics, Study
 from opencmr.measure import Ventricles
 from opencmr.measure.landmarks import find_landmarks
@@ -25,7 +26,7 @@ def page(report: Report) -> str:
 
 
 def _without_measurement(report: Report) -> Report:
-    return replace(report, segmentations={}, measurements=())
+    return replace(report, segmentations={}, measurements=Measurements())
 
 
 def _single_phase(report: Report) -> Report:
@@ -37,7 +38,7 @@ def _single_phase(report: Report) -> Report:
         study=replace(report.study, series=(still,)),
         segmentations={"s02": masks},
         landmarks={"s02": find_landmarks(Ventricles(masks, still.image, Demographics(), "s02"))},
-        measurements=(),
+        measurements=Measurements(),
     )
 
 
@@ -46,7 +47,9 @@ def _nothing_labelled(report: Report) -> Report:
     empty = replace(segmentation, labels=np.zeros_like(segmentation.labels))
     ventricles = Ventricles(empty, report.study.series[1].image, Demographics(), "s02")
     landmarks = {"s02": find_landmarks(ventricles)}
-    return replace(report, segmentations={"s02": empty}, landmarks=landmarks, measurements=())
+    return replace(
+        report, segmentations={"s02": empty}, landmarks=landmarks, measurements=Measurements()
+    )
 
 
 def _two_series(report: Report) -> Report:
@@ -61,7 +64,9 @@ def _two_series(report: Report) -> Report:
 
 
 def _no_series(report: Report) -> Report:
-    return replace(report, study=Study("0" * 12, ()), segmentations={}, measurements=(), flags=())
+    return replace(
+        report, study=Study("0" * 12, ()), segmentations={}, measurements=Measurements(), flags=()
+    )
 
 
 ODD = (_without_measurement, _single_phase, _nothing_labelled, _two_series, _no_series)
@@ -108,17 +113,9 @@ def test_truth_is_shown_only_where_it_is_known(tiny_report: Report, page: str) -
 
 
 def test_withheld_numbers_are_not_on_the_page(small_report: Report) -> None:
-    withheld = tuple(
-        replace(
-            m,
-            value=None,
-            reason=Reason("SPARSE_STACK", "withheld by a check"),
-            reference=None,
-            interval=None,
-        )
-        for m in small_report.measurements
-    )
-    page = html.page(replace(small_report, measurements=withheld))
+    why = Reason("SPARSE_STACK", "withheld by a check")
+    withheld = tuple(m.withheld(why) for m in small_report.measurements)
+    page = html.page(replace(small_report, measurements=Measurements(withheld)))
     assert "58.9" not in page
     assert "withheld by a check" in page
 

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import pytest
 
+from opencmr.analyses.function import NAME as FUNCTION
 from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.image import untimed_image
-from opencmr.imaging.measurement import Measurement
+from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.study import Demographics, Identity, Scanner
 from opencmr.measure import Ventricles, measure_all
 from opencmr.measure.landmarks import find_landmarks
+from opencmr.quality.checks import withhold
 from opencmr.report import html, pdf
 from opencmr.report.contents import Report
 from opencmr.report.story import Strip, tell
@@ -37,7 +39,7 @@ def test_the_banner_follows_the_worst_flag(
 
 
 def test_a_study_in_which_nothing_was_measured_says_so_first(small_report: Report) -> None:
-    empty = replace(small_report, segmentations={}, measurements=(), flags=())
+    empty = replace(small_report, segmentations={}, measurements=Measurements(), flags=())
     story = tell(empty)
     assert story.banner.level == "withheld"
     assert (story.lv, story.rv, story.key_numbers) == ((), (), ())
@@ -52,7 +54,8 @@ def test_remarks_come_worst_first_and_once(small_report: Report) -> None:
 def test_rows_follow_the_clinical_order_whatever_the_order_of_measurement(
     small_report: Report,
 ) -> None:
-    story = tell(replace(small_report, measurements=small_report.measurements[::-1]))
+    backwards = Measurements(small_report.measurements.found[::-1])
+    story = tell(replace(small_report, measurements=backwards))
     assert [row.symbol for row in story.lv][:3] == ["LVEDV", "LVEDVi", "LVESV"]
     assert [row.symbol for row in story.rv][-3:] == ["RVEF", "RVCO", "RVCI"]
     assert [row.symbol for row in story.key_numbers] == ["LVEF", "LVEDVi", "RVEF", "LVMi"]
@@ -61,18 +64,15 @@ def test_rows_follow_the_clinical_order_whatever_the_order_of_measurement(
 def test_every_whole_heart_measurement_is_told_somewhere(small_report: Report) -> None:
     story = tell(small_report)
     told = {row.symbol for row in (*story.lv, *story.rv, *story.further)} | {"BSA"}
-    whole = {
-        m.quantity.symbol for m in small_report.measurements if m.phase is None and not m.segment
-    }
-    assert whole <= told
+    assert set(small_report.measurements.values()) <= told
 
 
 def _find(report: Report, symbol: str, **changes: object) -> Report:
-    changed: list[Measurement] = [
+    changed = tuple(
         replace(m, **changes) if m.quantity.symbol == symbol else m  # type: ignore[arg-type]
         for m in report.measurements
-    ]
-    return replace(report, measurements=tuple(changed))
+    )
+    return replace(report, measurements=Measurements(changed))
 
 
 @pytest.mark.parametrize(
@@ -118,13 +118,13 @@ def _at_one_phase(report: Report) -> Report:
         study=replace(report.study, series=(still,)),
         segmentations={"s02": masks},
         landmarks={"s02": find_landmarks(stack)},
-        measurements=measure_all(stack),
+        measurements=measure_all(stack).found_by(FUNCTION),
     )
 
 
 def test_a_stack_at_one_phase_shows_its_volumes_and_its_mass(small_report: Report) -> None:
     report = _at_one_phase(small_report)
-    given = {m.quantity.symbol: m.value for m in report.measurements if m.phase == 0}
+    given = {curve.quantity.symbol: curve.values[0] for curve in report.measurements.curves}
     story = tell(report)
     assert [(r.symbol, r.label, r.reason) for r in (*story.lv[:2], story.rv[0])] == [
         ("LVV", "Volume at the given phase", ""),
@@ -141,10 +141,8 @@ def test_a_stack_at_one_phase_shows_its_volumes_and_its_mass(small_report: Repor
 
 def test_a_withheld_stack_at_one_phase_shows_no_volume(small_report: Report) -> None:
     report = _at_one_phase(small_report)
-    withheld = tuple(
-        replace(m, value=None, reason=Reason("SPARSE_STACK", "withheld"))
-        for m in report.measurements
-    )
+    spoilt = QualityFlag(Severity.DO_NOT_REPORT, "SPARSE_STACK", "Too rough.")
+    withheld = withhold(report.measurements, (spoilt,))
     rows = tell(replace(report, measurements=withheld)).lv
     assert {(row.value, bool(row.reason)) for row in rows} == {("–", True)}
 
@@ -168,7 +166,7 @@ def test_recommended_elements_that_are_not_there_are_listed_with_why(small_repor
     missing = {group.why: group.names for group in tell(bare).missing}
     assert {"Scanner", "Sex", "Height", "Date of procedure"} <= set(missing["Not in the input"])
     assert "Sex" not in str(tell(small_report).missing)
-    without = replace(small_report, measurements=())
+    without = replace(small_report, measurements=Measurements())
     unfit = next(g for g in tell(without).missing if g.why == "Could not be measured")
     assert "LVEF" in unfit.names
 
@@ -176,13 +174,13 @@ def test_recommended_elements_that_are_not_there_are_listed_with_why(small_repor
 def _lost(report: Report, reason: Reason, *, only_indices: bool) -> Report:
     lost = tuple(
         replace(m, value=None, reason=reason, reference=None)
-        if m.quantity.symbol.startswith("LV")
-        and m.phase is None
+        if m in report.measurements.whole_heart
+        and m.quantity.symbol.startswith("LV")
         and (m.quantity.symbol.endswith("i") or not only_indices)
         else m
         for m in report.measurements
     )
-    return replace(report, measurements=lost)
+    return replace(report, measurements=Measurements(lost))
 
 
 def test_a_reason_that_repeats_is_told_once_and_then_dittoed(small_report: Report) -> None:

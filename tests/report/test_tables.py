@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from opencmr.anatomy.reasons import Reason
-from opencmr.imaging.measurement import Measurement
+from opencmr.imaging.measurements import Measurements
 from opencmr.report import tables
 from opencmr.report.contents import DISCLAIMER, Report
 
@@ -23,8 +23,15 @@ def _strict(text: str) -> dict[str, object]:
 
 
 def _with(report: Report, **changes: object) -> Report:
-    first: Measurement = replace(report.measurements[0], **changes)  # type: ignore[arg-type]
-    return replace(report, measurements=(first,))
+    first = replace(report.measurements.whole_heart[0], **changes)  # type: ignore[arg-type]
+    return replace(report, measurements=Measurements((first,)))
+
+
+def test_a_curve_is_a_row_for_each_phase(small_report: Report) -> None:
+    curve, _ = small_report.measurements.curves
+    rows = [r for r in tables.measurement_rows(small_report) if r["symbol"] == "LVV"]
+    assert [row["phase"] for row in rows] == [0, 1, 2, 3, 4, 5]
+    assert [row["value"] for row in rows] == pytest.approx(curve.values, abs=1e-6)
 
 
 def test_json_and_csv_hold_the_same_numbers(small_report: Report, tmp_path: Path) -> None:
@@ -33,9 +40,12 @@ def test_json_and_csv_hold_the_same_numbers(small_report: Report, tmp_path: Path
     rows = content["measurements"]
     assert isinstance(rows, list)
     lines = list(csv.DictReader(io.StringIO(csv_path.read_text(encoding="utf-8"))))
-    assert len(rows) == len(lines) == len(small_report.measurements)
-    for row, line, measurement in zip(rows, lines, small_report.measurements, strict=True):
+    told = list(small_report.measurements.rows())
+    assert len(rows) == len(lines) == len(told)
+    for row, line, (phase, measurement) in zip(rows, lines, told, strict=True):
         assert row["symbol"] == line["symbol"] == measurement.quantity.symbol
+        assert row["phase"] == phase
+        assert line["phase"] == ("" if phase is None else str(phase))
         assert line["value"] == ("" if row["value"] is None else str(row["value"]))
         assert line["range_low"] == ("" if not row["range"] else str(row["range"]["low"]))
         if measurement.value is not None:

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opencmr.anatomy.plausible import MYOCARDIUM_G_PER_ML
 from opencmr.errors import ConfigurationError
 from opencmr.simulate.heart import (
-    MYOCARDIAL_DENSITY_G_ML,
     HeartParameters,
     beat,
     end_systole_share,
@@ -40,7 +40,7 @@ def test_every_heart_has_the_volumes_ejection_fraction_and_mass_it_was_given(
     assert 100 * (1 - left.min() / left.max()) == pytest.approx(parameters.ef_percent, abs=1e-6)
     assert right.max() == pytest.approx(parameters.rv_edv_ml, rel=1e-9)
     assert right.min() == pytest.approx(parameters.rv_esv_ml, rel=1e-9)
-    masses_g = [shape.wall_ml * MYOCARDIAL_DENSITY_G_ML for shape in shapes]
+    masses_g = [shape.wall_ml * MYOCARDIUM_G_PER_ML for shape in shapes]
     assert masses_g == pytest.approx([parameters.lv_mass_g] * 12, rel=1e-9)
 
 
@@ -132,3 +132,9 @@ def test_a_ventricle_full_of_muscle_is_refused() -> None:
 def test_a_beat_of_one_phase_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="two phases"):
         beat(HeartParameters(), 1)
+
+
+@pytest.mark.parametrize("wall_mm", [0.0, 90.0])
+def test_a_wall_that_no_mass_makes_is_refused(wall_mm: float) -> None:
+    with pytest.raises(ConfigurationError, match="fits no heart of 150 mL"):
+        mass_of_wall_g(150, wall_mm)

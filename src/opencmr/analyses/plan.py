@@ -11,7 +11,7 @@ from opencmr.analyses.analysis import Analysis, Need
 from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.flag import About, QualityFlag
 from opencmr.imaging.study import Series, Study
-from opencmr.models.library import choose_model
+from opencmr.models.library import Library, read_library
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +65,11 @@ class Planned:
 
 
 def plan_study(
-    study: Study, analyses: Sequence[Analysis], *, model: str | None = None
+    study: Study,
+    analyses: Sequence[Analysis],
+    *,
+    model: str | None = None,
+    library: Library | None = None,
 ) -> tuple[Planned, ...]:
     """Return what becomes of each analysis in a sorted study.
 
@@ -77,16 +81,19 @@ def plan_study(
         Each after those that it uses.
     model : str or None
         Name of the model that the caller wishes.
+    library : Library or None
+        The models that are installed; read where not given.
 
     Raises
     ------
     ModelError
         When an analysis could run and no model fits it.
     """
-    return tuple(_planned(study, analysis, model) for analysis in analyses)
+    installed = library or read_library()
+    return tuple(_planned(study, analysis, model, installed) for analysis in analyses)
 
 
-def _planned(study: Study, analysis: Analysis, model: str | None) -> Planned:
+def _planned(study: Study, analysis: Analysis, model: str | None, library: Library) -> Planned:
     filled: dict[str, Series] = {}
     flags: list[QualityFlag] = []
     reason: Reason | None = None
@@ -98,11 +105,11 @@ def _planned(study: Study, analysis: Analysis, model: str | None) -> Planned:
             filled[role.name] = choice.series
         else:
             reason = reason or choice.reason
-    title = None if reason else _model_title(analysis.network, model)
+    title = None if reason else _model_title(analysis.network, model, library)
     return Planned(analysis, filled, title, reason, tuple(flags))
 
 
-def _model_title(network: Need | None, name: str | None) -> str | None:
+def _model_title(network: Need | None, name: str | None, library: Library) -> str | None:
     if network is None:
         return None
-    return choose_model(network.view, network.technique, name=name).card.reference
+    return library.choose(network.view, network.technique, name=name).card.reference

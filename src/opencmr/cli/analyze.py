@@ -6,6 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from opencmr import storage
+from opencmr.anatomy.plausible import (
+    AGE_LIMIT_YEARS,
+    HEART_RATE_LIMITS_BPM,
+    HEIGHT_LIMITS_CM,
+    WEIGHT_LIMITS_KG,
+)
 from opencmr.cli import console
 from opencmr.errors import ConfigurationError
 from opencmr.progress import Progress
@@ -25,15 +31,24 @@ def analyze(
     ed: Annotated[Path | None, typer.Option(help="NIfTI stack at end-diastole.")] = None,
     es: Annotated[Path | None, typer.Option(help="NIfTI stack at end-systole.")] = None,
     height_cm: Annotated[
-        float | None, typer.Option(min=20, max=260, help="Body height, for indexing.")
+        float | None,
+        typer.Option(
+            min=HEIGHT_LIMITS_CM[0], max=HEIGHT_LIMITS_CM[1], help="Body height, for indexing."
+        ),
     ] = None,
     weight_kg: Annotated[
-        float | None, typer.Option(min=1, max=400, help="Body weight, for indexing.")
+        float | None,
+        typer.Option(
+            min=WEIGHT_LIMITS_KG[0], max=WEIGHT_LIMITS_KG[1], help="Body weight, for indexing."
+        ),
     ] = None,
     sex: Annotated[str | None, typer.Option(help="M or F.")] = None,
-    age: Annotated[float | None, typer.Option(min=0, max=120, help="Years.")] = None,
+    age: Annotated[float | None, typer.Option(min=0, max=AGE_LIMIT_YEARS, help="Years.")] = None,
     heart_rate: Annotated[
-        float | None, typer.Option(min=20, max=250, help="Beats per minute.")
+        float | None,
+        typer.Option(
+            min=HEART_RATE_LIMITS_BPM[0], max=HEART_RATE_LIMITS_BPM[1], help="Beats per minute."
+        ),
     ] = None,
     spacing: console.Spacing = None,
     model: console.ModelName = None,

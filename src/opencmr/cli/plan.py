@@ -22,9 +22,11 @@ def plan(
     Exit status 0 when any analysis would run, 4 otherwise.
     """
     from opencmr.batch import NOTHING_ANALYSABLE, with_orphans
+    from opencmr.models.library import read_library
     from opencmr.pipeline import Configuration, planned_study
 
     configuration = Configuration(model=model)
+    library = read_library()
     rows, lines = [], []
     anything_runs = False
     with (
@@ -32,7 +34,7 @@ def plan(
         read_input(source, None, None, console.parse_spacing(spacing), progress) as studies,
     ):
         for study in studies:
-            planned_all = planned_study(study, configuration)
+            planned_all = planned_study(study, configuration, library=library)
             left_out = with_orphans(study, studies.left_out).left_out
             anything_runs |= any(planned.runs for planned in planned_all)
             rows.append(

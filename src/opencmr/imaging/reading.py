@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from opencmr.imaging.flag import QualityFlag
 from opencmr.imaging.landmarks import Landmarks
-from opencmr.imaging.measurement import Measurement
+from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.segmentation import Segmentation
 
 
@@ -31,7 +31,7 @@ class Reading:
     Attributes
     ----------
     segmentations, landmarks : mapping from a series' key
-    measurements : tuple of Measurement
+    measurements : Measurements
     flags : tuple of QualityFlag
         A "do not report" flag among them withholds measurements of this reading alone.
     models : tuple of ModelUse
@@ -39,6 +39,6 @@ class Reading:
 
     segmentations: Mapping[str, Segmentation] = field(default_factory=dict)
     landmarks: Mapping[str, Landmarks] = field(default_factory=dict)
-    measurements: tuple[Measurement, ...] = ()
+    measurements: Measurements = field(default_factory=Measurements)
     flags: tuple[QualityFlag, ...] = ()
     models: tuple[ModelUse, ...] = ()

@@ -5,13 +5,10 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from opencmr.anatomy.plausible import AGE_LIMIT_YEARS, HEIGHT_LIMITS_CM, WEIGHT_LIMITS_KG
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.study import Demographics
 
-HEIGHT_LIMITS_CM = (30.0, 250.0)
-"""From the smallest preterm child to the tallest man ever measured (251 cm)."""
-WEIGHT_LIMITS_KG = (0.4, 400.0)
-AGE_LIMIT_YEARS = 125.0
 DAYS_PER_UNIT = {"D": 1.0, "W": 7.0, "M": 365.25 / 12, "Y": 365.25}
 DAYS_PER_YEAR = 365.25
 

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
+from pydicom.uid import SecondaryCaptureImageStorage
 
+from opencmr.anatomy.plausible import HEART_RATE_LIMITS_BPM, MS_PER_MINUTE, RR_LIMITS_MS
 from opencmr.intake import limits
 from opencmr.intake.parsing import (
     ENHANCED_CLASSES,
@@ -28,11 +30,6 @@ from opencmr.intake.refusal import RefusedError
 
 Facts = dict[str, Any]
 
-SECONDARY_CAPTURE_CLASS = "1.2.840.10008.5.1.4.1.1.7"
-"""Secondary Capture, and with a suffix its multi-frame kinds."""
-RR_LIMITS_MS = (250.0, 3000.0)
-"""Heartbeats outside 20 to 240 beats a minute are junk."""
-HEART_RATE_LIMITS_BPM = (20.0, 240.0)
 GE_VENC, PHILIPS_VENC = 0x001910CC, 0x2001101A
 VENC_LIMIT_CM_S = 1000.0
 """No blood is faster."""
@@ -67,7 +64,8 @@ def refuse_unfit(dataset: Dataset) -> None:
     if samples not in (None, 1) or photometric not in ("MONOCHROME1", "MONOCHROME2", ""):
         raise RefusedError("NOT_MEASURABLE_PIXELS", "Colour or palette pixels.")
     sop_class = sop_class_of(dataset)
-    if (sop_class + ".").startswith(SECONDARY_CAPTURE_CLASS + "."):
+    # Its multi-frame kinds bear the same UID with a suffix.
+    if (sop_class + ".").startswith(SecondaryCaptureImageStorage + "."):
         raise RefusedError("NOT_MEASURABLE_PIXELS", "A secondary capture.")
     if text(dataset, "BurnedInAnnotation").strip() == "YES":
         raise RefusedError("NOT_MEASURABLE_PIXELS", "Text is burned into the pixels.")
@@ -284,7 +282,7 @@ def _heartbeat_ms(dataset: Dataset, groups: FrameGroups) -> float | None:
         if middle is not None:
             return middle
     rate = _plausible(number(dataset, "HeartRate"), HEART_RATE_LIMITS_BPM)
-    return None if rate is None else 60_000 / rate
+    return None if rate is None else MS_PER_MINUTE / rate
 
 
 def series_header(dataset: Dataset, groups: FrameGroups, first: Facts) -> Facts:

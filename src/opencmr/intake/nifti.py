@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import nibabel
 import numpy as np
 
+from opencmr.anatomy.plausible import RR_LIMITS_MS, THICK_SLICES_MM
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import LabelScheme
 from opencmr.errors import GeometryError, InputError
@@ -52,10 +53,6 @@ ALIGNED_TOLERANCE = 1e-4
 """Share of a step that may point along another axis in an axis-aligned affine."""
 FRAME_LIMITS_MS = (5.0, 250.0)
 """Plausible time between the frames of a cine."""
-HEARTBEAT_LIMITS_MS = (250.0, 2500.0)
-"""Plausible length of a heartbeat (24 to 240 per minute)."""
-THICK_SLICES_MM = 4.0
-"""From this slice spacing on, neighbouring slices differ more than neighbouring phases."""
 ORDER_RATIO = 0.7
 """Slices that differ by less than this share of what phases differ by are phases."""
 
@@ -576,7 +573,7 @@ def _timing_of(
     step_ms = step * _TIME_UNITS_MS.get(int(header["xyzt_units"]) & 56, np.nan)
     plausible = (
         FRAME_LIMITS_MS[0] <= step_ms <= FRAME_LIMITS_MS[1]
-        and HEARTBEAT_LIMITS_MS[0] <= step_ms * phases <= HEARTBEAT_LIMITS_MS[1]
+        and RR_LIMITS_MS[0] <= step_ms * phases <= RR_LIMITS_MS[1]
     )
     if plausible:
         trigger_ms[:] = step_ms * np.arange(phases)[:, None]

@@ -13,20 +13,23 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.filereader import _read_file_meta_info, read_preamble
 from pydicom.multival import MultiValue
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    EnhancedMRImageStorage,
+    ExplicitVRLittleEndian,
+    LegacyConvertedEnhancedMRImageStorage,
+    MRImageStorage,
+    ParametricMapStorage,
+)
 
 from opencmr.intake import limits
 from opencmr.intake.refusal import RefusedError
 
 ENHANCED_CLASSES = frozenset(
-    {
-        "1.2.840.10008.5.1.4.1.1.4.1",  # Enhanced MR Image Storage
-        "1.2.840.10008.5.1.4.1.1.4.4",  # Legacy Converted Enhanced MR Image Storage
-        "1.2.840.10008.5.1.4.1.1.30",  # Parametric Map Storage
-    }
+    {EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage, ParametricMapStorage}
 )
 """SOP classes whose frames are described by functional groups (PS3.3 C.7.6.16)."""
-IMAGE_CLASSES = ENHANCED_CLASSES | {"1.2.840.10008.5.1.4.1.1.4"}
+IMAGE_CLASSES = ENHANCED_CLASSES | {MRImageStorage}
 PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 UNDEFINED_LENGTH = 0xFFFFFFFF
 

@@ -9,7 +9,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_modality_lut
-from pydicom.uid import UID
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from opencmr.intake.headers import FrameGroups
 from opencmr.intake.parsing import frames_of, number, text, texts, value, whole
@@ -17,9 +17,9 @@ from opencmr.intake.refusal import RefusedError
 from opencmr.intake.scaling import Linear, Scalings, choose_scaling, doubt_about, scalings_conflict
 
 GUESSED_SYNTAXES = {
-    (True, True): "1.2.840.10008.1.2",
-    (False, True): "1.2.840.10008.1.2.1",
-    (False, False): "1.2.840.10008.1.2.2",
+    (True, True): ImplicitVRLittleEndian,
+    (False, True): ExplicitVRLittleEndian,
+    (False, False): ExplicitVRBigEndian,
 }
 """Transfer syntax of a file without meta information, by (implicit VR, little endian)."""
 PHILIPS_SCALE_SLOPE = 0x2005100E

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar, overload
 
+from opencmr.anatomy.plausible import MS_PER_MINUTE
 from opencmr.anatomy.reasons import REASON_CODES, Reason
 from opencmr.errors import GeometryError, InputError
 from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
@@ -296,7 +297,7 @@ def _heart_rate_bpm(frames: Iterable[Frame]) -> float | None:
         for frame in frames
         if frame.rr_ms is not None and 0 <= (frame.trigger_time_ms or -1.0) <= frame.rr_ms
     ]
-    return 60_000 / statistics.median(heartbeats_ms) if heartbeats_ms else None
+    return MS_PER_MINUTE / statistics.median(heartbeats_ms) if heartbeats_ms else None
 
 
 def _damage_flags(rows: Iterable[LeftOut]) -> list[QualityFlag]:

@@ -1,5 +1,11 @@
 """Body surface area, and every volume, mass and output indexed to it."""
 
+from opencmr.anatomy.plausible import (
+    BMI_LIMITS_KG_M2,
+    BSA_LIMITS_M2,
+    HEIGHT_LIMITS_CM,
+    WEIGHT_LIMITS_KG,
+)
 from opencmr.anatomy.quantities import Code, Quantity
 from opencmr.imaging.study import Demographics
 from opencmr.measure.ejection import EJECTION_ROWS, LVCO, RVCO
@@ -7,15 +13,6 @@ from opencmr.measure.mass import LVM, MASS_ROWS
 from opencmr.measure.scalars import Scalar, private, table
 from opencmr.measure.ventricles import Unmeasurable, Ventricles
 from opencmr.measure.volumes import LVEDV, LVESV, LVSV, RVEDV, RVESV, RVSV, VOLUME_ROWS
-
-BSA_LIMITS_M2 = (0.2, 3.5)
-"""A body surface area outside these limits is a mistake in the header (reliability row D26)."""
-HEIGHT_LIMITS_CM = (25.0, 250.0)
-"""A height outside these limits is in another unit or a mistake (proposal)."""
-WEIGHT_LIMITS_KG = (0.4, 400.0)
-"""A weight outside these limits is in another unit or a mistake (proposal)."""
-BMI_LIMITS_KG_M2 = (8.0, 90.0)
-"""Height and weight that give a body mass index outside these limits contradict (proposal)."""
 
 
 def mosteller_m2(height_cm: float, weight_kg: float) -> float:

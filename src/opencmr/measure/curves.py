@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from opencmr.anatomy.plausible import MYOCARDIUM_G_PER_ML
 from opencmr.anatomy.quantities import Quantity
 from opencmr.anatomy.structures import Structure
-from opencmr.imaging.measurement import Measurement
-from opencmr.measure.mass import MYOCARDIUM_G_PER_ML
-from opencmr.measure.scalars import Measure, null, private
+from opencmr.imaging.measurement import Curve
+from opencmr.imaging.phase_times import phase_times_ms
+from opencmr.measure.scalars import Measure, private
 from opencmr.measure.ventricles import Chamber, Unmeasurable, Ventricles
 
 LVV = Quantity(
@@ -33,7 +34,8 @@ LVMASS = Quantity(
     "g",
     0,
     private("LVMASS", "Left ventricular mass at a cardiac phase"),
-    "Volume of the left ventricular myocardium at one cardiac phase times 1.05 g/mL.",
+    "Volume of the left ventricular myocardium at one cardiac phase times "
+    f"{MYOCARDIUM_G_PER_ML} g/mL.",
 )
 
 
@@ -42,21 +44,19 @@ def _curve(
     quantity: Quantity,
     structure: Structure,
     values_of: Callable[[Ventricles], np.ndarray],
-) -> tuple[Measurement, ...]:
+) -> Curve:
+    series, policy = ventricles.series, ventricles.segmentation.policy
     try:
         values = values_of(ventricles)
     except Unmeasurable as unfit:
-        return (null(ventricles, quantity, unfit.reason),)
-    return tuple(
-        Measurement(
-            quantity,
-            float(value),
-            structure=structure,
-            phase=phase,
-            series=ventricles.series,
-            policy=ventricles.segmentation.policy,
-        )
-        for phase, value in enumerate(values)
+        return Curve(quantity, np.empty(0), unfit.reason, series=series, policy=policy)
+    return Curve(
+        quantity,
+        values,
+        times_ms=phase_times_ms(ventricles.image),
+        structure=structure,
+        series=series,
+        policy=policy,
     )
 
 
@@ -71,12 +71,12 @@ def _mass_g(ventricles: Ventricles) -> np.ndarray:
     return np.asarray(MYOCARDIUM_G_PER_ML * ventricles.myocardium_ml)
 
 
-def measure(ventricles: Ventricles) -> tuple[Measurement, ...]:
-    """Measure every curve, one measurement a phase."""
+def measure(ventricles: Ventricles) -> tuple[Curve, ...]:
+    """Measure every curve."""
     return (
-        *_curve(ventricles, LVV, Structure.LV, lambda v: _pool_ml(v.lv)),
-        *_curve(ventricles, RVV, Structure.RV, lambda v: _pool_ml(v.rv)),
-        *_curve(ventricles, LVMASS, Structure.MYOCARDIUM, _mass_g),
+        _curve(ventricles, LVV, Structure.LV, lambda v: _pool_ml(v.lv)),
+        _curve(ventricles, RVV, Structure.RV, lambda v: _pool_ml(v.rv)),
+        _curve(ventricles, LVMASS, Structure.MYOCARDIUM, _mass_g),
     )
 
 

@@ -1,13 +1,11 @@
 """Left ventricular mass: at end-diastole, and at end-systole as a check."""
 
+from opencmr.anatomy.plausible import MYOCARDIUM_G_PER_ML
 from opencmr.anatomy.quantities import Code, Quantity
 from opencmr.anatomy.structures import Structure
 from opencmr.measure.scalars import Scalar, private, table
 from opencmr.measure.ventricles import Unmeasurable, Ventricles
 from opencmr.measure.volumes import at_end_diastole, at_end_systole
-
-MYOCARDIUM_G_PER_ML = 1.05
-"""Density of myocardium (Schulz-Menger et al., JCMR 2020; 22:19)."""
 
 LVM = Quantity(
     "LVM",
@@ -15,7 +13,7 @@ LVM = Quantity(
     "g",
     0,
     Code("18087-7", "LN", "Left Ventricle Mass"),
-    "Volume of the left ventricular myocardium at end-diastole times 1.05 g/mL.",
+    f"Volume of the left ventricular myocardium at end-diastole times {MYOCARDIUM_G_PER_ML} g/mL.",
 )
 LVM_ES = Quantity(
     "LVM_ES",
@@ -23,8 +21,8 @@ LVM_ES = Quantity(
     "g",
     0,
     private("LVM_ES", "Left ventricular mass at end-systole"),
-    "Volume of the left ventricular myocardium at end-systole times 1.05 g/mL; a check: mass "
-    "does not change over the heartbeat.",
+    f"Volume of the left ventricular myocardium at end-systole times {MYOCARDIUM_G_PER_ML} g/mL; "
+    "a check: mass does not change over the heartbeat.",
 )
 
 

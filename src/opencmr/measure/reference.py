@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from opencmr.anatomy.ranges import NORMAL_RANGES, NormalRange
 from opencmr.anatomy.reasons import Reason
-from opencmr.imaging.measurement import Measurement, ReferenceVerdict
+from opencmr.imaging.measurement import Curve, Measurement, ReferenceVerdict
+from opencmr.imaging.measurements import Measured
 from opencmr.imaging.study import Demographics
 
 NO_RANGE = Reason("NO_RANGE", "no normal range was read at its source")
@@ -13,7 +14,7 @@ NO_RANGE = Reason("NO_RANGE", "no normal range was read at its source")
 def fitting_range(measurement: Measurement, demographics: Demographics) -> NormalRange | Reason:
     """Return the normal range that holds for a measurement, or the reason why none does."""
     of_quantity = [r for r in NORMAL_RANGES if r.symbol == measurement.quantity.symbol]
-    if not of_quantity or measurement.phase is not None or measurement.segment is not None:
+    if not of_quantity or measurement.segment is not None:
         return NO_RANGE
     sex, age_years = demographics.sex, demographics.age_years
     if sex not in ("M", "F") or age_years is None:
@@ -55,9 +56,11 @@ def verdict(measurement: Measurement, demographics: Demographics) -> ReferenceVe
     )
 
 
-def with_reference(measurement: Measurement, demographics: Demographics) -> Measurement:
-    """Return the measurement with its verdict, or with the reason why there is none."""
-    found = verdict(measurement, demographics)
+def with_reference(measured: Measured, demographics: Demographics) -> Measured:
+    """Return what was measured with its verdict, or with the reason why there is none."""
+    if isinstance(measured, Curve):
+        return replace(measured, reference_reason=measured.reason or NO_RANGE)
+    found = verdict(measured, demographics)
     if isinstance(found, Reason):
-        return replace(measurement, reference_reason=found)
-    return replace(measurement, reference=found)
+        return replace(measured, reference_reason=found)
+    return replace(measured, reference=found)

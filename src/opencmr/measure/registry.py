@@ -1,7 +1,7 @@
 """Every measure, and the one function that runs them all."""
 
 from opencmr.anatomy.quantities import Quantity
-from opencmr.imaging.measurement import Measurement
+from opencmr.imaging.measurements import Measurements
 from opencmr.measure.body_size import BODY_SIZE
 from opencmr.measure.curves import CURVES
 from opencmr.measure.ejection import EJECTION
@@ -19,14 +19,16 @@ MEASURES: tuple[Measure, ...] = (VOLUMES, EJECTION, MASS, BODY_SIZE, RATES, WALL
 QUANTITIES: tuple[Quantity, ...] = tuple(q for m in MEASURES for q in m.quantities)
 
 
-def measure_all(ventricles: Ventricles) -> tuple[Measurement, ...]:
+def measure_all(ventricles: Ventricles) -> Measurements:
     """Return every measurement of a segmented short-axis stack, in the order of a report.
 
     Each has its verdict against the normal range that fits sex, age and contour policy, or
     the reason why none is shown.
     """
-    return tuple(
-        with_reference(found, ventricles.demographics)
-        for one in MEASURES
-        for found in one.measure(ventricles)
+    return Measurements(
+        tuple(
+            with_reference(found, ventricles.demographics)
+            for one in MEASURES
+            for found in one.measure(ventricles)
+        )
     )

@@ -9,6 +9,7 @@ from opencmr.anatomy.quantities import Code, Quantity
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import Structure
 from opencmr.imaging.measurement import Measurement
+from opencmr.imaging.measurements import Measured
 from opencmr.measure.ventricles import Unmeasurable, Ventricles
 
 PRIVATE_SCHEME = "99OPENCMR"
@@ -20,7 +21,7 @@ class Measure:
     """One group of quantities and the function that measures them."""
 
     quantities: tuple[Quantity, ...]
-    measure: Callable[[Ventricles], tuple[Measurement, ...]]
+    measure: Callable[[Ventricles], tuple[Measured, ...]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 
+from opencmr.anatomy.plausible import HEART_RATE_LIMITS_BPM, MS_PER_MINUTE
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import Structure
 from opencmr.errors import GeometryError
@@ -37,8 +38,6 @@ CURVE_JUMP_PERCENT = 15.0
 """Largest believable step of a volume curve between frames, of EDV (reliability row N04)."""
 RATE_PHASES = 12
 """Fewest phases from which a rate, or a phase that stands out, can be told (proposal)."""
-HEART_RATE_LIMITS_BPM = (20.0, 250.0)
-"""A heart rate outside these limits is a mistake in the header (proposal)."""
 
 Found = TypeVar("Found")
 
@@ -224,7 +223,7 @@ class Ventricles:
             return float(self.given_heart_rate_bpm), "heart rate given by the caller"
         own_ms = self.image.mean_rr_ms
         for bpm, source in (
-            (60_000.0 / own_ms if own_ms else None, "mean R-R of the cine's slices"),
+            (MS_PER_MINUTE / own_ms if own_ms else None, "mean R-R of the cine's slices"),
             (self.demographics.heart_rate_bpm, "heart rate stated for the study"),
         ):
             if plausible_heart_rate(bpm):
@@ -285,7 +284,7 @@ class Ventricles:
 
 
 def plausible_heart_rate(bpm: float | None) -> TypeGuard[float]:
-    """Return whether a heart rate is stated and within :data:`HEART_RATE_LIMITS_BPM`."""
+    """Return whether a heart rate is stated and can be one."""
     return bpm is not None and HEART_RATE_LIMITS_BPM[0] <= bpm <= HEART_RATE_LIMITS_BPM[1]
 
 

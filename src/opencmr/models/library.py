@@ -3,7 +3,6 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
@@ -41,6 +40,32 @@ class Library:
         installed = ", ".join(card.reference for card in self.cards) or "none"
         return "; ".join([f"installed: {installed}", *self.broken])
 
+    def choose(self, view: View, technique: Technique, *, name: str | None = None) -> "Choice":
+        """Choose the segmentation model called ``name``, else the newest that fits.
+
+        Raises
+        ------
+        ModelError
+            When none fits; the message lists what is there.
+        """
+        fitting = [
+            card
+            for card in self.cards
+            if isinstance(card, SegmentationCard)
+            and (card.input.view, card.input.technique) == (view, technique)
+            and (name is None or name in (card.name, card.reference))
+        ]
+        if not fitting:
+            wanted = f" called {name!r}" if name else ""
+            raise ModelError(
+                f"no segmentation model{wanted} for {view.value} {technique.value}; {self.text}"
+            )
+        taken = _newest(fitting)
+        packaged = [card for card in fitting if _is_packaged(card)]
+        if _is_packaged(taken) or not packaged:
+            return Choice(taken)
+        return Choice(taken, preferred_to=_newest(packaged))
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -76,44 +101,8 @@ def read_library() -> Library:
 
 
 def choose_model(view: View, technique: Technique, *, name: str | None = None) -> Choice:
-    """Choose the segmentation model called ``name``, else the newest that fits.
-
-    Raises
-    ------
-    ModelError
-        When none fits; the message lists what is there.
-    """
-    library = read_library()
-    fitting = [
-        card
-        for card in library.cards
-        if isinstance(card, SegmentationCard)
-        and (card.input.view, card.input.technique) == (view, technique)
-        and (name is None or name in (card.name, card.reference))
-    ]
-    if not fitting:
-        wanted = f" called {name!r}" if name else ""
-        raise ModelError(
-            f"no segmentation model{wanted} for {view.value} {technique.value}; {library.text}"
-        )
-    taken = _newest(fitting)
-    packaged = [card for card in fitting if _is_packaged(card)]
-    if _is_packaged(taken) or not packaged:
-        return Choice(taken)
-    return Choice(taken, preferred_to=_newest(packaged))
-
-
-def find_model(
-    task: Literal["segmentation"], view: View, technique: Technique, *, name: str | None = None
-) -> SegmentationCard:
-    """Return the card of the model for a task: the one called ``name``, else the newest.
-
-    Raises
-    ------
-    ModelError
-        When none fits; the message lists what is there.
-    """
-    return choose_model(view, technique, name=name).card
+    """Choose a segmentation model from what is installed, as :meth:`Library.choose` does."""
+    return read_library().choose(view, technique, name=name)
 
 
 def model_titled(reference: str) -> SegmentationCard | ClassificationCard:

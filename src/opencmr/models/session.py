@@ -1,6 +1,7 @@
 """Running a network: the checksum is checked, then onnxruntime computes on the CPU."""
 
 import os
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -10,7 +11,7 @@ from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ModelError
 from opencmr.models.card import WEIGHTS_FILE, ModelCard, SegmentationCard
-from opencmr.models.library import choose_model
+from opencmr.models.library import Library, read_library
 from opencmr.models.runner import SegmentationRunner
 from opencmr.storage import sha256_of_bytes
 
@@ -80,6 +81,11 @@ class Networks:
         self._loaded: dict[str, Network[SegmentationCard]] = {}
         self._remarks: dict[str, None] = {}
 
+    @cached_property
+    def library(self) -> Library:
+        """The models that are installed, read once."""
+        return read_library()
+
     @property
     def remarks(self) -> tuple[str, ...]:
         """What the user should know of the models that were taken."""
@@ -95,7 +101,7 @@ class Networks:
         ModelError
             When no model fits or the one that does is damaged.
         """
-        choice = choose_model(view, technique, name=name)
+        choice = self.library.choose(view, technique, name=name)
         if choice.remark:
             self._remarks[choice.remark] = None
         place = str(choice.card.folder)

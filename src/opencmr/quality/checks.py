@@ -5,15 +5,16 @@ one line in :data:`CHECKS`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from opencmr.anatomy.plausible import MS_PER_MINUTE
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import Structure
 from opencmr.imaging.flag import About, QualityFlag, Severity
-from opencmr.imaging.measurement import Measurement
+from opencmr.imaging.measurements import Measured, Measurements
 from opencmr.imaging.study import Series
 from opencmr.measure.body_size import BSA, BSA_DUBOIS
 from opencmr.measure.ejection import HR
@@ -56,16 +57,13 @@ class Subject:
 
     series: Series
     ventricles: Ventricles
-    measurements: tuple[Measurement, ...]
+    measurements: Measurements
 
     @cached_property
     def values(self) -> Mapping[str, float]:
         """Value of every whole-heart quantity that has one, by symbol."""
-        return {
-            m.quantity.symbol: m.value
-            for m in self.measurements
-            if m.value is not None and m.phase is None and m.segment is None
-        }
+        values = self.measurements.values()
+        return {symbol: value for symbol, value in values.items() if value is not None}
 
     @cached_property
     def judged_phases(self) -> tuple[tuple[str, int], ...]:
@@ -81,7 +79,7 @@ Check = Callable[[Subject], Iterable[QualityFlag]]
 
 
 def check(
-    series: Series, ventricles: Ventricles, measurements: tuple[Measurement, ...]
+    series: Series, ventricles: Ventricles, measurements: Measurements
 ) -> tuple[QualityFlag, ...]:
     """Return every flag on a measured series, those of its stack first."""
     subject = Subject(series, ventricles, measurements)
@@ -174,7 +172,7 @@ def sizes_agree(subject: Subject) -> Iterator[QualityFlag]:
 def heart_rate_agrees(subject: Subject) -> Iterator[QualityFlag]:
     """Say that the heart rate used is another than that of the cine's own heartbeats."""
     used_bpm, own_ms = subject.values.get("HR"), subject.series.image.mean_rr_ms
-    own_bpm = 60_000 / own_ms if own_ms else None
+    own_bpm = MS_PER_MINUTE / own_ms if own_ms else None
     if used_bpm is None or not plausible_heart_rate(own_bpm):
         return
     if abs(used_bpm / own_bpm - 1) > HEART_RATE_LIMIT_PERCENT / 100:
@@ -383,47 +381,31 @@ OF_THE_PATIENT = frozenset(q.symbol for q in (BSA, BSA_DUBOIS, HR))
 """Never withheld: they say nothing about the heart's labels."""
 
 
-def withhold(
-    measurements: tuple[Measurement, ...], flags: Iterable[QualityFlag]
-) -> tuple[Measurement, ...]:
+def withhold(measurements: Measurements, flags: Iterable[QualityFlag]) -> Measurements:
     """Return the measurements with those that a "do not report" flag concerns made null.
 
     Parameters
     ----------
-    measurements : tuple of Measurement
+    measurements : Measurements
         Of one analysis.
     flags : iterable of QualityFlag
         Of the same analysis; each concerns the series and the quantities that it is about.
     """
-    withheld = measurements
+    withheld = measurements.found
     for flag in flags:
         if flag.severity is Severity.DO_NOT_REPORT:
             withheld = tuple(
-                _null(one, flag.code)
-                if one.value is not None and _concerns(flag.about, one)
-                else one
+                one.withheld(Reason(flag.code, "withheld")) if _concerns(flag.about, one) else one
                 for one in withheld
             )
-    return withheld
+    return Measurements(withheld)
 
 
-def _concerns(about: About, measurement: Measurement) -> bool:
+def _concerns(about: About, measured: Measured) -> bool:
     """Whether a flag touches a measurement; one that names no series may come from any."""
-    symbol, series = measurement.quantity.symbol, measurement.series
+    symbol, series = measured.quantity.symbol, measured.series
     return (
         symbol not in OF_THE_PATIENT
         and (not about.symbols or symbol in about.symbols)
         and (not about.series or not series or series == about.series)
-    )
-
-
-def _null(measurement: Measurement, code: str) -> Measurement:
-    return replace(
-        measurement,
-        value=None,
-        reason=Reason(code, "withheld"),
-        interval=None,
-        reference=None,
-        reference_reason=None,
-        evidence="",
     )

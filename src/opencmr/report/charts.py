@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from opencmr.analyses.function import NAME as FUNCTION
 from opencmr.anatomy.aha import AHA_SEGMENTS, Level
-from opencmr.imaging.measurement import Measurement
-from opencmr.imaging.phase_times import phase_times_ms
+from opencmr.imaging.measurement import Curve, Measurement
 from opencmr.imaging.study import Series
 from opencmr.report import palette
 from opencmr.report.contents import Report
-from opencmr.report.phases import volume_curve_ml
+from opencmr.report.phases import FEWEST_PHASES
 from opencmr.report.plain_text import prose
 from opencmr.report.story import unit_text
 
@@ -38,7 +38,7 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class CurveLine:
     """One ventricle's volume over the beat, in the chart's coordinates."""
 
     name: str
@@ -57,7 +57,7 @@ class CurveChart:
     x_title: str
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
-    curves: tuple[Curve, ...]
+    curves: tuple[CurveLine, ...]
     width: float = WIDTH
     height: float = HEIGHT
     left: float = LEFT
@@ -98,13 +98,15 @@ class Bullseye:
 
 def curve_chart(report: Report, series: Series) -> CurveChart | None:
     """Return the chart of a series' volume curves, None where there is no curve."""
-    found = {name: volume_curve_ml(report, series, symbol) for symbol, name in CURVES}
-    curves_ml = {name: curve for name, curve in found.items() if curve is not None}
-    if not curves_ml:
+    measured = report.measurements.of(FUNCTION, series.key)
+    found = {name: measured.curve(symbol) for symbol, name in CURVES}
+    curves = {name: curve for name, curve in found.items() if curve and _is_drawn(curve)}
+    if not curves:
         return None
+    curves_ml = {name: curve.values for name, curve in curves.items()}
     landmarks = report.landmarks[series.key]
     cycles = {"LV": landmarks.lv, "RV": landmarks.rv}
-    times_ms = phase_times_ms(series.image)
+    times_ms = next(iter(curves.values())).times_ms
     phases = series.image.phases
     x_values = np.arange(phases) * 100 / phases if times_ms is None else times_ms
     x_unit, x_title = ("%", "% of the beat") if times_ms is None else ("ms", "ms after the R wave")
@@ -115,7 +117,7 @@ def curve_chart(report: Report, series: Series) -> CurveChart | None:
         across, up = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
         return round(LEFT + across * x / x_end, 1), round(TOP + up * (1 - y / y_end), 1)
 
-    def draw(name: str, curve_ml: np.ndarray) -> Curve:
+    def draw(name: str, curve_ml: np.ndarray) -> CurveLine:
         spots = [place(float(x), float(y)) for x, y in zip(x_values, curve_ml, strict=True)]
         points = tuple(p for p, y in zip(spots, curve_ml, strict=True) if np.isfinite(y))
         cycle = cycles[name]
@@ -126,7 +128,7 @@ def curve_chart(report: Report, series: Series) -> CurveChart | None:
             if np.isfinite(curve_ml[phase])
         )
         seen = {what: spots[phase] for what, phase in marks.items() if np.isfinite(curve_ml[phase])}
-        return Curve(name, palette.ON_PAPER[name], points, seen, points[-1][1], summary)
+        return CurveLine(name, palette.ON_PAPER[name], points, seen, points[-1][1], summary)
 
     return CurveChart(
         series.key,
@@ -137,7 +139,11 @@ def curve_chart(report: Report, series: Series) -> CurveChart | None:
     )
 
 
-def _spread_labels(curves: list[Curve]) -> tuple[Curve, ...]:
+def _is_drawn(curve: Curve) -> bool:
+    return int(np.isfinite(curve.values).sum()) >= FEWEST_PHASES
+
+
+def _spread_labels(curves: list[CurveLine]) -> tuple[CurveLine, ...]:
     """Move the names at the curves' ends apart."""
     placed: dict[str, float] = {}
     previous = -math.inf
@@ -161,11 +167,7 @@ def _round_numbers(end: float, wanted: int) -> list[float]:
 
 def bullseyes(report: Report) -> tuple[Bullseye, ...]:
     """Return one bull's-eye for each quantity measured on AHA segments."""
-    groups: dict[tuple[str, str], list[Measurement]] = {}
-    for m in report.measurements:
-        if m.segment is not None and m.phase is None:
-            groups.setdefault((m.quantity.symbol, m.series), []).append(m)
-    return tuple(_bullseye(found) for found in groups.values())
+    return tuple(_bullseye(tuple(found.values())) for found in report.measurements.by_segment)
 
 
 def _bullseye(found: Sequence[Measurement]) -> Bullseye:

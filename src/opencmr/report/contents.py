@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from opencmr.analyses.plan import Planned
 from opencmr.imaging.flag import QualityFlag
 from opencmr.imaging.landmarks import Landmarks
-from opencmr.imaging.measurement import Measurement
+from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import ModelUse
 from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Series, Study
@@ -38,8 +38,8 @@ class Report:
     segmentations : mapping from a series' key to its Segmentation
     landmarks : mapping from a series' key to its Landmarks
         Of every segmented series.
-    measurements : tuple of Measurement
-        Volume curves are here too: quantity ``LVV`` or ``RVV`` with ``phase`` set.
+    measurements : Measurements
+        Each with the name of its analysis.
     flags : tuple of QualityFlag
         Study, series and measurement flags together, worst first.
     provenance : Provenance
@@ -52,7 +52,7 @@ class Report:
     study: Study
     segmentations: Mapping[str, Segmentation]
     landmarks: Mapping[str, Landmarks]
-    measurements: tuple[Measurement, ...]
+    measurements: Measurements
     flags: tuple[QualityFlag, ...]
     provenance: Provenance
     truth: Mapping[str, float] = field(default_factory=dict)
@@ -61,14 +61,3 @@ class Report:
     def measured_series(self) -> tuple[Series, ...]:
         """Return the series that hold a segmentation, in study order."""
         return tuple(s for s in self.study.series if s.key in self.segmentations)
-
-    def find(self, symbol: str) -> Measurement | None:
-        """Return the first whole-heart measurement of ``symbol`` (no phase, no segment)."""
-        for measurement in self.measurements:
-            if (
-                measurement.quantity.symbol == symbol
-                and measurement.phase is None
-                and measurement.segment is None
-            ):
-                return measurement
-        return None

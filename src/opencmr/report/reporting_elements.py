@@ -7,6 +7,7 @@ of Hundley et al., SCMR guidelines for reporting, JCMR 2022; 24:29, tables 1 and
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from opencmr.analyses.function import NAME as FUNCTION
 from opencmr.report.contents import Report
 
 CITATION = "SCMR reporting guidelines, JCMR 2022; 24:29, tables 1 and 2"
@@ -31,16 +32,18 @@ def _never(_: Report) -> bool:
 
 
 def _measured(*symbols: str) -> Callable[[Report], bool]:
-    return lambda report: all(
-        (found := report.find(symbol)) is not None and found.value is not None for symbol in symbols
-    )
+    def present(report: Report) -> bool:
+        function = report.measurements.of(FUNCTION)
+        return all(function.value(symbol) is not None for symbol in symbols)
+
+    return present
 
 
 def _wall_thickness(report: Report) -> bool:
-    return any(
-        m.quantity.symbol in {"WT", "WT_MEAN", "WT_MAX"} and m.value is not None
-        for m in report.measurements
-    )
+    function = report.measurements.of(FUNCTION)
+    on_segments = (one.value for one in function.segments("WT").values())
+    values = (function.value("WT_MEAN"), function.value("WT_MAX"), *on_segments)
+    return any(value is not None for value in values)
 
 
 ELEMENTS: tuple[ReportingElement, ...] = (

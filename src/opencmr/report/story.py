@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from opencmr.analyses.function import NAME as FUNCTION
+from opencmr.anatomy.plausible import MYOCARDIUM_G_PER_ML
 from opencmr.anatomy.reasons import REASON_CODES
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.measurement import Measurement, ReferenceVerdict
@@ -49,7 +51,6 @@ GIVEN_PHASE_RV_ROWS = (("RVV", "Volume at the given phase"),)
 KEY_NUMBERS = (("LVEF",), ("LVEDVi", "LVEDV"), ("RVEF",), ("LVMi", "LVM"))
 """The four numbers set large; the first of each that has a value is shown."""
 DITTO = "″"
-CURVE_SYMBOLS = frozenset({"LVV", "RVV", "LVMASS"})
 PHASE_SUFFIX = "_PHASE"
 """Quantities that number a cardiac phase: told beside the curves and the pictures."""
 EXPECTED = frozenset({"Study date", "Scanner"})
@@ -208,11 +209,7 @@ class Story:
 
 def tell(report: Report) -> Story:
     """Return the story of a report."""
-    whole_heart = [
-        m
-        for m in report.measurements
-        if m.phase is None and m.segment is None and m.quantity.symbol not in CURVE_SYMBOLS
-    ]
+    whole_heart = report.measurements.whole_heart
     lv = (*_at_given_phase(report, GIVEN_PHASE_LV_ROWS), *_chamber(report, LV_ROWS))
     rv = (*_at_given_phase(report, GIVEN_PHASE_RV_ROWS), *_chamber(report, RV_ROWS))
     placed = {row.symbol for row in (*lv, *rv)} | {"BSA"}
@@ -223,7 +220,8 @@ def tell(report: Report) -> Story:
     further = tuple(
         _row(m, m.quantity.name)
         for m in whole_heart
-        if m.quantity.symbol not in placed and not m.quantity.symbol.endswith(PHASE_SUFFIX)
+        if (m.analysis != FUNCTION or m.quantity.symbol not in placed)
+        and not m.quantity.symbol.endswith(PHASE_SUFFIX)
     )
     return Story(
         disclaimer=DISCLAIMER,
@@ -297,20 +295,20 @@ def _number(value: float | None, decimals: int) -> str:
 
 
 def _chamber(report: Report, rows: tuple[tuple[str, str], ...]) -> tuple[Row, ...]:
-    found = ((report.find(symbol), label) for symbol, label in rows)
+    function = report.measurements.of(FUNCTION)
+    found = ((function.find(symbol), label) for symbol, label in rows)
     return tuple(_row(measurement, label) for measurement, label in found if measurement)
 
 
 def _at_given_phase(report: Report, rows: tuple[tuple[str, str], ...]) -> tuple[Row, ...]:
     """Return the rows of a stack at one phase; none of a cine, whose curves are drawn."""
     still = {series.key for series in report.measured_series() if series.image.phases == 1}
-    found = (
-        (m, label)
-        for symbol, label in rows
-        for m in report.measurements
-        if m.quantity.symbol == symbol and m.phase == 0 and m.series in still
+    curves = ((report.measurements.of(FUNCTION).curve(symbol), label) for symbol, label in rows)
+    return tuple(
+        _row(curve.at(0), label)
+        for curve, label in curves
+        if curve and curve.values.size and curve.series in still
     )
-    return tuple(_row(measurement, label) for measurement, label in found)
 
 
 def _told_once(rows: tuple[Row, ...]) -> tuple[Row, ...]:
@@ -329,8 +327,9 @@ def _told_once(rows: tuple[Row, ...]) -> tuple[Row, ...]:
 
 def _key_numbers(report: Report) -> tuple[Row, ...]:
     chosen = []
+    function = report.measurements.of(FUNCTION)
     for symbols in KEY_NUMBERS:
-        found = [m for symbol in symbols if (m := report.find(symbol))]
+        found = [m for symbol in symbols if (m := function.find(symbol))]
         with_value = [m for m in found if m.value is not None]
         if found:
             best = (with_value or found)[0]
@@ -395,7 +394,7 @@ def _strip(value: float | None, reference: ReferenceVerdict | None) -> Strip | N
 
 def _patient_facts(report: Report) -> tuple[Fact, ...]:
     identity, person = report.study.identity, report.study.demographics
-    bsa = report.find("BSA")
+    bsa_m2 = report.measurements.of(FUNCTION).value("BSA")
     facts = (
         ("ID", shown(identity.patient_id, 64)),
         ("Born", iso_date(identity.birth_date)),
@@ -403,17 +402,15 @@ def _patient_facts(report: Report) -> tuple[Fact, ...]:
         ("Age", _with_unit(person.age_years, 0, "years")),
         ("Height", _with_unit(person.height_cm, 0, "cm")),
         ("Weight", _with_unit(person.weight_kg, 0, "kg")),
-        ("BSA", _with_unit(bsa.value if bsa else None, 2, "m²")),
+        ("BSA", _with_unit(bsa_m2, 2, "m²")),
         ("Heart rate", _with_unit(_heart_rate_bpm(report), 0, "/min")),
     )
     return tuple(Fact(label, value) for label, value in facts if value or label != "BSA")
 
 
 def _heart_rate_bpm(report: Report) -> float | None:
-    measured = report.find("HR")
-    if measured is not None and measured.value is not None:
-        return measured.value
-    return report.study.demographics.heart_rate_bpm
+    measured_bpm = report.measurements.of(FUNCTION).value("HR")
+    return report.study.demographics.heart_rate_bpm if measured_bpm is None else measured_bpm
 
 
 def _with_unit(value: float | None, decimals: int, unit: str) -> str:
@@ -505,8 +502,9 @@ def _banner(report: Report) -> Banner:
 
 def _truth(report: Report) -> tuple[TruthRow, ...]:
     rows = []
+    function = report.measurements.of(FUNCTION)
     for symbol, truth in report.truth.items():
-        measured = report.find(symbol)
+        measured = function.find(symbol)
         if measured is None:
             continue
         quantity, value = measured.quantity, measured.value
@@ -563,7 +561,7 @@ def _method(report: Report) -> tuple[Fact, ...]:
         Fact(
             "Volumes",
             "Summation of discs over the whole stack, gap between slices included; "
-            "mass with 1.05 g/mL.",
+            f"mass with {MYOCARDIUM_G_PER_ML} g/mL.",
         ),
         Fact("Input SHA-256", report.study.input_sha256 or "not known"),
     ]

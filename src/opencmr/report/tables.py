@@ -56,12 +56,15 @@ def write(report: Report, folder: Path) -> list[Path]:
 
 
 def measurement_rows(report: Report) -> list[dict[str, object]]:
-    """Return every measurement as plain values; a number that is not finite has none."""
+    """Return every measurement as plain values, a curve as a row for each cardiac phase.
+
+    A number that is not finite has no value.
+    """
     words = identifying_words(report.study.identity)
-    return [_row(measurement, words) for measurement in report.measurements]
+    return [_row(one, phase, words) for phase, one in report.measurements.rows()]
 
 
-def _row(measurement: Measurement, words: tuple[str, ...]) -> dict[str, object]:
+def _row(measurement: Measurement, phase: int | None, words: tuple[str, ...]) -> dict[str, object]:
     def told(text: str | Reason | None) -> str:
         return redacted(shown(str(text or ""), TEXT_LIMIT), words)
 
@@ -76,7 +79,7 @@ def _row(measurement: Measurement, words: tuple[str, ...]) -> dict[str, object]:
         "interval": _interval(measurement.interval),
         "reason": "the computed number is not finite" if lost else told(measurement.reason),
         "structure": measurement.structure.value if measurement.structure else None,
-        "phase": measurement.phase,
+        "phase": phase,
         "segment": measurement.segment,
         "series": measurement.series,
         "code": {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from opencmr import __version__
+from opencmr.anatomy.plausible import MS_PER_MINUTE
 from opencmr.anatomy.techniques import Technique
 from opencmr.imaging.image import Image
 from opencmr.simulate.export import write_truth
@@ -19,8 +20,6 @@ from opencmr.simulate.study import SimulatedSeries, SimulatedStudy
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-MR_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.4"
-EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 STUDY_START = datetime.datetime(2026, 1, 5, 9, 30)
 """When every phantom was examined: fixed, so that the same study is the same bytes."""
 BREATH_HOLD = datetime.timedelta(seconds=20)
@@ -151,12 +150,12 @@ def _instance(
     place: _Place,
 ) -> "Dataset":
     from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import UID
+    from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
     d = Dataset()
     d.update(common)
     role = f"series {series.description} {place.series_uid} instance {place.instance_number}"
-    d.SOPClassUID = MR_IMAGE_STORAGE
+    d.SOPClassUID = MRImageStorage
     d.SOPInstanceUID = _uid(study, role)
     d.ImageType = ["ORIGINAL", "PRIMARY", "OTHER"]
     d.SeriesInstanceUID = place.series_uid
@@ -175,7 +174,7 @@ def _instance(
         d.ScanOptions = ""
     _add_pixels(d, image.values[place.phase, place.slice_index])
     d.file_meta = FileMetaDataset()
-    d.file_meta.TransferSyntaxUID = UID(EXPLICIT_LITTLE_ENDIAN)
+    d.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return d
 
 
@@ -198,7 +197,7 @@ def _add_timing(d: "Dataset", image: Image, place: _Place) -> None:
     d.ScanOptions = ["CG"]
     d.TriggerTime = _decimal(float(image.trigger_ms[place.phase, place.slice_index]))
     d.NominalInterval = round(rr_ms)
-    d.HeartRate = round(60_000 / rr_ms)
+    d.HeartRate = round(MS_PER_MINUTE / rr_ms)
     d.CardiacNumberOfImages = image.phases
     d.TemporalPositionIdentifier = place.phase + 1
     d.NumberOfTemporalPositions = image.phases
@@ -220,11 +219,9 @@ def _add_pixels(d: "Dataset", values: np.ndarray) -> None:
 
 def _decimal(value: float) -> str:
     """Return a DICOM decimal string: at most 16 characters, as exact as they allow."""
-    for digits in range(15, 0, -1):
-        text = f"{value:.{digits}g}"
-        if len(text) <= 16:
-            return text
-    raise AssertionError(f"{value} does not fit a decimal string")
+    from pydicom.valuerep import format_number_as_ds
+
+    return format_number_as_ds(float(value))
 
 
 def _date_time(moment: datetime.datetime) -> tuple[str, str]:

@@ -15,11 +15,11 @@ from functools import cached_property
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
+from scipy.optimize import brentq
 
+from opencmr.anatomy.plausible import MS_PER_MINUTE, MYOCARDIUM_G_PER_ML
 from opencmr.errors import ConfigurationError
 
-MYOCARDIAL_DENSITY_G_ML = 1.05
-"""Density of myocardium (Schulz-Menger et al., JCMR 2020; 22:19)."""
 TRUNCATION = 0.40
 """Height of the valve plane over the equator, as a share of the epicardial half axis."""
 LENGTH_OVER_CUBE_ROOT = 1.80
@@ -36,6 +36,8 @@ RV_INFERIOR_DIP_MM = 3.0
 """How far the tricuspid plane lies below the LV's valve plane inferiorly."""
 RV_WALL_MM = 3.0
 """Thickness of the RV's free wall at end-diastole."""
+MASS_BRACKET_G = (1.0, 1500.0)
+"""Masses among which that of a wall's thickness is looked for."""
 _QUADRATURE = (320, 320)
 
 # Volume over the beat, 1 at end-diastole and 0 at end-systole, on systole's and diastole's own
@@ -140,12 +142,12 @@ class HeartParameters:
     @property
     def wall_ml(self) -> float:
         """Volume of the left ventricular muscle, the same in every phase."""
-        return self.lv_mass_g / MYOCARDIAL_DENSITY_G_ML
+        return self.lv_mass_g / MYOCARDIUM_G_PER_ML
 
     @property
     def rr_ms(self) -> float:
         """Length of a heartbeat."""
-        return 60_000 / self.heart_rate_bpm
+        return MS_PER_MINUTE / self.heart_rate_bpm
 
     @property
     def long_axis_mm(self) -> float:
@@ -315,7 +317,9 @@ def end_systole_share(heart_rate_bpm: float) -> float:
     Electromechanical systole ``546 - 2.1 HR`` ms (Weissler et al., Circulation 1968; 37:149),
     less 60 ms from the Q wave to the rise of the curve (plausible).
     """
-    return float(np.clip((546 - 2.1 * heart_rate_bpm - 60) * heart_rate_bpm / 60_000, 0.25, 0.6))
+    return float(
+        np.clip((546 - 2.1 * heart_rate_bpm - 60) * heart_rate_bpm / MS_PER_MINUTE, 0.25, 0.6)
+    )
 
 
 def filling_curve(share: np.ndarray, end_systole: float) -> np.ndarray:
@@ -424,23 +428,31 @@ def beat(
 def mass_of_wall_g(edv_ml: float, wall_mm: float) -> float:
     """Return the LV mass whose wall is ``wall_mm`` thick at the equator at end-diastole.
 
+    Raises
+    ------
+    ConfigurationError
+        When no mass makes such a wall.
+
     Examples
     --------
     >>> round(mass_of_wall_g(150, 7.5))
     115
     """
-    low, high = 1.0, 1500.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        thick = _equatorial_wall_mm(edv_ml, middle) > wall_mm
-        low, high = (low, middle) if thick else (middle, high)
-    return (low + high) / 2
+    thinnest_mm, thickest_mm = (_equatorial_wall_mm(edv_ml, mass_g) for mass_g in MASS_BRACKET_G)
+    if not thinnest_mm <= wall_mm <= thickest_mm:
+        raise ConfigurationError(
+            f"a wall of {wall_mm:g} mm fits no heart of {edv_ml:g} mL; expected "
+            f"{thinnest_mm:.1f} to {thickest_mm:.1f} mm"
+        )
+    return float(
+        brentq(lambda mass_g: _equatorial_wall_mm(edv_ml, mass_g) - wall_mm, *MASS_BRACKET_G)
+    )
 
 
 def _equatorial_wall_mm(edv_ml: float, mass_g: float) -> float:
     half_axis_mm = float(LENGTH_OVER_CUBE_ROOT * np.cbrt(edv_ml * 1000)) / (1 + TRUNCATION)
     cut_mm = TRUNCATION * half_axis_mm
-    wall_ml = mass_g / MYOCARDIAL_DENSITY_G_ML
+    wall_ml = mass_g / MYOCARDIUM_G_PER_ML
     outer_mm = _radius_of_volume_mm(edv_ml + wall_ml, half_axis_mm, cut_mm)
     apical_mm = APICAL_WALL_SHARE * (outer_mm - _radius_of_volume_mm(edv_ml, half_axis_mm, cut_mm))
     return outer_mm - _radius_of_volume_mm(edv_ml, half_axis_mm - apical_mm, cut_mm)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from opencmr.anatomy.plausible import MYOCARDIUM_G_PER_ML
 from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.structures import ACDC, Structure
 from opencmr.anatomy.techniques import Technique
@@ -18,7 +19,6 @@ from opencmr.progress import Progress, silent
 from opencmr.simulate.acquire import Scan, World, acquire, world_of
 from opencmr.simulate.body import HeartFrame
 from opencmr.simulate.heart import (
-    MYOCARDIAL_DENSITY_G_ML,
     HeartParameters,
     HeartShape,
     beat,
@@ -228,7 +228,7 @@ def analytic_truth(shapes: tuple[HeartShape, ...]) -> dict[str, float]:
     """Return the volumes of the heart's own formulas; each ventricle at its own extremes."""
     left = np.array([shape.cavity_ml for shape in shapes])
     right = np.array([shape.rv_ml for shape in shapes])
-    mass_g = shapes[int(left.argmax())].wall_ml * MYOCARDIAL_DENSITY_G_ML
+    mass_g = shapes[int(left.argmax())].wall_ml * MYOCARDIUM_G_PER_ML
     return _volumes(left, right, mass_g)
 
 
@@ -241,7 +241,7 @@ def voxelised_truth(labels: Segmentation) -> dict[str, float]:
 
     left = curve(Structure.LV)
     wall_ml = curve(Structure.MYOCARDIUM)[int(left.argmax())]
-    return _volumes(left, curve(Structure.RV), wall_ml * MYOCARDIAL_DENSITY_G_ML)
+    return _volumes(left, curve(Structure.RV), wall_ml * MYOCARDIUM_G_PER_ML)
 
 
 def _volumes(left: np.ndarray, right: np.ndarray, mass_g: float) -> dict[str, float]:

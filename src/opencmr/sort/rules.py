@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from opencmr.anatomy.plausible import THICK_SLICES_MM
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.imaging.axis import Heartbeat
@@ -25,8 +26,6 @@ STILL_SHARE = 0.3
 """Pictures within this share of the heartbeat are all of one phase (mapping, perfusion)."""
 INVERSION_MS = (150.0, 500.0)
 """Inversion times that null healthy myocardium after contrast."""
-THICK_MM = 4.0
-"""Slice spacing of a short-axis stack; thinner ones are volumes."""
 OFF_AXIS_MM = 15.0
 """A plane this far beside the long axis of the left ventricle shows another chamber."""
 TURN_TOLERANCE_DEG = 25.0
@@ -40,7 +39,9 @@ volunteer whose three views were confirmed by eye.
 
 VELOCITY_TYPES = ("P", "PHASE MAP", "VELOCITY", "PHASE")
 """Image types of phase-contrast pictures that show velocities."""
-MAPPING_WORDS = r"\bmolli\b|sasha|smart ?1|\bt[12] ?(map|star)|t2 ?prep\w* map|t2 ?grase"
+T1_MAPPING_WORDS = r"molli|sasha|smart ?1|t1 ?(map|star)"
+T2_MAPPING_WORDS = r"t2 ?(map|prep\w* map|grase)"
+MAPPING_WORDS = rf"{T1_MAPPING_WORDS}|{T2_MAPPING_WORDS}|t2 ?star"
 """Names of mapping series (vendors' protocols)."""
 
 Answer = TypeVar("Answer", View, Technique)
@@ -194,7 +195,7 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
         Technique.T1_MAPPING,
         2.5,
         "several pictures of one phase, described as T1 mapping",
-        lambda e: not _sweeps(e) and e.says(r"molli|sasha|smart ?1|t1 ?(map|star)"),
+        lambda e: not _sweeps(e) and e.says(T1_MAPPING_WORDS),
     ),
     Rule(
         Technique.T1_MAPPING,
@@ -215,7 +216,7 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
         Technique.T2_MAPPING,
         2.5,
         "described as T2 mapping",
-        lambda e: not _sweeps(e) and e.says(r"t2 ?(map|prep\w* map|grase)|t2 ?map"),
+        lambda e: not _sweeps(e) and e.says(T2_MAPPING_WORDS),
     ),
     Rule(
         Technique.T2_MAPPING, 3.0, "a T2 map by its image type", lambda e: _typed(e, "T2", "T2 MAP")
@@ -297,14 +298,17 @@ VIEW_RULES: tuple[Rule[View], ...] = (
         View.SAX,
         2.5,
         "a stack of {slices} thick slices of unknown orientation, taken for short axis",
-        lambda e: not e.oriented and e.is_stack and (e.spacing_mm or 0) >= THICK_MM,
+        lambda e: not e.oriented and e.is_stack and (e.spacing_mm or 0) >= THICK_SLICES_MM,
     ),
     Rule(
         View.SAX,
         1.5,
         "a single-phase stack of unknown orientation, taken for short axis",
         lambda e: (
-            not e.oriented and e.is_stack and e.phases == 1 and (e.spacing_mm or 0) < THICK_MM
+            not e.oriented
+            and e.is_stack
+            and e.phases == 1
+            and (e.spacing_mm or 0) < THICK_SLICES_MM
         ),
     ),
     Rule(
@@ -316,7 +320,7 @@ VIEW_RULES: tuple[Rule[View], ...] = (
             and e.slices >= 6
             and e.even
             and e.phases >= CINE_PHASES
-            and (e.spacing_mm or 0) >= THICK_MM
+            and (e.spacing_mm or 0) >= THICK_SLICES_MM
             and e.body_axis_deg > 15.0
         ),
     ),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from opencmr.anatomy.plausible import THICK_SLICES_MM
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
@@ -18,7 +19,7 @@ from opencmr.sort.evidence import (
     gather_evidence,
     is_headless,
 )
-from opencmr.sort.rules import SEQUENCE_RULES, THICK_MM, VIEW_RULES, weigh
+from opencmr.sort.rules import SEQUENCE_RULES, VIEW_RULES, weigh
 
 PARALLEL_DEG = 5.0
 """Stacks whose normals differ by more are of different orientation."""
@@ -124,7 +125,11 @@ def _only_stack_without_header(study: Study) -> Choice | None:
         return None
     (one,) = study.series
     spacing_mm = one.image.grid.slice_spacing_mm or 0.0
-    if not is_headless(one) or one.image.grid.shape[0] < STACK_SLICES or spacing_mm < THICK_MM:
+    if (
+        not is_headless(one)
+        or one.image.grid.shape[0] < STACK_SLICES
+        or spacing_mm < THICK_SLICES_MM
+    ):
         return None
     flag = QualityFlag(
         Severity.REVIEW,

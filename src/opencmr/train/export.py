@@ -11,7 +11,7 @@ from opencmr.errors import ModelError
 from opencmr.models.card import WEIGHTS_FILE, read_card, write_card
 from opencmr.models.session import Network
 from opencmr.storage import sha256_of
-from opencmr.train.loop import make_batch, training_slices
+from opencmr.train.loop import draw_chances, make_batch, training_slices
 from opencmr.train.runner import Shares, averaged_network, card_of
 
 PARITY_TOLERANCE = 1e-3
@@ -61,7 +61,8 @@ def export(
     if data is None:
         images = torch.rand(8, planes, window, window, generator=torch.Generator().manual_seed(0))
     else:
-        images, _ = make_batch(training_slices(recipe, data), recipe, step=0)
+        slices = training_slices(recipe, data)
+        images, _ = make_batch(slices, draw_chances(slices, recipe.data), recipe, step=0)
     with torch.no_grad():
         expected = module(images).numpy()
     difference = float(np.abs(Network(read_card(folder))(images.numpy()) - expected).max())

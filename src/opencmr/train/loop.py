@@ -5,12 +5,14 @@ A run is a folder with ``recipe.toml``, ``manifest.json`` (the rows that were tr
 (seed, step, place in the batch), so a resumed run goes on exactly where the killed one stopped.
 """
 
+import io
 import json
 import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +28,7 @@ from opencmr.networks import ARCHITECTURES
 from opencmr.networks.unet import UNet
 from opencmr.segment.context import context_slices
 from opencmr.segment.intensity import scale_intensity
+from opencmr.storage import write_bytes
 from opencmr.train import augmentation
 from opencmr.train.code_version import code_version
 from opencmr.train.manifest import MANIFESTS, ROWS, Manifest, Row, Slice, read_slices
@@ -132,10 +135,14 @@ def draw_chances(slices: tuple[Slice, ...], recipe: DataRecipe) -> np.ndarray:
     return np.asarray(weights / weights.sum())
 
 
-def make_batch(slices: tuple[Slice, ...], recipe: Recipe, step: int) -> tuple[Tensor, Tensor]:
-    """Return the batch of ``step``: images ``(N, P, H, W)`` and labels ``(N, H, W)``."""
+def make_batch(
+    slices: tuple[Slice, ...], chances: np.ndarray, recipe: Recipe, step: int
+) -> tuple[Tensor, Tensor]:
+    """Return the batch of ``step``: images ``(N, P, H, W)`` and labels ``(N, H, W)``.
+
+    ``chances``: of :func:`draw_chances`.
+    """
     images, labels = [], []
-    chances = draw_chances(slices, recipe.data)
     for place in range(recipe.optimiser.batch_size):
         random = np.random.default_rng([recipe.optimiser.seed, step, place])
         image, label = make_sample(slices[random.choice(len(slices), p=chances)], recipe, random)
@@ -168,19 +175,22 @@ def learning_rate(recipe: Recipe, step: int) -> float:
 
 def _many_images(slices: tuple[Slice, ...], recipe: Recipe) -> Tensor:
     """Return a few batches' images, for statistics of features."""
-    return torch.cat([make_batch(slices, recipe, step)[0] for step in range(STATISTICS_BATCHES)])
+    chances = draw_chances(slices, recipe.data)
+    batches = (make_batch(slices, chances, recipe, step) for step in range(STATISTICS_BATCHES))
+    return torch.cat([images for images, _ in batches])
 
 
 def _prefetch(
     slices: tuple[Slice, ...], recipe: Recipe, start: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
+    batch_of = partial(make_batch, slices, draw_chances(slices, recipe.data), recipe)
     with ThreadPoolExecutor(1) as pool:
         steps = range(start, recipe.optimiser.steps)
-        waiting = [pool.submit(make_batch, slices, recipe, s) for s in steps[:PREFETCHED_BATCHES]]
+        waiting = [pool.submit(batch_of, step) for step in steps[:PREFETCHED_BATCHES]]
         for step in steps:
             batch = waiting.pop(0).result()
             if step + PREFETCHED_BATCHES < recipe.optimiser.steps:
-                waiting.append(pool.submit(make_batch, slices, recipe, step + PREFETCHED_BATCHES))
+                waiting.append(pool.submit(batch_of, step + PREFETCHED_BATCHES))
             yield batch
 
 
@@ -223,7 +233,7 @@ class _State:
 
     def save(self, checkpoint: Path) -> None:
         """Write the checkpoint whole or not at all."""
-        partial = checkpoint.with_suffix(".partial")
+        stream = io.BytesIO()
         torch.save(
             {
                 "step": self.step,
@@ -232,9 +242,9 @@ class _State:
                 "optimiser": self.optimiser.state_dict(),
                 "trained_by": list(self.trained_by),
             },
-            partial,
+            stream,
         )
-        partial.replace(checkpoint)
+        write_bytes(checkpoint, stream.getvalue())
 
     def learn(self, windows: Tensor, labels: Tensor) -> float:
         """Take one step on a batch and return its loss."""
