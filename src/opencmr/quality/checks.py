@@ -41,6 +41,7 @@ from opencmr.quality.limits import (
     LVEDV_LIMITS_ML,
     MASS_RATIO_LIMITS_PERCENT,
     OPEN_RING_LIMIT_PERCENT,
+    RV_HOLDS_LEAST_PERCENT,
     RV_INSIDE_LIMIT_PERCENT,
     RV_SIZE_LIMITS_PERCENT,
     RV_SIZE_LOWEST_PERCENT,
@@ -168,7 +169,7 @@ def sizes_agree(subject: Subject) -> Iterator[QualityFlag]:
     ejected_percent = subject.values.get("LVEF", 0.0)
     if ejected_percent >= RV_SIZE_LVEF_PERCENT:
         low = RV_SIZE_LOWEST_PERCENT
-    low = max(low, ejected_percent)
+    low = max(low, RV_HOLDS_LEAST_PERCENT / 100 * ejected_percent)
     if not low <= percent <= high:
         small = "right" if percent < low else "left"
         yield QualityFlag(

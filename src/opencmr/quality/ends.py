@@ -85,7 +85,8 @@ def cut_flags(ventricles: Ventricles, phases: Sequence[int]) -> Iterator[Quality
         When base and apex cannot be told.
     """
     found = [ends_of(ventricles, phase) for phase in phases]
-    at_ed, last_shown = found[0], max(one.last_shown for one in found)
+    at_ed = found[0]
+    last_shown = max(at_ed.last_shown, *(one.apical for one in found))
     if last_shown > APICAL_END_LIMIT_PERCENT:
         yield QualityFlag(
             Severity.REVIEW,

@@ -18,6 +18,7 @@ from opencmr.quality.limits import (
     RV_APICAL_END_LIMIT_PERCENT,
     RV_GROWTH_LIMIT_PERCENT,
     RV_LEAD_LIMITS_MM,
+    RV_LEAD_SV_PERCENT,
     RV_OFF_SEPTUM_LIMIT_MM,
     RV_THINNED_LIMIT_PERCENT,
 )
@@ -141,12 +142,30 @@ def right_ventricle_flags(ventricles: Ventricles) -> Iterator[QualityFlag]:
                 "structure may have been taken for it, or its septal side is missing.",
                 f"{shape.off_septum_mm:.0f} mm off, believable {RV_OFF_SEPTUM_LIMIT_MM:.0f} mm",
             )
+    yield from _lead_that_counts(ventricles, shapes)
     grown = growth_percent(ventricles)
     if grown > RV_GROWTH_LIMIT_PERCENT:
         yield _flag(
             "RV_UNEVEN",
             "A slice of the right ventricle is larger at end-systole than at end-diastole.",
             f"by {grown:.0f} % of its largest slice, believable {RV_GROWTH_LIMIT_PERCENT:.0f} %",
+        )
+
+
+def _lead_that_counts(ventricles: Ventricles, shapes: dict[str, RvShape]) -> Iterator[QualityFlag]:
+    """Say that a believable lead at end-diastole comes with a stroke volume that lacks it."""
+    at_ed = shapes.get("end-diastole")
+    ejected_ml, expected_ml = ventricles.rv.sv_ml, ventricles.lv.sv_ml
+    if (
+        at_ed is not None
+        and 0 < at_ed.lead_mm <= RV_LEAD_LIMITS_MM[0]
+        and ejected_ml < RV_LEAD_SV_PERCENT / 100 * expected_ml
+    ):
+        yield _flag(
+            "RV_INCOMPLETE",
+            "The right ventricle is missing beside the base of the left one at end-diastole, and "
+            "it ejects less: its volume may be too small.",
+            f"{at_ed.lead_mm:.0f} mm; RVSV {ejected_ml:.0f} mL, LVSV {expected_ml:.0f} mL",
         )
 
 
