@@ -55,11 +55,11 @@ def test_a_base_that_descends_two_slices_at_end_systole_is_believed(judge) -> No
 
 def test_one_basal_slice_without_it_counts_where_it_ejects_less(judge) -> None:
     """As seen in a real cine: 43 against 60 mL, the right ventricle gone from the basal slice."""
-    assert said(judge(without(PAIR, slice(None), slice(1, 2)))) == set()
-    lost = without(without(PAIR, slice(0, 1), slice(1, 2)), slice(0, 1), slice(8, 9))
-    lost = kept(lost, 0.85, range(2, 8), by_septum=True)
-    lost[1] = PAIR[1]
-    assert "RV_INCOMPLETE" in said(judge(lost))
+    lost = without(PAIR, slice(None), slice(1, 2))
+    assert said(judge(lost)) == {"RV_INCOMPLETE"}
+    ejects = kept(lost, 0.5, range(1, 9), by_septum=True)
+    ejects[0] = lost[0]
+    assert said(judge(ejects)) == set()
 
 
 @pytest.mark.parametrize("z", range(2, 7))
