@@ -4,6 +4,8 @@
 measured by opencmr itself; ``benchmarks/reference_limits.py`` prints the percentiles.
 """
 
+from opencmr.measure.long_axis import CUT_SHARE
+
 LVEDV_LIMITS_ML = (20.0, 600.0)
 """A left ventricle outside is another organ or a wrong spacing (reliability row D25)."""
 EF_LIMITS_PERCENT = (5.0, 90.0)
@@ -49,7 +51,7 @@ reference masks at most 8.3."""
 RV_OFF_SEPTUM_LIMIT_MM = 3.0
 """How far off the LV a slice of the RV may lie (proposal): in the reference masks at most 1.9,
 one pixel."""
-APICAL_END_LIMIT_PERCENT = 50.0
+APICAL_END_LIMIT_PERCENT = 100 * CUT_SHARE
 """Above half of its largest area the LV does not end on a slice (proposal).
 
 In the reference masks 97.5 percentile 41, one of 80 above.
