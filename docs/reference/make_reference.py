@@ -79,8 +79,8 @@ def limits() -> str:
         f"{GENERATED}# Limits of the quality checks\n\n"
         "Every limit with its source, or the word *proposal* where none was found. Reference\n"
         "masks are the ED and ES masks of 80 ACDC patients (Bernard et al., IEEE TMI 2018),\n"
-        "measured by `benchmarks/reference_limits.py`. The unit stands in the name. What follows from each:\n"
-        "[report safety](../explanation/report-safety.md).\n\n"
+        "measured by `benchmarks/reference_limits.py`. The unit stands in the name.\n"
+        "What follows from each: [report safety](../explanation/report-safety.md).\n\n"
     ) + table(("limit", "value", "meaning and source"), rows)
 
 
