@@ -1,56 +1,152 @@
-"""What is usual in reference masks: the limits of opencmr.quality.limits.
+"""What is usual in reference masks, what each quality check sees and how often it errs.
 
-Measures the ED and ES reference masks of ACDC (Bernard et al., IEEE TMI 2018) in the data
-folder and prints the percentiles that the quality checks use:
+Measures the ED and ES reference masks of ACDC (Bernard et al., IEEE TMI 2018): the percentiles
+that opencmr.quality.limits names, the flags on the masks as they are, on masks damaged in one
+known way, and on the automatic masks of the fold that the shipped model never saw.
 
-    OPENCMR_DATA=<data folder> python benchmarks/reference_limits.py
+    OPENCMR_DATA=<data folder> python benchmarks/reference_limits.py [-o RESULT.json]
 """
 
+import argparse
 import csv
+import json
 import os
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
+from label_damages import CUTS, RV_DAMAGES, Damage
 
 from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.structures import ACDC, Structure
-from opencmr.geometry.grid import grid_from_spacing
+from opencmr.anatomy.techniques import Technique
+from opencmr.anatomy.views import View
+from opencmr.geometry.grid import Grid, grid_from_spacing
+from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.image import untimed_image
+from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
-from opencmr.imaging.study import Demographics
-from opencmr.measure import Ventricles, measure_all
-from opencmr.quality.labels import (
-    end_slice_percent,
-    fragment_percent,
-    open_ring_percent,
-    rv_inside_percent,
-)
+from opencmr.imaging.study import Demographics, Series
+from opencmr.intake.nifti import read_nifti_pair
+from opencmr.measure import Ventricles
+from opencmr.measure.ejection import EJECTION
+from opencmr.measure.long_axis import base_to_apex
+from opencmr.measure.mass import MASS
+from opencmr.measure.ventricles import Unmeasurable
+from opencmr.measure.volumes import VOLUMES
+from opencmr.models.library import choose_model
+from opencmr.models.session import Network
+from opencmr.quality import limits
+from opencmr.quality.checks import check
+from opencmr.quality.ends import ends_of, length_and_width_mm
+from opencmr.quality.labels import fragment_percent, open_ring_percent, rv_inside_percent
+from opencmr.quality.right_ventricle import growth_percent, rv_shape
+from opencmr.segment.short_axis import segment_short_axis
 
 PERCENTILES = (0, 2.5, 5, 50, 95, 97.5, 100)
+OF_A_CUT = {"APEX_CUT", "BOTH_ENDS_CUT", "STACK_TOO_SHORT", "BASE_AT_STACK_END"}
+OF_A_RIGHT_VENTRICLE = {
+    "RV_INCOMPLETE",
+    "RV_UNEVEN",
+    "RV_OFF_SEPTUM",
+    "RV_SIZE_DISAGREES",
+    "SV_DISAGREE",
+    "LABEL_SCATTERED",
+    "SLICE_EMPTY",
+    "RV_INSIDE_LV",
+    "EF_IMPLAUSIBLE",
+}
+NEW = {"APEX_CUT", "BOTH_ENDS_CUT", "STACK_TOO_SHORT", "RV_INCOMPLETE", "RV_UNEVEN"} | {
+    "RV_OFF_SEPTUM"
+}
+"""Codes that came with these limits, severity info aside."""
+MOVED_EF_POINTS, MOVED_EDV_PERCENT = 3.0, 10.0
+GROSS_EDV_PERCENT, GROSS_SV_PERCENT = 20.0, 30.0
+MASS_FACTORS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.1, 1.25, 1.4, 1.67, 2.0)
 
 
-def load(folder: Path, patient: str) -> Ventricles:
-    """Return the reference masks of one patient, ED and ES as two phases."""
+@dataclass(frozen=True)
+class Masks:
+    """Labels ``(2, Z, Y, X)`` of one patient at ED and ES, base first, cut to the heart."""
+
+    patient: str
+    fold: int
+    labels: np.ndarray
+    spacing_mm: tuple[float, float, float]
+
+    def ventricles(self, labels: np.ndarray | None = None, *, lying: bool = False) -> Ventricles:
+        """Return what is measured; ``lying``: in a patient whose axes are stated."""
+        labels = self.labels if labels is None else labels
+        grid = grid_from_spacing(labels.shape[1:], self.spacing_mm)
+        grid = _lying(grid) if lying else grid
+        author = Author(AuthorKind.READER, "reference")
+        masks = Segmentation(labels, ACDC, grid, ACDC_POLICY, author)
+        image = untimed_image(np.zeros(labels.shape, dtype=np.float32), grid)
+        return Ventricles(masks, image, Demographics(), "s01")
+
+
+def _lying(grid: Grid) -> Grid:
+    """Return the grid as a usual short axis: base first, septum left, anterior up."""
+    apex = np.array([0.6, -0.6, -0.53]) / np.linalg.norm([0.6, -0.6, -0.53])
+    right = np.array([0.6, 0.7, 0.0]) - (np.array([0.6, 0.7, 0.0]) @ apex) * apex
+    right /= np.linalg.norm(right)
+    affines = np.zeros((grid.shape[0], 4, 4))
+    affines[:, :3, 0] = np.cross(apex, right) * grid.row_spacing_mm
+    affines[:, :3, 1] = right * grid.column_spacing_mm
+    affines[:, :3, 3] = np.arange(grid.shape[0])[:, None] * grid.slice_spacing_mm * apex
+    affines[:, 3, 3] = 1
+    return Grid(grid.shape, affines)
+
+
+def load(folder: Path, patient: str, fold: int) -> Masks:
+    """Return the reference masks of one patient."""
     images = [nib.load(folder / f"{patient}_{phase}_gt.nii.gz") for phase in ("ed", "es")]
     labels = np.stack([np.asarray(i.dataobj).transpose(2, 1, 0).astype(np.uint8) for i in images])
     column_mm, row_mm, slice_mm = (float(mm) for mm in images[0].header.get_zooms()[:3])
-    grid = grid_from_spacing(labels.shape[1:], (slice_mm, row_mm, column_mm))
-    masks = Segmentation(labels, ACDC, grid, ACDC_POLICY, Author(AuthorKind.READER, "reference"))
-    image = untimed_image(np.zeros(labels.shape, dtype=np.float32), grid)
-    return Ventricles(masks, image, Demographics(), "reference")
+    return Masks(patient, fold, near_heart(labels), (slice_mm, row_mm, column_mm))
 
 
-def figures(ventricles: Ventricles) -> dict[str, float]:
+def near_heart(labels: np.ndarray, margin: int = 24) -> np.ndarray:
+    """Return the labels cut to the heart and a margin of pixels."""
+    sides = [np.flatnonzero(labels.any((0, 1, axis))) for axis in (3, 2)]
+    rows, columns = (slice(max(s[0] - margin, 0), s[-1] + margin + 1) for s in sides)
+    return np.ascontiguousarray(labels[:, :, rows, columns])
+
+
+def judged(ventricles: Ventricles) -> tuple[dict[str, float], tuple[QualityFlag, ...]]:
+    """Return the values of volumes, ejection and mass, and every flag."""
+    found = Measurements(m for one in (VOLUMES, EJECTION, MASS) for m in one.measure(ventricles))
+    return found.values(), check(Series("s01", ventricles.image), ventricles, found)
+
+
+def loud(flags: tuple[QualityFlag, ...]) -> set[str]:
+    """Return the codes that are more than an info."""
+    return {flag.code for flag in flags if flag.severity is not Severity.INFO}
+
+
+def figures(ventricles: Ventricles, value: Mapping[str, float]) -> dict[str, float]:
     """Return every figure that a quality check limits."""
-    value = measure_all(ventricles).values()
+    length_mm, width_mm = length_and_width_mm(ventricles, 0)
     found = {
         "LVEDV": value["LVEDV"],
         "LVEF": value["LVEF"],
         "RVEF": value["RVEF"],
         "SVDIFF_PERCENT": value["SVDIFF_PERCENT"],
         "RVEDV over LVEDV, percent": 100 * value["RVEDV"] / value["LVEDV"],
+        "the same, LVEF at least 40": 100 * value["RVEDV"] / value["LVEDV"]
+        if value["LVEF"] >= limits.RV_SIZE_LVEF_PERCENT
+        else np.nan,
+        "RVEDV over LVSV, percent": 100 * value["RVEDV"] / value["LVSV"],
         "LVM_ES over LVM, percent": 100 * value["LVM_ES"] / value["LVM"],
+        "the same, factor either way": 100
+        * float(np.exp(abs(np.log(value["LVM_ES"] / value["LVM"])))),
+        "LV length over width": length_mm / width_mm,
+        "RV growth": growth_percent(ventricles),
     }
     for phase, name in enumerate(("ED", "ES")):
         for structure in (Structure.LV, Structure.MYOCARDIUM, Structure.RV):
@@ -59,21 +155,163 @@ def figures(ventricles: Ventricles) -> dict[str, float]:
             )
         found[f"open ring {name}"] = open_ring_percent(ventricles, phase)
         found[f"RV inside LV {name}"] = rv_inside_percent(ventricles, phase)
-        basal, apical = end_slice_percent(ventricles, phase)
-        found[f"basal end slice {name}"] = basal
-        found[f"apical end slice {name}"] = apical
+        ends, shape = ends_of(ventricles, phase), rv_shape(ventricles, phase)
+        found[f"basal end slice {name}"] = ends.basal
+        found[f"last apical slice {name}"] = ends.last_shown
+        found[f"RV lead {name}, mm"] = shape.lead_mm
+        found[f"RV apical end {name}"] = shape.apical_end_percent
+        found[f"RV thinned {name}"] = shape.thinned_percent
+        found[f"RV off septum {name}, mm"] = shape.off_septum_mm
     return found
 
 
+def percentiles(table: list[dict[str, float]]) -> dict[str, list[float]]:
+    """Return the percentiles of every figure."""
+    return {
+        name: [round(float(v), 2) for v in np.nanpercentile([r[name] for r in table], PERCENTILES)]
+        for name in table[0]
+    }
+
+
+Measured = list[tuple[Masks, dict[str, float]]]
+
+
+def cut_row(everyone: Measured, damage: Damage) -> dict[str, Any]:
+    """Return what a cut moves, and what is said about it."""
+    count: Counter[str] = Counter()
+    for one, before in everyone:
+        labels = damage(one.labels)
+        if labels is None:
+            continue
+        value, flags = judged(one.ventricles(labels, lying=True))
+        moved = (
+            "LVEF" not in value
+            or abs(value["LVEF"] - before["LVEF"]) > MOVED_EF_POINTS
+            or abs(value["LVEDV"] / before["LVEDV"] - 1) > MOVED_EDV_PERCENT / 100
+        )
+        codes = {flag.code for flag in flags} & OF_A_CUT
+        count["hearts"] += 1
+        count["moved"] += moved
+        count["moved, named at review or withheld"] += moved and bool(codes & loud(flags))
+        count["moved, named by an info"] += moved and bool(codes) and not codes & loud(flags)
+        count["moved, not named"] += moved and not codes
+        count["withheld"] += any(f.severity is Severity.DO_NOT_REPORT for f in flags)
+        for code in codes:
+            count[code] += 1
+        for name, lying in (("base right, axes stated", True), ("base right, no axes", False)):
+            with suppress(Unmeasurable):
+                ventricles = one.ventricles(labels, lying=lying)
+                count[name] += bool(
+                    base_to_apex(ventricles, 0)
+                    @ ventricles.segmentation.grid.normal
+                    * np.diff(ventricles.segmentation.grid.slice_positions_mm)[0]
+                    > 0
+                )
+    return dict(count)
+
+
+def rv_row(everyone: Measured, damage: Damage) -> dict[str, Any]:
+    """Return how often a damage of the right ventricle is seen, and by which checks."""
+    count: Counter[str] = Counter()
+    for one, before in everyone:
+        labels = damage(one.labels)
+        if labels is None:
+            continue
+        value, flags = judged(one.ventricles(labels))
+        codes = loud(flags) & OF_A_RIGHT_VENTRICLE
+        gross = (
+            "RVSV" not in value
+            or abs(value["RVEDV"] / before["RVEDV"] - 1) > GROSS_EDV_PERCENT / 100
+            or abs(value["RVSV"] / before["RVSV"] - 1) > GROSS_SV_PERCENT / 100
+        )
+        count["hearts"] += 1
+        count["seen"] += bool(codes)
+        count["gross"] += gross
+        count["gross, seen"] += gross and bool(codes)
+        for code in codes:
+            count[code] += 1
+    return dict(count)
+
+
+def mass_row(ratios: np.ndarray, factor: float) -> float:
+    """Return the share of hearts flagged when the mass at ES is changed by a factor, percent."""
+    low, high = limits.MASS_RATIO_LIMITS_PERCENT
+    changed = ratios * factor
+    return round(100.0 * float(((changed < low) | (changed > high)).mean()), 1)
+
+
+def automatic(folder: Path, everyone: list[Masks], fold: int) -> dict[str, Any]:
+    """Return the flags on automatic masks of a fold, with the right ventricle's true error."""
+    network = Network(choose_model(View.SAX, Technique.CINE).card)
+    rows = {}
+    for one in everyone:
+        if one.fold != fold:
+            continue
+        stem = folder / one.patient
+        image = read_nifti_pair(Path(f"{stem}_ed.nii.gz"), Path(f"{stem}_es.nii.gz")).image
+        result = segment_short_axis(image, network)
+        if result is None:
+            continue
+        made = Masks(one.patient, fold, near_heart(result.labels), one.spacing_mm)
+        truth, _ = judged(one.ventricles())
+        value, flags = judged(made.ventricles())
+        rows[one.patient] = {
+            "codes": sorted(loud(flags)),
+            "RVEDV error, percent": round(100 * (value["RVEDV"] / truth["RVEDV"] - 1), 1),
+            "RVSV error, percent": round(100 * (value["RVSV"] / truth["RVSV"] - 1), 1),
+        }
+    return rows
+
+
+def alarms(codes_of: list[set[str]]) -> dict[str, int]:
+    """Return how many hearts bear each code, and how many any new one."""
+    count = Counter(code for codes in codes_of for code in codes)
+    return {
+        "hearts": len(codes_of),
+        "any new code": sum(bool(codes & NEW) for codes in codes_of),
+        "any": sum(bool(codes) for codes in codes_of),
+        **dict(sorted(count.items())),
+    }
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("-o", "--output", type=Path)
+    options = parser.parse_args()
     folder = Path(os.environ["OPENCMR_DATA"]) / "acdc"
     with (folder / "metadata.csv").open(newline="") as lines:
-        patients = [row["patient"] for row in csv.DictReader(lines)]
-    table = [figures(load(folder, patient)) for patient in patients]
-    print(f"{len(table)} patients; percentiles {PERCENTILES}")
-    for name in table[0]:
-        cells = np.percentile([row[name] for row in table], PERCENTILES)
-        print(f"{name:28}", *(f"{cell:8.2f}" for cell in cells))
+        rows = [(row["patient"], int(row["fold"])) for row in csv.DictReader(lines)]
+    everyone = [load(folder, *row) for row in rows]
+    whole = [judged(one.ventricles()) for one in everyone]
+    measured = [(one, values) for one, (values, _) in zip(everyone, whole, strict=True)]
+    table = [
+        figures(one.ventricles(), values) for one, (values, _) in zip(everyone, whole, strict=True)
+    ]
+    ratios = np.array([row["LVM_ES over LVM, percent"] for row in table])
+    made = automatic(folder, everyone, 0)
+    result = {
+        "percentiles": list(PERCENTILES),
+        "reference masks": percentiles(table),
+        "flags on reference masks": alarms([loud(flags) for _, flags in whole]),
+        "withheld of the reference masks": [
+            one.patient
+            for one, (_, flags) in zip(everyone, whole, strict=True)
+            if any(flag.severity is Severity.DO_NOT_REPORT for flag in flags)
+        ],
+        "flags on automatic masks of fold 0": alarms([set(row["codes"]) for row in made.values()]),
+        "automatic masks of fold 0": made,
+        "stacks cut": {name: cut_row(measured, damage) for name, damage in CUTS.items()},
+        "right ventricles damaged, every second heart": {
+            name: rv_row(measured[::2], damage) for name, damage in RV_DAMAGES.items()
+        },
+        "mass at ES changed by a factor, percent flagged": {
+            f"{factor:g}": mass_row(ratios, factor) for factor in MASS_FACTORS
+        },
+    }
+    text = json.dumps(result, indent=1)
+    print(text)
+    if options.output:
+        options.output.write_text(text + "\n")
 
 
 if __name__ == "__main__":

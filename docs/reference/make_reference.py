@@ -3,6 +3,8 @@
 A test compares the pages with what this makes, so they cannot say what is not so.
 """
 
+import ast
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,28 @@ def reason_codes() -> str:
     ) + table(("code", "meaning", "what to do"), rows)
 
 
+def limits() -> str:
+    """Return the page of the limits of the quality checks."""
+    from opencmr.quality import limits as module
+
+    body = ast.parse(Path(module.__file__).read_text("utf-8")).body
+    rows = []
+    for named, said in pairwise(body):
+        if isinstance(named, ast.Assign) and isinstance(named.targets[0], ast.Name):
+            name = named.targets[0].id
+            source = ast.literal_eval(said.value) if isinstance(said, ast.Expr) else ""
+            value = getattr(module, name)
+            shown = ", ".join(f"{v:g}" for v in value) if isinstance(value, tuple) else f"{value:g}"
+            rows.append((f"`{name}`", shown, " ".join(source.split())))
+    return (
+        f"{GENERATED}# Limits of the quality checks\n\n"
+        "Every limit with its source, or the word *proposal* where none was found. Reference\n"
+        "masks are the ED and ES masks of 80 ACDC patients (Bernard et al., IEEE TMI 2018),\n"
+        "measured by `benchmarks/reference_limits.py`. The unit stands in the name.\n"
+        "What follows from each: [report safety](../explanation/report-safety.md).\n\n"
+    ) + table(("limit", "value", "meaning and source"), rows)
+
+
 def commands() -> str:
     """Return the page of commands."""
     import typer
@@ -99,7 +123,12 @@ def _parameter(parameter: Any) -> tuple[str, str]:
     return written, " ".join(filter(None, meaning))
 
 
-PAGES = {"quantities.md": quantities, "reason-codes.md": reason_codes, "commands.md": commands}
+PAGES = {
+    "quantities.md": quantities,
+    "reason-codes.md": reason_codes,
+    "limits.md": limits,
+    "commands.md": commands,
+}
 
 
 def main() -> None:

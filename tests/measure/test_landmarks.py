@@ -50,6 +50,31 @@ def test_landmarks_turn_with_the_stack(tube_of, untimed, sax_grid) -> None:
     assert turned.basal_slice == 11
 
 
+def growing(radii_px: tuple[float, ...]) -> np.ndarray:
+    """One phase of discs with a rim of muscle, of these radii slice by slice."""
+    reach = np.hypot(*(np.mgrid[0:96, 0:96] - 48.0))
+    planes = [2 * (reach <= r).astype(np.uint8) + (reach <= r - 6) for r in radii_px]
+    return np.stack(planes)[None].astype(np.uint8)
+
+
+def test_a_stack_cut_short_of_its_apex_has_its_base_where_the_patient_s_axes_say(
+    untimed, sax_grid
+) -> None:
+    """Three slices from the base on, where the ventricle still widens."""
+    labels = growing((25.0, 28.0, 30.0))
+    grid = sax_grid(labels.shape[1:], (10.0, 1.0, 1.0))
+    assert find_landmarks(untimed(labels, grid)).base_first == (0, 1, 2)
+    turned = find_landmarks(untimed(labels[:, ::-1], grid.select([2, 1, 0])))
+    assert turned.base_first == (2, 1, 0)
+
+
+def test_a_whole_heart_against_the_patient_s_axes_keeps_its_base(untimed, sax_grid) -> None:
+    """Slices in the wrong order: the heart says so itself, and handedness will contradict."""
+    labels = growing((0.0, 12.0, 20.0, 26.0, 30.0, 30.0))
+    grid = sax_grid(labels.shape[1:], (10.0, 1.0, 1.0))
+    assert find_landmarks(untimed(labels, grid)).basal_slice == 5
+
+
 def test_a_single_phase_has_a_base_but_neither_diastole_nor_systole(tube, untimed) -> None:
     found = find_landmarks(untimed(tube.labels()[3:4, ::-1]))
     assert found.lv is found.rv is found.end_diastole is found.end_systole is None

@@ -20,16 +20,20 @@ from opencmr.quality.checks import check
 Judged = tuple[Measurements, tuple[QualityFlag, ...]]
 
 
-def heart_labels(phases: int = 24) -> np.ndarray:
-    """Labels ``(T, 10, 96, 96)``: both ventricles taper from slice 1 to 8; 1.5 mm, 10 mm."""
+def heart_labels(phases: int = 24, muscle_at_es: float = 1.0) -> np.ndarray:
+    """Labels ``(T, 10, 96, 96)``: both ventricles taper from slice 1 to 8; 1.5 mm, 10 mm.
+
+    The muscle weighs the same at every phase, times ``muscle_at_es`` at end-systole.
+    """
     rows, columns = np.mgrid[0:96, 0:96]
     labels = np.zeros((phases, 10, 96, 96), dtype=np.uint8)
     for phase in range(phases):
         beat = (1 + np.cos(2 * np.pi * phase / phases)) / 2
+        muscle = 200 * (muscle_at_es if phase == phases // 2 else 1.0)
         for z in range(1, 9):
             taper = np.sqrt(1 - ((z - 1) / 8.5) ** 2)
             inner = (11.0 + 5.0 * beat) * taper
-            outer = np.sqrt(inner**2 + 200 * taper**2)
+            outer = np.sqrt(inner**2 + muscle * taper**2)
             reach = np.hypot(rows - 48.2, columns - 52.4)
             beside = np.hypot(rows - 48.2, columns - 52.4 + 0.8 * outer)
             labels[phase, z][beside <= outer * (0.83 + 0.14 * beat)] = 1

@@ -11,8 +11,8 @@ from opencmr.geometry.grid import Grid, grid_from_spacing
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.image import untimed_image
 from opencmr.imaging.study import Series, SeriesHeader, StackFacts, Study
-from opencmr.quality.checks import OF_THE_PATIENT
-from opencmr.quality.stacks import OF_WHOLE_STACKS, judge_stacks
+from opencmr.quality.scope import OF_THE_PATIENT, OF_WHOLE_STACKS
+from opencmr.quality.stacks import judge_stacks
 from opencmr.sort.sorting import choose_sax_cine, sort_study
 
 SOUND = StackFacts(pictures=100, cine_slices=4)

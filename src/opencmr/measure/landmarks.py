@@ -10,7 +10,7 @@ from opencmr.anatomy.aha import Level
 from opencmr.anatomy.structures import Structure
 from opencmr.errors import GeometryError
 from opencmr.imaging.landmarks import Cycle, Insertion, Landmarks, PhaseLandmarks, Point
-from opencmr.measure.long_axis import base_to_apex
+from opencmr.measure.long_axis import base_to_apex, slices_from_base
 from opencmr.measure.ventricles import Chamber, Unmeasurable, Ventricles
 from opencmr.measure.wall_profile import WallProfile
 
@@ -56,14 +56,11 @@ def _long_axis(
     ventricles: Ventricles, phase: int
 ) -> tuple[tuple[float, float, float] | None, tuple[int, ...]]:
     """Return the direction from base to apex, and the slices in that order."""
-    grid = ventricles.segmentation.grid
     try:
-        axis = base_to_apex(ventricles, phase)
+        x, y, z = map(float, base_to_apex(ventricles, phase))
+        return (x, y, z), slices_from_base(ventricles, phase)
     except (Unmeasurable, GeometryError):
-        return None, tuple(range(grid.shape[0]))
-    order = np.argsort(grid.slice_positions_mm * float(axis @ grid.normal))
-    x, y, z = map(float, axis)
-    return (x, y, z), tuple(map(int, order))
+        return None, tuple(range(ventricles.segmentation.grid.shape[0]))
 
 
 def _at_phase(ventricles: Ventricles, phase: int) -> PhaseLandmarks:

@@ -12,18 +12,49 @@ FEWEST_RINGS = 3
 LEVELS = (Level.BASAL, Level.MID, Level.APICAL)
 
 
+TOWARDS_APEX_LPS = np.array([1.0, -1.0, -1.0]) / np.sqrt(3.0)
+"""Where the apex points in the patient: left, anterior and caudal, here alike (proposal; the axes
+of short-axis stacks lie within 25 degrees of it)."""
+CLEAR_COSINE = 0.5
+"""A stack's normal within 60 degrees of that direction says which end is the apex (proposal)."""
+CUT_SHARE = 0.5
+"""A stack whose apical end slice shows more of the LV than this share of the largest is cut
+there, or its base was taken for its apex (limit of the flag APEX_CUT)."""
+
+
 def base_to_apex(ventricles: Ventricles, phase: int) -> np.ndarray:
     """Return the unit vector ``(3,)`` (LPS) along the stack's normal from base to apex.
 
     Both ventricles taper towards the apex: the base is on that side of the middle of the
     labelled stack where more area is labelled.  (On the 80 ACDC reference pairs this names the
-    base rightly in all 160 stacks; the place of the right ventricle alone does in 136.)
+    base rightly in all 160 stacks; the place of the right ventricle alone does in 136.)  That
+    holds while the apex is there.  Where the end so named still shows much of the left
+    ventricle, the patient's axes decide, if the image states them clearly.
     """
     return np.asarray(ventricles.segmentation.grid.normal * _direction(ventricles, phase))
 
 
+def slices_from_base(ventricles: Ventricles, phase: int) -> tuple[int, ...]:
+    """Return every slice of the stack, from its basal end to its apical one."""
+    order = np.argsort(ventricles.segmentation.grid.slice_positions_mm)
+    return tuple(map(int, order[:: int(_direction(ventricles, phase))]))
+
+
 def _direction(ventricles: Ventricles, phase: int) -> float:
     """Return +1 where the apex lies towards growing position along the normal, else -1."""
+    by_area = _tapers_towards(ventricles, phase)
+    order = np.argsort(ventricles.segmentation.grid.slice_positions_mm)
+    area = (ventricles.lv_voxels + ventricles.myocardium_voxels)[phase, order]
+    end = area[-1] if by_area > 0 else area[0]
+    if end > CUT_SHARE * area.max():
+        towards = float(ventricles.segmentation.grid.normal @ TOWARDS_APEX_LPS)
+        if ventricles.segmentation.grid.orientation_known and abs(towards) >= CLEAR_COSINE:
+            return 1.0 if towards > 0 else -1.0
+    return by_area
+
+
+def _tapers_towards(ventricles: Ventricles, phase: int) -> float:
+    """Return +1 where less is labelled towards growing position along the normal, else -1."""
     grid = ventricles.segmentation.grid
     voxels = (ventricles.lv_voxels + ventricles.myocardium_voxels + ventricles.rv_voxels)[phase]
     labelled = np.flatnonzero(voxels)

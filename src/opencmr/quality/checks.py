@@ -5,6 +5,7 @@ one line in :data:`CHECKS`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,11 +14,10 @@ import numpy as np
 from opencmr.anatomy.plausible import MS_PER_MINUTE
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import Structure
+from opencmr.errors import GeometryError
 from opencmr.imaging.flag import About, QualityFlag, Severity
 from opencmr.imaging.measurements import Measured, Measurements
 from opencmr.imaging.study import Series
-from opencmr.measure.body_size import BSA, BSA_DUBOIS
-from opencmr.measure.ejection import HR
 from opencmr.measure.ventricles import (
     RATE_PHASES,
     Chamber,
@@ -25,30 +25,32 @@ from opencmr.measure.ventricles import (
     Ventricles,
     plausible_heart_rate,
 )
+from opencmr.quality.curves import frame_intervals_ms, jump_flags
+from opencmr.quality.ends import cut_flags, short_flags
 from opencmr.quality.labels import (
-    end_slice_percent,
     fragment_percent,
     open_ring_percent,
     rv_inside_percent,
 )
 from opencmr.quality.limits import (
-    APICAL_END_LIMIT_PERCENT,
-    BASAL_END_LIMIT_PERCENT,
     CUT_POINT_MARGIN_PERCENT,
     EF_CUT_POINTS_PERCENT,
     EF_LIMITS_PERCENT,
     FLICKER_STAKE_PERCENT,
     FRAGMENT_LIMIT_PERCENT,
     HEART_RATE_LIMIT_PERCENT,
-    JUMP_REACH_PHASES,
     LVEDV_LIMITS_ML,
     MASS_RATIO_LIMITS_PERCENT,
     OPEN_RING_LIMIT_PERCENT,
+    RV_HOLDS_LEAST_PERCENT,
     RV_INSIDE_LIMIT_PERCENT,
     RV_SIZE_LIMITS_PERCENT,
-    STEP_LIMIT_PERCENT,
+    RV_SIZE_LOWEST_PERCENT,
+    RV_SIZE_LVEF_PERCENT,
     SVDIFF_LIMITS_PERCENT,
 )
+from opencmr.quality.right_ventricle import right_ventricle_flags
+from opencmr.quality.scope import OF_THE_PATIENT
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,19 +154,28 @@ def stroke_volumes_agree(subject: Subject) -> Iterator[QualityFlag]:
 
 
 def sizes_agree(subject: Subject) -> Iterator[QualityFlag]:
-    """Compare the ventricles' sizes at end-diastole, by the spread of reference contours."""
+    """Compare the ventricles' sizes at end-diastole, by the spread of reference contours.
+
+    A left ventricle that fails is dilated, so the right one may be small beside it; beside one
+    that ejects well it may not, and it cannot hold less than the left one ejects.
+    """
     left_ml, right_ml = subject.values.get("LVEDV"), subject.values.get("RVEDV")
     if left_ml is None or right_ml is None:
         return
     percent = 100 * right_ml / left_ml
     low, high = RV_SIZE_LIMITS_PERCENT
+    ejected_percent = subject.values.get("LVEF", 0.0)
+    if ejected_percent >= RV_SIZE_LVEF_PERCENT:
+        low = RV_SIZE_LOWEST_PERCENT
+    low = max(low, RV_HOLDS_LEAST_PERCENT / 100 * ejected_percent)
     if not low <= percent <= high:
         small = "right" if percent < low else "left"
         yield QualityFlag(
             Severity.REVIEW,
             "RV_SIZE_DISAGREES",
             f"The {small} ventricle is smaller beside the other than in 95 % of reference "
-            "contours: a part of it may have been missed, or too much taken for the other.",
+            "contours of hearts that eject alike: a part of it may have been missed, or too much "
+            "taken for the other.",
             f"RVEDV is {percent:.0f} % of LVEDV, usual {low:.0f} to {high:.0f} %",
         )
 
@@ -204,32 +215,18 @@ def mass_is_constant(subject: Subject) -> Iterator[QualityFlag]:
 
 def covered(subject: Subject) -> Iterator[QualityFlag]:
     """Check that the stack reaches beyond the ventricle at both ends (row N02)."""
-    shares: list[tuple[float, float]] = []
-    for _, phase in subject.judged_phases:
-        try:
-            shares.append(end_slice_percent(subject.ventricles, phase))
-        except Unmeasurable:
-            return
-    if not shares:
-        return
-    apical = max(share for _, share in shares)
-    if apical > APICAL_END_LIMIT_PERCENT:
-        yield QualityFlag(
-            Severity.REVIEW,
-            "APEX_CUT",
-            "The left ventricle is still large on the last slice towards the apex: a part of "
-            "it may lie beyond the stack, or its apex was not found.",
-            f"{apical:.0f} % of its largest slice, usual at most {APICAL_END_LIMIT_PERCENT:.0f} %",
-        )
-    basal = min(share for share, _ in shares)
-    if basal > BASAL_END_LIMIT_PERCENT:
-        yield QualityFlag(
-            Severity.INFO,
-            "BASE_AT_STACK_END",
-            "The first slice at the base still shows the left ventricle in every phase "
-            "judged: a part may lie beyond the stack. It is so in many studies.",
-            f"{basal:.0f} % of its largest slice",
-        )
+    phases = [phase for _, phase in subject.judged_phases]
+    if phases:
+        with suppress(Unmeasurable):
+            yield from cut_flags(subject.ventricles, phases)
+        with suppress(GeometryError):
+            yield from short_flags(subject.ventricles, phases[0])
+
+
+def right_ventricle_whole(subject: Subject) -> Iterator[QualityFlag]:
+    """Look for slices and parts that the right ventricle lacks."""
+    with suppress(Unmeasurable, GeometryError):
+        yield from right_ventricle_flags(subject.ventricles)
 
 
 def labels_whole(subject: Subject) -> Iterator[QualityFlag]:
@@ -272,31 +269,9 @@ def slices_filled(subject: Subject) -> Iterator[QualityFlag]:
 
 def curve_steady(subject: Subject) -> Iterator[QualityFlag]:
     """Limit the steps of the volume curves between frames (row N04)."""
+    intervals_ms = frame_intervals_ms(subject.series.image)
     for chamber in _chambers(subject):
-        if chamber.phases < RATE_PHASES:
-            continue
-        steps = 100 * np.diff(chamber.curve_ml, prepend=chamber.curve_ml[-1:])
-        beyond = np.abs(steps - (np.roll(steps, 1) + np.roll(steps, -1)) / 2)
-        beyond /= chamber.curve_ml.max()
-        if beyond.max() > STEP_LIMIT_PERCENT:
-            touched = _touched(chamber, np.flatnonzero(beyond > STEP_LIMIT_PERCENT))
-            yield QualityFlag(
-                Severity.REVIEW,
-                "CURVE_JUMP",
-                f"The volume curve of the {chamber.structure.value} jumps between two frames: "
-                f"check the contours there.{touched}",
-                f"the step to phase {int(beyond.argmax()) + 1} goes {beyond.max():.0f} % of EDV "
-                f"beyond those next to it, believable {STEP_LIMIT_PERCENT:.0f} %",
-            )
-
-
-def _touched(chamber: Chamber, jumps: np.ndarray) -> str:
-    """Say which of ED and ES lie at a jump; ``jumps``: the phases after each."""
-    reach = np.arange(-JUMP_REACH_PHASES, JUMP_REACH_PHASES)
-    near = set(((jumps[:, None] + reach) % chamber.phases).ravel().tolist())
-    chosen = (("end-diastole", chamber.ed_phase), ("end-systole", chamber.es_phase))
-    names = " and ".join(f"{name} (phase {phase + 1})" for name, phase in chosen if phase in near)
-    return f" It touches {names}: what follows from the volume there may be wrong." if names else ""
+        yield from jump_flags(chamber, intervals_ms)
 
 
 def end_slices_steady(subject: Subject) -> Iterator[QualityFlag]:
@@ -369,6 +344,7 @@ CHECKS: tuple[Check, ...] = (
     heart_rate_agrees,
     mass_is_constant,
     covered,
+    right_ventricle_whole,
     labels_whole,
     slices_filled,
     curve_steady,
@@ -376,9 +352,6 @@ CHECKS: tuple[Check, ...] = (
     not_mirrored,
     near_cut_point,
 )
-
-OF_THE_PATIENT = frozenset(q.symbol for q in (BSA, BSA_DUBOIS, HR))
-"""Never withheld: they say nothing about the heart's labels."""
 
 
 def withhold(measurements: Measurements, flags: Iterable[QualityFlag]) -> Measurements:

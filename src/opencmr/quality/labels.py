@@ -8,7 +8,6 @@ import numpy as np
 from scipy.ndimage import binary_dilation, binary_fill_holes, label
 
 from opencmr.anatomy.structures import Structure
-from opencmr.measure.long_axis import base_to_apex
 from opencmr.measure.ventricles import Ventricles
 
 _EIGHT = np.ones((3, 3), dtype=bool)
@@ -57,17 +56,3 @@ def rv_inside_percent(ventricles: Ventricles, phase: int) -> float:
             (binary_fill_holes(left) & ventricles.near_heart(Structure.RV, phase, int(z))).sum()
         )
     return 100.0 * inside / max(rv_total, 1)
-
-
-def end_slice_percent(ventricles: Ventricles, phase: int) -> tuple[float, float]:
-    """Return the left ventricle's area on the stack's two end slices, basal then apical.
-
-    In percent of its largest slice; 0 where the stack reaches beyond the ventricle.
-    """
-    area = (ventricles.lv_voxels + ventricles.myocardium_voxels)[phase].astype(np.float64)
-    share = 100.0 * area / area.max()
-    grid = ventricles.segmentation.grid
-    order = np.argsort(
-        grid.slice_positions_mm * float(base_to_apex(ventricles, phase) @ grid.normal)
-    )
-    return float(share[order[0]]), float(share[order[-1]])

@@ -11,17 +11,8 @@ from opencmr.imaging.flag import About, QualityFlag, Severity
 from opencmr.imaging.study import Series, StackFacts, Study
 from opencmr.intake.signal import saturation_flags
 from opencmr.intake.stacks import EVEN_TOLERANCE, PHASE_SHARE
-from opencmr.measure.registry import MEASURES
-from opencmr.measure.wall import WALL
-from opencmr.quality.checks import OF_THE_PATIENT
 from opencmr.quality.limits import OVERLAP_SHARE, SPARSE_MM, SPARSE_SHARE
-
-OF_WHOLE_STACKS = (
-    frozenset(q.symbol for one in MEASURES if one is not WALL for q in one.quantities)
-    - OF_THE_PATIENT
-)
-"""Quantities that a missing slice spoils: all but those of the patient and of the wall, which
-is measured slice by slice."""
+from opencmr.quality.scope import OF_WHOLE_STACKS
 
 
 def judge_stacks(study: Study) -> Study:
