@@ -120,7 +120,9 @@ def near_heart(labels: np.ndarray, margin: int = 24) -> np.ndarray:
 
 def judged(ventricles: Ventricles) -> tuple[dict[str, float], tuple[QualityFlag, ...]]:
     """Return the values of volumes, ejection and mass, and every flag."""
-    found = Measurements(m for one in (VOLUMES, EJECTION, MASS) for m in one.measure(ventricles))
+    found = Measurements(
+        tuple(m for one in (VOLUMES, EJECTION, MASS) for m in one.measure(ventricles))
+    )
     return found.values(), check(Series("s01", ventricles.image), ventricles, found)
 
 
