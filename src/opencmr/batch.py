@@ -137,6 +137,8 @@ def analyze_studies(
 
     def analysed(study: Study, place: Path, shown: Path) -> Outcome:
         report = analyze_study(study, configuration, networks=networks, progress=progress)
+        if alone:
+            networks.forget()  # pages need memory too, and no further study the networks
         write_report(report, place, progress, beside=beside)
         return outcome_of(report, shown)
 

@@ -1,10 +1,12 @@
 """Model folders: found by what they can do, refused when damaged."""
 
+import gc
 import hashlib
 import json
 import pickle
 import re
 import shutil
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -173,6 +175,15 @@ def test_networks_load_a_model_once_and_travel_unloaded():
     assert networks.segmentation(View.SAX, Technique.CINE, name="cine_sax") is one
     there = pickle.loads(pickle.dumps(networks))
     assert there.segmentation(View.SAX, Technique.CINE) is not one
+
+
+def test_networks_that_are_forgotten_give_back_their_memory():
+    networks = Networks()
+    alive = weakref.ref(networks.segmentation(View.SAX, Technique.CINE))
+    networks.forget()
+    gc.collect()
+    assert alive() is None
+    assert networks.segmentation(View.SAX, Technique.CINE).card.name == "cine_sax"
 
 
 def test_a_users_model_that_wins_over_the_packaged_one_is_said(own_model):

@@ -27,8 +27,7 @@ def severities(judged) -> dict[str, Severity]:
 
 
 def values(judged) -> dict[str, float | None]:
-    after = withhold(*judged)
-    return {m.quantity.symbol: m.value for m in after if m.phase is None and m.segment is None}
+    return {m.quantity.symbol: m.value for m in withhold(*judged).whole_heart}
 
 
 def test_an_apex_that_is_cut_off_is_for_review(judge) -> None:
@@ -85,7 +84,7 @@ def test_few_slices_that_lie_far_apart_withhold_nothing(judge) -> None:
 def test_no_cut_moves_the_numbers_unnamed(judge, basal, apical) -> None:
     before = values(judge(PAIR))
     judged = judge(PAIR[:, (1 + basal if basal else 0) : 9 - apical])
-    after = {m.quantity.symbol: m.value for m in judged[0] if m.phase is None}
+    after = judged[0].values()
     if abs(after["LVEF"] - before["LVEF"]) > 3 or abs(after["LVEDV"] / before["LVEDV"] - 1) > 0.1:
         assert severities(judged)
 

@@ -109,6 +109,10 @@ class Networks:
             self._loaded[place] = Network(choice.card, threads=self._threads)
         return self._loaded[place]
 
+    def forget(self) -> None:
+        """Give back the memory of the loaded networks; what is asked for again is loaded anew."""
+        self._loaded.clear()
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Networks, (self._threads,)
 
