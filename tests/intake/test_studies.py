@@ -183,7 +183,7 @@ def test_two_family_names_without_identifiers_are_a_mix(cine_folder, dicom, pati
 
 @pytest.mark.parametrize("name", ["DOE^JANE", "Doe^Jane^Mary", "Jane^Doe", "Döe Jane", ""])
 def test_one_person_written_in_two_ways_is_no_mix(cine_folder, dicom, name):
-    (study,) = read_studies(_mixed(cine_folder, dicom, PatientName=name)).studies
+    (study,) = read_studies(_mixed(cine_folder, dicom, PatientName=name))
     assert len(study.series) == 2
 
 
@@ -196,7 +196,7 @@ def test_a_new_name_under_the_same_identifier_is_no_mix(cine_folder, dicom):
         TriggerTime=None,
     )
     dicom.save(married, folder / "other")
-    assert len(read_studies(folder).studies) == 1
+    assert len(read_studies(folder)) == 1
 
 
 def test_a_name_that_an_archive_spelt_anew_makes_no_conflict_of_two_copies(cine_folder, dicom):
@@ -204,7 +204,7 @@ def test_a_name_that_an_archive_spelt_anew_makes_no_conflict_of_two_copies(cine_
     copy = dicom.cine()[0]
     copy.PatientName = "DOE^JANE"
     dicom.save(copy, folder / "copy")
-    (study,) = read_studies(folder).studies
+    (study,) = read_studies(folder)
     assert _codes(study.left_out) == {"DUPLICATE": 1}
 
 
