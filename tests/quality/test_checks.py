@@ -270,19 +270,25 @@ def test_a_shifted_heart_is_still_sound(judge, labels) -> None:
 
 @pytest.mark.real_data
 def test_few_reference_masks_are_flagged_for_review(judge, data_folder) -> None:
-    """Limits are 2.5-97.5 percentiles of these masks: some must fall outside, few may."""
+    """Limits are 2.5-97.5 percentiles of these masks: some must fall outside, few may.
+
+    By how the base is read, 15 % may: readers lose a slice in a quarter.
+    """
     folder = data_folder / "acdc"
     with (folder / "metadata.csv").open(newline="") as lines:
         patients = [row["patient"] for row in csv.DictReader(lines)]
-    review = 0
+    review = by_the_base = 0
     for patient in patients[::4]:
         pair = [nib.load(folder / f"{patient}_{p}_gt.nii.gz") for p in ("ed", "es")]
         labels = np.stack([np.asarray(p.dataobj).T.astype(np.uint8) for p in pair])
         flags = judge(labels, tuple(float(mm) for mm in pair[0].header.get_zooms()[::-1]))[1]
         withheld = {flag.code for flag in flags if flag.severity is Severity.DO_NOT_REPORT}
         assert not withheld or (patient, withheld) == ("patient049", {"STACK_TOO_SHORT"})
-        review += any(flag.severity is Severity.REVIEW for flag in flags)
+        for_review = {flag.code for flag in flags if flag.severity is Severity.REVIEW}
+        review += bool(for_review - {"BASE_UNCERTAIN"})
+        by_the_base += "BASE_UNCERTAIN" in for_review
     assert review <= 0.2 * len(patients[::4])
+    assert 0 < by_the_base <= 0.15 * len(patients[::4])
 
 
 def discs(diastole_mm: list[float], systole_mm: list[float]) -> np.ndarray:

@@ -87,7 +87,7 @@ def test_a_jump_that_touches_end_diastole_or_end_systole_says_so(judge, labels) 
     wider = lasting[20:23, 1:7]
     wider[wider == 2] = 3
     measurements, flags = judge(lasting)
-    values = {m.quantity.symbol: m.value for m in measurements if m.phase is None}
+    values = {m.quantity.symbol: m.value for m in measurements.whole_heart}
     (jump,) = (f for f in flags if f.code == "CURVE_JUMP")
     assert values["LVED_PHASE"] in (20, 21, 22)
     assert f"touches end-diastole (phase {values['LVED_PHASE'] + 1:.0f}):" in jump.message

@@ -27,8 +27,7 @@ def severities(judged) -> dict[str, Severity]:
 
 
 def values(judged) -> dict[str, float | None]:
-    after = withhold(*judged)
-    return {m.quantity.symbol: m.value for m in after if m.phase is None and m.segment is None}
+    return {m.quantity.symbol: m.value for m in withhold(*judged).whole_heart}
 
 
 def test_an_apex_that_is_cut_off_is_for_review(judge) -> None:
