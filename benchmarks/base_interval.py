@@ -24,20 +24,23 @@ from opencmr.anatomy.structures import Structure
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.imaging.measurements import Measurements
+from opencmr.imaging.phase_times import phase_shares
 from opencmr.imaging.study import Demographics, Series
 from opencmr.intake.nifti import read_nifti_pair
 from opencmr.intake.studies import read_studies
 from opencmr.measure.ejection import EJECTION
 from opencmr.measure.long_axis import slices_from_base
 from opencmr.measure.mass import MASS
+from opencmr.measure.rates import lv_rates_ml_s, rates_ml_s
 from opencmr.measure.ventricles import Ventricles
 from opencmr.measure.volumes import VOLUMES
 from opencmr.models.library import choose_model
 from opencmr.models.session import Network
 from opencmr.quality.checks import check
+from opencmr.quality.limits import BASE_CUT_POINTS_PERCENT, BASE_WIDTH_LIMIT_POINTS
 from opencmr.quality.stacks import judge_stacks
 from opencmr.segment.short_axis import segment_short_axis
-from opencmr.simulate import HeartParameters, Protocol, simulate_study
+from opencmr.simulate import HeartParameters, Protocol, SimulatedStudy, simulate_study
 from opencmr.sort.sorting import choose_sax_cine, sort_study
 
 SYMBOLS = ("LVEDV", "LVESV", "LVSV", "LVEF", "LVM", "RVEDV", "RVESV", "RVSV", "RVEF")
@@ -143,6 +146,56 @@ def readers(everyone: list[Masks]) -> dict[str, Any]:
     }
 
 
+def slice_by_slice(everyone: list[Masks]) -> dict[str, Any]:
+    """Return how well a basal slice of known area is continued, and what doubting it costs."""
+    error: dict[str, list[float]] = {"as the next slice changes": [], "the next slice's own": []}
+    doubted = 0
+    for one in everyone:
+        ventricles = one.ventricles()
+        found, flagged = judged(ventricles)
+        pool_ml = ventricles.lv.slices_ml[:, list(slices_from_base(ventricles, 0))]
+        (ed, es) = (int(np.flatnonzero(pool)[0]) for pool in pool_ml)
+        low, high = found.find("LVEF").interval
+        high = max(high, 100 - 100 * (pool_ml[1].sum() - pool_ml[1, es]) / pool_ml[0].sum())
+        crossed = any(low < point < high for point in BASE_CUT_POINTS_PERCENT)
+        doubted += bool(flagged or crossed or high - low > BASE_WIDTH_LIMIT_POINTS)
+        if ed == es:
+            (basal_ed, next_ed), (basal_es, next_es) = pool_ml[:, ed : ed + 2]
+            error["as the next slice changes"].append(basal_ed * next_es / next_ed / basal_es - 1)
+            error["the next slice's own"].append(next_es / basal_es - 1)
+    return {
+        "area at ES by continuation, percent: median, root mean square": {
+            name: [
+                round(100 * float(np.median(e)), 1),
+                round(100 * float(np.sqrt(np.mean(np.square(e)))), 1),
+            ]
+            for name, e in error.items()
+        },
+        "flagged, were a slice that stands at ES doubted there": doubted,
+    }
+
+
+def rates() -> dict[str, list[float]]:
+    """Return peak rates of simulated hearts over those of their formulas, in percent."""
+    found: dict[str, list[float]] = {"as measured": [], "of the curve as labelled": []}
+    for edv_ml, ef_percent, shortening_percent in ((150, 60, 18), (250, 30, 8)):
+        for margin_mm in (-1.5, 1.0, 6.0):
+            study = simulated_study(edv_ml, ef_percent, shortening_percent, margin_mm, 24)
+            (image,) = study.short_axis.images
+            ventricles = Ventricles(study.labels, image, Demographics(), "s01")
+            true_ml = np.array([shape.cavity_ml for shape in study.shapes])
+            share, rr_s = phase_shares(image), 60 / ventricles.heart_rate_bpm
+            true, labelled, measured = (
+                rates_ml_s(true_ml, share, rr_s),
+                rates_ml_s(ventricles.lv.curve_ml, share, rr_s),
+                lv_rates_ml_s(ventricles),
+            )
+            for extreme in (np.min, np.max):
+                for name, one in zip(found, (measured, labelled), strict=True):
+                    found[name].append(round(100 * float(extreme(one) / extreme(true)), 1))
+    return found
+
+
 def automatic(folder: Path, everyone: list[Masks], network: Network, fold: int) -> dict[str, Any]:
     """Return the figures of automatic masks, the reference masks being the truth."""
     rows = []
@@ -156,25 +209,33 @@ def automatic(folder: Path, everyone: list[Masks], network: Network, fold: int) 
     return summary(rows) | {"flagged hearts": [r for r in rows if r["flagged"]]}
 
 
+def simulated_study(
+    edv_ml: float, ef_percent: float, shortening_percent: float, margin_mm: float, phases: int
+) -> SimulatedStudy:
+    """Return a simulated short-axis cine of slices 10 mm apart."""
+    protocol = replace(
+        Protocol.small(),
+        gap_mm=2.0,
+        phases=phases,
+        long_axis=False,
+        scouts=False,
+        basal_margin_mm=margin_mm,
+    )
+    heart = HeartParameters(
+        edv_ml=edv_ml,
+        ef_percent=ef_percent,
+        longitudinal_shortening_percent=shortening_percent,
+        rv_edv_ml=max(165.0, edv_ml),
+    )
+    return simulate_study(heart, protocol=protocol)
+
+
 def simulated() -> dict[str, Any]:
     """Return the figures of true labels of simulated hearts, their formulas being the truth."""
     rows = []
     for edv_ml, ef_percent, shortening_percent in HEARTS:
         for margin_mm in MARGINS_MM:
-            protocol = replace(
-                Protocol.small(),
-                gap_mm=2.0,
-                long_axis=False,
-                scouts=False,
-                basal_margin_mm=margin_mm,
-            )
-            heart = HeartParameters(
-                edv_ml=edv_ml,
-                ef_percent=ef_percent,
-                longitudinal_shortening_percent=shortening_percent,
-                rv_edv_ml=max(165.0, edv_ml),
-            )
-            study = simulate_study(heart, protocol=protocol)
+            study = simulated_study(edv_ml, ef_percent, shortening_percent, margin_mm, 8)
             (image,) = study.short_axis.images
             ventricles = Ventricles(study.labels, image, Demographics(), "s01")
             name = f"EDV {edv_ml}, EF {ef_percent}, first slice {margin_mm:g} mm over the valve"
@@ -216,9 +277,10 @@ def main() -> None:
     everyone = [load(data / "acdc", *one) for one in rows]
     network = Network(choose_model(View.SAX, Technique.CINE).card)
     result = {
-        "reference masks": readers(everyone),
+        "reference masks": readers(everyone) | slice_by_slice(everyone),
         "automatic masks of fold 0": automatic(data / "acdc", everyone, network, 0),
         "simulated hearts, true labels": simulated(),
+        "peak rates of simulated hearts, percent of the truth": rates(),
         "Sunnybrook cines": cines(data / "sunnybrook", network),
     }
     text = json.dumps(result, indent=1)
