@@ -202,4 +202,26 @@ def test_without_body_size_one_note_stands_for_all_indices(small_report: Report)
         "LVCI",
         "LVM",
     ]
-    assert story.notes == ("Not indexed to body size: no height.",)
+    assert story.notes[1:] == ("Not indexed to body size: no height.",)
+
+
+@pytest.mark.parametrize(
+    ("interval", "said"), [((54.2, 60.4), True), ((59.6, 59.9), False), (None, False)]
+)
+def test_a_clear_banner_says_how_far_the_ejection_fraction_depends_on_the_base(
+    small_report: Report, interval: tuple[float, float] | None, said: bool
+) -> None:
+    known = Measurements(
+        tuple(
+            replace(one, interval=interval, evidence="depending on slice 10")
+            if one.quantity.symbol == "LVEF"
+            else one
+            for one in small_report.measurements
+        )
+    )
+    story = tell(replace(small_report, flags=(), measurements=known))
+    assert story.banner.level == "clear"
+    assert ("LVEF 54–60 % depending on slice 10." in story.banner.advice) == said
+    row = next(row for row in story.lv if row.symbol == "LVEF")
+    assert row.interval == ("54–60" if said else "60–60" if interval else "")
+    assert bool(story.notes and "LV depending on slice 10" in story.notes[0]) == bool(interval)

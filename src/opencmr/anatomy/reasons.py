@@ -92,6 +92,7 @@ _CODES = (
     ReasonCode("MASS_DISAGREES", "LV mass differs between ED and ES.", "Review base and apex."),
     ReasonCode("APEX_CUT", "The stack may end before the apex.", "Review the apex."),
     ReasonCode("BASE_AT_STACK_END", "The LV reaches the stack's basal end.", "Review the base."),
+    ReasonCode("BASE_UNCERTAIN", "LVEF depends on how the base is read.", "Review the base."),
     ReasonCode("BOTH_ENDS_CUT", "The stack ends within the LV on both sides.", "Add slices."),
     ReasonCode("STACK_TOO_SHORT", "The LV is labelled shorter than wide.", "Add slices."),
     ReasonCode("RV_INCOMPLETE", "The RV is missing beside the LV or ends early.", "Review the RV."),

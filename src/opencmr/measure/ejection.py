@@ -2,6 +2,7 @@
 
 from opencmr.anatomy.quantities import Code, Quantity
 from opencmr.anatomy.structures import Structure
+from opencmr.measure.base import depending, interval
 from opencmr.measure.scalars import Scalar, private, table
 from opencmr.measure.ventricles import Chamber, Unmeasurable, Ventricles
 
@@ -74,8 +75,20 @@ def _output_evidence(ventricles: Ventricles) -> str:
 
 
 EJECTION_ROWS = (
-    Scalar(LVEF, Structure.LV, lambda v: v.lv.ef_percent),
-    Scalar(RVEF, Structure.RV, lambda v: v.rv.ef_percent),
+    Scalar(
+        LVEF,
+        Structure.LV,
+        lambda v: v.lv.ef_percent,
+        depending(Structure.LV),
+        interval(Structure.LV, lambda reading: reading.ef_percent),
+    ),
+    Scalar(
+        RVEF,
+        Structure.RV,
+        lambda v: v.rv.ef_percent,
+        depending(Structure.RV),
+        interval(Structure.RV, lambda reading: reading.ef_percent),
+    ),
     Scalar(LVCO, Structure.LV, lambda v: output_l_min(v.lv, v.heart_rate_bpm), _output_evidence),
     Scalar(RVCO, Structure.RV, lambda v: output_l_min(v.rv, v.heart_rate_bpm), _output_evidence),
     Scalar(HR, None, lambda v: v.heart_rate_bpm, lambda v: v.heart_rate_source),

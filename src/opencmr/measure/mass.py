@@ -3,6 +3,7 @@
 from opencmr.anatomy.plausible import MYOCARDIUM_G_PER_ML
 from opencmr.anatomy.quantities import Code, Quantity
 from opencmr.anatomy.structures import Structure
+from opencmr.measure.base import interval
 from opencmr.measure.scalars import Scalar, private, table
 from opencmr.measure.ventricles import Unmeasurable, Ventricles
 from opencmr.measure.volumes import at_end_diastole, at_end_systole
@@ -40,6 +41,7 @@ MASS_ROWS = (
         Structure.MYOCARDIUM,
         lambda v: mass_g(v, v.lv.ed_phase),
         lambda v: at_end_diastole(v.lv),
+        interval(Structure.LV, lambda reading: reading.mass_g),
     ),
     Scalar(
         LVM_ES,

@@ -3,7 +3,7 @@
 The volume curve is fitted by a Fourier series of :data:`HARMONICS` harmonics of the heartbeat
 (least squares over the phases that count, at their true times), and the rates are the extremes
 of its derivative.  A difference of neighbouring phases would read low on coarse cines and
-high on noisy ones.
+high on noisy ones.  A basal slice that comes or goes over the beat makes no rate.
 """
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from opencmr.anatomy.quantities import Quantity
 from opencmr.anatomy.structures import Structure
 from opencmr.imaging.phase_times import phase_shares
+from opencmr.measure.base import vanishing_slices
 from opencmr.measure.scalars import Scalar, private, table
 from opencmr.measure.ventricles import RATE_PHASES, Unmeasurable, Ventricles
 
@@ -83,7 +84,11 @@ def rates_ml_s(curve_ml: np.ndarray, share: np.ndarray, rr_s: float) -> np.ndarr
 
 
 def lv_rates_ml_s(ventricles: Ventricles) -> np.ndarray:
-    """Return the derivative of the left ventricle's volume over the heartbeat, in mL/s."""
+    """Return the derivative of the left ventricle's volume over the heartbeat, in mL/s.
+
+    A basal slice that the labels lose would be a step of the curve: how the volume changes is
+    taken from the other slices, how much from the stroke volume of all.
+    """
     chamber = ventricles.lv
     counted = chamber.eligible
     if int(counted.sum()) < RATE_PHASES:
@@ -91,7 +96,21 @@ def lv_rates_ml_s(ventricles: Ventricles) -> np.ndarray:
             "TOO_FEW_PHASES", f"{int(counted.sum())} usable phases; a rate needs {RATE_PHASES}"
         )
     share = phase_shares(ventricles.image)
-    return rates_ml_s(chamber.curve_ml[counted], share[counted], 60 / ventricles.heart_rate_bpm)
+    curve_ml = _steady_curve_ml(ventricles)
+    return rates_ml_s(curve_ml[counted], share[counted], 60 / ventricles.heart_rate_bpm)
+
+
+def _steady_curve_ml(ventricles: Ventricles) -> np.ndarray:
+    """Return the curve ``(T,)`` of the slices that stay, scaled to the stroke volume of all."""
+    chamber = ventricles.lv
+    vanishing = sorted(vanishing_slices(ventricles))
+    if not vanishing:
+        return chamber.curve_ml
+    curve_ml = np.delete(chamber.slices_ml, vanishing, axis=1).sum(1)
+    swing_ml = curve_ml[chamber.ed_phase] - curve_ml[chamber.es_phase]
+    if swing_ml <= 0:
+        raise Unmeasurable("NOT_FINITE", "the slices that stay over the beat do not empty")
+    return np.asarray(curve_ml * (chamber.sv_ml / swing_ml))
 
 
 def _ejection(ventricles: Ventricles) -> float:

@@ -36,12 +36,15 @@ class Scalar:
         Returns the value in the quantity's unit, or raises :class:`Unmeasurable`.
     evidence : function of the ventricles
         How the number came about, in words.
+    interval : function of the ventricles
+        Lowest and highest value that an admissible reading gives; None where there is none.
     """
 
     quantity: Quantity
     structure: Structure | None
     value: Callable[[Ventricles], float]
     evidence: Callable[[Ventricles], str] = lambda _: ""
+    interval: Callable[[Ventricles], tuple[float, float] | None] = lambda _: None
 
     def measure(self, ventricles: Ventricles) -> Measurement:
         """Return the measurement, null with its reason where there is no value."""
@@ -56,8 +59,14 @@ class Scalar:
             structure=self.structure,
             series=ventricles.series,
             policy=ventricles.segmentation.policy,
+            interval=_around(self.interval(ventricles), value),
             evidence=evidence,
         )
+
+
+def _around(interval: tuple[float, float] | None, value: float) -> tuple[float, float] | None:
+    """Return an interval that holds its value, though slices were summed in another order."""
+    return (min(interval[0], value), max(interval[1], value)) if interval else None
 
 
 def table(*rows: Scalar) -> Measure:

@@ -201,9 +201,14 @@ class Ventricles:
         )
 
     @cached_property
+    def myocardium_slices_ml(self) -> np.ndarray:
+        """Volume ``(T, Z)`` of the left ventricular myocardium on each slice."""
+        return self._to_ml(self.myocardium_voxels)
+
+    @property
     def myocardium_ml(self) -> np.ndarray:
         """Volume ``(T,)`` of the left ventricular myocardium at each phase."""
-        return np.asarray(self._to_ml(self.myocardium_voxels).sum(1))
+        return np.asarray(self.myocardium_slices_ml.sum(1))
 
     @cached_property
     def heart_rate_bpm(self) -> float:

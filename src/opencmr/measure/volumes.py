@@ -5,6 +5,7 @@ Rules of volume, partial volume and slice gaps: :mod:`opencmr.measure.ventricles
 
 from opencmr.anatomy.quantities import Code, Quantity
 from opencmr.anatomy.structures import Structure
+from opencmr.measure.base import interval
 from opencmr.measure.scalars import Scalar, private, table
 from opencmr.measure.ventricles import Chamber
 
@@ -76,12 +77,46 @@ def _at(extreme: str, phase: int, chamber: Chamber) -> str:
 
 
 VOLUME_ROWS = (
-    Scalar(LVEDV, Structure.LV, lambda v: v.lv.edv_ml, lambda v: at_end_diastole(v.lv)),
-    Scalar(LVESV, Structure.LV, lambda v: v.lv.esv_ml, lambda v: at_end_systole(v.lv)),
-    Scalar(LVSV, Structure.LV, lambda v: v.lv.sv_ml),
-    Scalar(RVEDV, Structure.RV, lambda v: v.rv.edv_ml, lambda v: at_end_diastole(v.rv)),
-    Scalar(RVESV, Structure.RV, lambda v: v.rv.esv_ml, lambda v: at_end_systole(v.rv)),
-    Scalar(RVSV, Structure.RV, lambda v: v.rv.sv_ml),
+    Scalar(
+        LVEDV,
+        Structure.LV,
+        lambda v: v.lv.edv_ml,
+        lambda v: at_end_diastole(v.lv),
+        interval(Structure.LV, lambda reading: reading.edv_ml),
+    ),
+    Scalar(
+        LVESV,
+        Structure.LV,
+        lambda v: v.lv.esv_ml,
+        lambda v: at_end_systole(v.lv),
+        interval(Structure.LV, lambda reading: reading.esv_ml),
+    ),
+    Scalar(
+        LVSV,
+        Structure.LV,
+        lambda v: v.lv.sv_ml,
+        interval=interval(Structure.LV, lambda reading: reading.sv_ml),
+    ),
+    Scalar(
+        RVEDV,
+        Structure.RV,
+        lambda v: v.rv.edv_ml,
+        lambda v: at_end_diastole(v.rv),
+        interval(Structure.RV, lambda reading: reading.edv_ml),
+    ),
+    Scalar(
+        RVESV,
+        Structure.RV,
+        lambda v: v.rv.esv_ml,
+        lambda v: at_end_systole(v.rv),
+        interval(Structure.RV, lambda reading: reading.esv_ml),
+    ),
+    Scalar(
+        RVSV,
+        Structure.RV,
+        lambda v: v.rv.sv_ml,
+        interval=interval(Structure.RV, lambda reading: reading.sv_ml),
+    ),
     Scalar(LVED_PHASE, Structure.LV, lambda v: v.lv.ed_phase),
     Scalar(LVES_PHASE, Structure.LV, lambda v: v.lv.es_phase),
     Scalar(RVED_PHASE, Structure.RV, lambda v: v.rv.ed_phase),

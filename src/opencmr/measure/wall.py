@@ -13,6 +13,7 @@ from opencmr.anatomy.quantities import Code, Quantity
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import Structure
 from opencmr.imaging.measurement import Measurement
+from opencmr.measure.base import vanishing_slices
 from opencmr.measure.scalars import Measure, Scalar, null, private
 from opencmr.measure.ventricles import Unmeasurable, Ventricles
 from opencmr.measure.wall_profile import STEP_DEG, WallProfile
@@ -47,7 +48,8 @@ WT_MAX = Quantity(
     "mm",
     1,
     private("WT_MAX", "Maximal end-diastolic wall thickness"),
-    f"Greatest mean over {SUSTAINED_DEG:g} degrees of a slice at end-diastole of the {_ACROSS}.",
+    f"Greatest mean over {SUSTAINED_DEG:g} degrees of a slice at end-diastole of the {_ACROSS}; a "
+    "basal slice that the labels lose over the beat does not count.",
 )
 WTH = Quantity(
     "WTH",
@@ -74,13 +76,25 @@ def mean_mm(profile: WallProfile) -> float:
     return float(np.mean(list(profile.thickness_mm.values())))
 
 
-def maximal_mm(profile: WallProfile) -> tuple[float, int]:
-    """Return the greatest thickness sustained over :data:`SUSTAINED_DEG`, and its slice."""
+def maximal_mm(profile: WallProfile, without: frozenset[int]) -> tuple[float, int]:
+    """Return the greatest thickness sustained over :data:`SUSTAINED_DEG`, and its slice.
+
+    The slices named in ``without`` do not count.
+
+    Raises
+    ------
+    Unmeasurable
+        When no slice is left.
+    """
     width = round(SUSTAINED_DEG / STEP_DEG)
     best = (-np.inf, -1)
     for z, around_mm in profile.thickness_mm.items():
+        if z in without:
+            continue
         stretches = np.mean([np.roll(around_mm, k) for k in range(width)], axis=0)
         best = max(best, (float(stretches.max()), z))
+    if best[1] < 0:
+        raise Unmeasurable("TOO_FEW_RINGS", "no slice with a closed ring stays over the beat")
     return best
 
 
@@ -98,8 +112,8 @@ def measure(ventricles: Ventricles) -> tuple[Measurement, ...]:
         Scalar(
             WT_MAX,
             _WALL,
-            lambda _: maximal_mm(diastole)[0],
-            lambda _: f"slice {maximal_mm(diastole)[1] + 1}, phase {diastole.phase + 1}",
+            lambda v: maximal_mm(diastole, vanishing_slices(v))[0],
+            lambda v: _where_maximal(diastole, vanishing_slices(v)),
         ).measure(ventricles),
         Scalar(WTH_MEAN, _WALL, lambda _: 100 * (mean_mm(systole) / mean_mm(diastole) - 1)).measure(
             ventricles
@@ -109,6 +123,10 @@ def measure(ventricles: Ventricles) -> tuple[Measurement, ...]:
 
 
 _WALL = Structure.MYOCARDIUM
+
+
+def _where_maximal(profile: WallProfile, without: frozenset[int]) -> str:
+    return f"slice {maximal_mm(profile, without)[1] + 1}, phase {profile.phase + 1}"
 
 
 def _segments(

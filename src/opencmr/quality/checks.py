@@ -29,10 +29,13 @@ from opencmr.quality.curves import frame_intervals_ms, jump_flags
 from opencmr.quality.ends import cut_flags, short_flags
 from opencmr.quality.labels import (
     fragment_percent,
+    open_end_percent,
     open_ring_percent,
     rv_inside_percent,
 )
 from opencmr.quality.limits import (
+    BASE_CUT_POINTS_PERCENT,
+    BASE_WIDTH_LIMIT_POINTS,
     CUT_POINT_MARGIN_PERCENT,
     EF_CUT_POINTS_PERCENT,
     EF_LIMITS_PERCENT,
@@ -41,6 +44,7 @@ from opencmr.quality.limits import (
     HEART_RATE_LIMIT_PERCENT,
     LVEDV_LIMITS_ML,
     MASS_RATIO_LIMITS_PERCENT,
+    OPEN_END_LIMIT_PERCENT,
     OPEN_RING_LIMIT_PERCENT,
     RV_HOLDS_LEAST_PERCENT,
     RV_INSIDE_LIMIT_PERCENT,
@@ -223,6 +227,25 @@ def covered(subject: Subject) -> Iterator[QualityFlag]:
             yield from short_flags(subject.ventricles, phases[0])
 
 
+def base_certain(subject: Subject) -> Iterator[QualityFlag]:
+    """Say that the class or the size of the LVEF depends on how the base is read."""
+    found = subject.measurements.find("LVEF")
+    if found is None or found.interval is None:
+        return
+    low, high = found.interval
+    crossed = [point for point in BASE_CUT_POINTS_PERCENT if low < point < high]
+    if crossed or high - low > BASE_WIDTH_LIMIT_POINTS:
+        across = f" crosses {', '.join(f'{point:.0f}' for point in crossed)} % and" * bool(crossed)
+        yield QualityFlag(
+            Severity.REVIEW,
+            "BASE_UNCERTAIN",
+            "Which basal slice belongs to the left ventricle can be read in several ways, and its "
+            f"ejection fraction{across} moves by {high - low:.0f} points between them: check the "
+            "basal slices at end-diastole and end-systole.",
+            f"LVEF {low:.0f} to {high:.0f} %, {found.evidence}",
+        )
+
+
 def right_ventricle_whole(subject: Subject) -> Iterator[QualityFlag]:
     """Look for slices and parts that the right ventricle lacks."""
     with suppress(Unmeasurable, GeometryError):
@@ -241,6 +264,11 @@ def labels_whole(subject: Subject) -> Iterator[QualityFlag]:
         percent = open_ring_percent(subject.ventricles, phase)
         if percent > OPEN_RING_LIMIT_PERCENT:
             yield _label_flag("RING_OPEN", "The myocardium does not enclose the LV", name, percent)
+        percent = open_end_percent(subject.ventricles, phase)
+        if percent > OPEN_END_LIMIT_PERCENT:
+            yield _label_flag(
+                "RING_OPEN", "The ring of myocardium is torn on an end slice", name, percent
+            )
         percent = rv_inside_percent(subject.ventricles, phase)
         if percent > RV_INSIDE_LIMIT_PERCENT:
             yield _label_flag("RV_INSIDE_LV", "The RV label lies inside the LV", name, percent)
@@ -329,7 +357,8 @@ def near_cut_point(subject: Subject) -> Iterator[QualityFlag]:
             Severity.INFO,
             "NEAR_CUT_POINT",
             "The LV ejection fraction lies within 2 points of a cut-point of the ESC classes "
-            "(at most 40, 41 to 49, at least 50 %): a second reading may put it in another.",
+            "(at most 40, 41 to 49, at least 50 %) or of 35 %: a second reading may put it on the "
+            "other side.",
             f"LVEF {percent:.1f} %, cut-point {nearest:.0f} %",
         )
 
@@ -344,6 +373,7 @@ CHECKS: tuple[Check, ...] = (
     heart_rate_agrees,
     mass_is_constant,
     covered,
+    base_certain,
     right_ventricle_whole,
     labels_whole,
     slices_filled,

@@ -37,6 +37,14 @@ def open_ring_percent(ventricles: Ventricles, phase: int) -> float:
     return max((_open_percent(ventricles, phase, int(z)) for z in shown[1:-1]), default=0.0)
 
 
+def open_end_percent(ventricles: Ventricles, phase: int) -> float:
+    """Return the same of the two end slices of the cavity, the worse one."""
+    shown = np.flatnonzero(ventricles.lv_voxels[phase])
+    return max(
+        (_open_percent(ventricles, phase, int(z)) for z in {*shown[:1], *shown[-1:]}), default=0.0
+    )
+
+
 def _open_percent(ventricles: Ventricles, phase: int, z: int) -> float:
     cavity = ventricles.near_heart(Structure.LV, phase, z)
     border = binary_dilation(cavity) & ~cavity

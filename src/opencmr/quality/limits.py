@@ -69,6 +69,9 @@ FRAGMENT_LIMIT_PERCENT = 2.0
 """Largest share of a label off its main piece in a slice; at most 1.72 in reference masks."""
 OPEN_RING_LIMIT_PERCENT = 10.0
 """Open share of the ring between the end slices (reliability row N03); 0 in reference masks."""
+OPEN_END_LIMIT_PERCENT = 30.0
+"""The same on an end slice, which the outflow tract may open (proposal); in reference masks at
+most 20 at the base, 0 at the apex."""
 RV_INSIDE_LIMIT_PERCENT = 0.5
 """Share of the RV inside the LV (proposal); 0 in reference masks."""
 STEP_LIMIT_PERCENT = 15.0
@@ -86,8 +89,14 @@ HEART_RATE_LIMIT_PERCENT = 10.0
 """Largest difference between the heart rate used and the cine's own that goes unsaid (proposal)."""
 FLICKER_STAKE_PERCENT = 3.0
 """A slice of at least this share of EDV can move EF by 3 points (reliability row N01)."""
-EF_CUT_POINTS_PERCENT = (40.0, 41.0, 49.0, 50.0)
-"""Borders of the ESC heart failure classes: at most 40, 41 to 49, at least 50."""
+EF_CUT_POINTS_PERCENT = (35.0, 40.0, 41.0, 49.0, 50.0)
+"""Borders of the ESC heart failure classes (at most 40, 41 to 49, at least 50), and that of a
+defibrillator (at most 35)."""
+BASE_CUT_POINTS_PERCENT = (35.0, 40.0, 50.0)
+"""An ejection fraction on one side or the other of these, by how the base is read, is for a reader
+(proposal)."""
+BASE_WIDTH_LIMIT_POINTS = 8.0
+"""So is one that moves by more points than this (proposal); in reference masks 4 of 80 do."""
 CUT_POINT_MARGIN_PERCENT = 2.0
 """This near a cut-point the class may be another on a second look (readers differ by more)."""
 SPARSE_SHARE = 2.0

@@ -238,7 +238,10 @@ def tell(report: Report) -> Story:
         range_sources=_distinct(
             f"{m.reference.population}: {m.reference.citation}" for m in whole_heart if m.reference
         ),
-        notes=tuple(f"Not indexed to body size: {reason}." for reason in not_indexed),
+        notes=(
+            *_interval_notes(report),
+            *(f"Not indexed to body size: {reason}." for reason in not_indexed),
+        ),
         no_range_reasons=_distinct(
             prose(m.reference_reason, TEXT_LIMIT)
             for m in whole_heart
@@ -496,8 +499,27 @@ def _banner(report: Report) -> Banner:
     return Banner(
         "clear",
         "Automatic checks found nothing amiss",
-        "That is no proof: look at the contours before the numbers are used.",
+        "That is no proof: look at the contours before the numbers are used."
+        f"{_by_the_base(report)}",
     )
+
+
+def _by_the_base(report: Report) -> str:
+    """Return how far the LVEF depends on the base; empty where the number shown stays the same."""
+    found = report.measurements.of(FUNCTION).find("LVEF")
+    if found is None or found.interval is None:
+        return ""
+    low, high = (_number(end, found.quantity.decimals) for end in found.interval)
+    return f" LVEF {low}–{high} % {shown(found.evidence, TEXT_LIMIT)}." if low != high else ""
+
+
+def _interval_notes(report: Report) -> tuple[str, ...]:
+    """Say what the intervals of the tables are, where there are any."""
+    function = report.measurements.of(FUNCTION)
+    found = [m for symbol in ("LVEF", "RVEF") if (m := function.find(symbol)) and m.interval]
+    chambers = (f"{m.quantity.symbol[:2]} {shown(m.evidence, TEXT_LIMIT)}" for m in found)
+    told = ", ".join(chambers)
+    return (f"Below a value: its interval over the ways to read the base, {told}.",) * bool(told)
 
 
 def _truth(report: Report) -> tuple[TruthRow, ...]:
