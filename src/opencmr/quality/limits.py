@@ -97,3 +97,15 @@ SPARSE_MM = 15.0
 """Slices further apart than this are sparse whatever their thickness (SCMR: 8 to 10 mm)."""
 OVERLAP_SHARE = 0.9
 """Slices nearer to each other than this share of their thickness overlap."""
+MISSING_SLICE_SHARE = 1.5
+"""From this many usual distances on a gap holds a missing slice: half of one more is nearer to a
+lost slice than to a moved one (proposal)."""
+UNEVEN_SHARE = 1.15
+"""Of the usual distance: up to here positions merely differ between breath-holds (proposal)."""
+STEP_REVIEW_SHARE = 1.5
+"""A step between cardiac phases beyond this many usual ones lacks a phase (proposal)."""
+STEP_WITHHELD_SHARE = 2.5
+"""A step beyond this many usual ones lacks two phases or more, and with them perhaps end-systole
+(proposal)."""
+LATE_DIASTOLE_SHARE = 0.25
+"""Of the R-R: prospective gating leaves a tenth to a fifth open for the next R wave (proposal)."""
