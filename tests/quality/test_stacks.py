@@ -105,6 +105,7 @@ def test_a_sound_stack_is_not_flagged():
         ({"largest_step": 3.0}, "MISSING_FRAMES", DO_NOT_REPORT, "a step of 3.0 usual steps"),
         ({"uncovered_end": 0.3}, "LATE_DIASTOLE_MISSING", INFO, "the last 30% of the R-R"),
         ({"doubted_heartbeats": 4}, "HEARTBEAT_DOUBTED", REVIEW, "4 of 4 slices"),
+        ({"gated_slices": 4}, "GATED_FROM_IMAGES", REVIEW, "4 slices"),
         ({"retimed_slices": 3}, "COMBINED_BY_TIME", INFO, "3 of 4 slices"),
     ],
 )
@@ -121,13 +122,16 @@ def test_ordinary_gating_is_not_flagged(sound):
     assert judged(stack(replace(SOUND, **sound))) == ()
 
 
-def test_parts_that_were_not_joined_withhold_whole_stacks_and_no_more():
-    (flag,) = judged(stack(replace(SOUND, parts_apart=("they are tilted",))))
-    assert (flag.code, flag.severity, flag.evidence) == (
-        "SPLIT_STACK",
-        DO_NOT_REPORT,
-        "they are tilted",
-    )
+@pytest.mark.parametrize(
+    ("found", "code", "evidence"),
+    [
+        ({"parts_apart": ("they are tilted",)}, "SPLIT_STACK", "they are tilted"),
+        ({"ungated": True}, "ASYNC", "4 slices without an R-R"),
+    ],
+)
+def test_a_spoilt_whole_withholds_whole_stacks_and_no_more(found, code, evidence):
+    (flag,) = judged(stack(replace(SOUND, **found)))
+    assert (flag.code, flag.severity, flag.evidence) == (code, DO_NOT_REPORT, evidence)
     assert flag.about.symbols == OF_WHOLE_STACKS
 
 

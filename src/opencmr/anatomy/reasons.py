@@ -68,6 +68,8 @@ _CODES = (
     ReasonCode("TIMING_REPAIRED", "Trigger times were in seconds.", "None needed."),
     ReasonCode("LATE_DIASTOLE_MISSING", "No picture of the beat's last quarter.", "None needed."),
     ReasonCode("HEARTBEAT_DOUBTED", "The stated R-R is not the pictures'.", "Give --heart-rate."),
+    ReasonCode("ASYNC", "Slices show no common moment of the heartbeat.", "Use a gated cine."),
+    ReasonCode("GATED_FROM_IMAGES", "Ungated slices were put in time by motion.", "Review it."),
     ReasonCode("COMBINED_BY_TIME", "Slices were put together by time, not rank.", "None needed."),
     ReasonCode("HEART_RATE_UNKNOWN", "No plausible heart rate.", "Give --heart-rate."),
     ReasonCode("HEART_RATE_DIFFERS", "The heart rate used is not the cine's.", "Check which."),
@@ -109,6 +111,7 @@ _CODES = (
     ReasonCode("RV_INSIDE_LV", "The RV label lies inside the LV.", "Review the contours."),
     ReasonCode("SLICE_EMPTY", "A slice between two labelled ones is empty.", "Review that slice."),
     ReasonCode("CURVE_JUMP", "A volume curve jumps between frames.", "Review those phases."),
+    ReasonCode("OUT_OF_STEP", "A slice empties at another moment.", "Review the movie."),
     ReasonCode(
         "SLICE_FLICKERS", "An end slice comes and goes over the beat.", "Review that slice."
     ),

@@ -120,6 +120,10 @@ class StackFacts:
         Slices whose stated heartbeat was not believed.
     retimed_slices : int
         Slices whose pictures were put together with the others by time, against their rank.
+    gated_slices : int
+        Slices without a heartbeat in the header that were put in time by what moves in them.
+    ungated : bool
+        The pictures are of no common heartbeat, and could not be put in time.
     """
 
     pictures: int
@@ -141,6 +145,8 @@ class StackFacts:
     uncovered_end: float = 0.0
     doubted_heartbeats: int = 0
     retimed_slices: int = 0
+    gated_slices: int = 0
+    ungated: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

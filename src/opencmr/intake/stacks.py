@@ -714,6 +714,17 @@ def _at_shares(one: Pass, order: np.ndarray, shares: np.ndarray) -> Pass:
     return replace(one, frames=frames, trigger_ms=shares * one.rr_ms)
 
 
+def in_one_beat(one: Pass, order: Sequence[int], phases: int) -> Pass:
+    """Return the pictures of one heartbeat, timed by the step between them."""
+    step_ms = float(np.median(np.diff(one.trigger_ms))) if one.is_timed else float("nan")
+    return replace(
+        one,
+        frames=tuple(one.frames[index] for index in order),
+        trigger_ms=step_ms * np.arange(phases),
+        rr_ms=step_ms * phases,
+    )
+
+
 def _shown_frames(one: Pass, phases: int, fractions: np.ndarray) -> tuple[Frame, ...]:
     """Return the frame behind each phase; of a slice resampled in time, the nearest one."""
     if one.phases == phases:

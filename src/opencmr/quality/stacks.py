@@ -180,6 +180,24 @@ def _heartbeat(facts: StackFacts) -> Iterator[QualityFlag]:
             "cardiac output need --heart-rate.",
             f"{facts.doubted_heartbeats} of {facts.cine_slices} slices",
         )
+    if facts.ungated:
+        yield QualityFlag(
+            Severity.DO_NOT_REPORT,
+            "ASYNC",
+            "The slices were acquired without an R wave and begin at different moments of the "
+            "heartbeat; their pictures do not tell how they belong together, so volumes are "
+            "withheld. Use a gated cine.",
+            f"{facts.cine_slices} slices without an R-R",
+            About(symbols=OF_WHOLE_STACKS),
+        )
+    if facts.gated_slices:
+        yield QualityFlag(
+            Severity.REVIEW,
+            "GATED_FROM_IMAGES",
+            "The slices were acquired without an R wave. They were put in time, and cut to one "
+            "heartbeat, by what moves in them. Review the movie.",
+            f"{facts.gated_slices} slices",
+        )
     if facts.retimed_slices:
         yield QualityFlag(
             Severity.INFO,
