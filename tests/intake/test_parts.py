@@ -152,6 +152,19 @@ def test_a_field_of_view_that_moved_within_a_series_is_moved_back():
     assert one.image.grid.shape[0] == 8
 
 
+def test_a_scout_s_pictures_stay_as_they_were_acquired():
+    (one,) = assembled(cine(BASE, phases=1), cine(APEX, phases=1, beside_mm=30.0))
+    assert one.facts is not None
+    assert one.facts.realigned_slices == 0
+
+
+def test_more_cines_than_a_study_has_are_not_compared():
+    found = assembled(
+        *(cine([10.0 * z], series=f"1.{z}", pixel_mm=9.0 + z / 10, phases=5) for z in range(70))
+    )
+    assert len(found) == 70
+
+
 @pytest.mark.parametrize("silent", [{"thickness_mm": None}, {"echo_ms": None}, {"image_type": ()}])
 def test_silence_contradicts_nobody(silent):
     (one,) = assembled(cine(BASE), cine(APEX, series="1.2", **silent))

@@ -52,6 +52,8 @@ PART_ECHO_TIME_TOLERANCE_MS = 0.5
 WHOLE_HEART_MM = 70.0
 """Two stacks that are both shorter cannot be two whole hearts (an adult's LV is 80 to 100 mm
 long; proposal)."""
+CINES_AT_MOST = 64
+"""A study with more cines than this is no heart in parts, and they are not compared."""
 SHIFTED_FIELD_MM = 20.0
 """A field of view that moved by more is no longer over the others' pixels (proposal)."""
 
@@ -101,6 +103,8 @@ def join_parts(stacks: Iterable[Sequence[Pass]]) -> list[Whole]:
             open_parts.append(passes)
         else:
             kept.append(Whole(tuple(passes)))
+    if len(open_parts) > CINES_AT_MOST:
+        return kept + [Whole(tuple(part)) for part in open_parts]
     open_parts.sort(key=lambda part: (-len(distinct_positions(part)), part[0].made_at))
     wholes: list[Whole] = []
     while open_parts:
@@ -319,11 +323,14 @@ def first_frames(passes: Iterable[Pass]) -> list[Frame]:
 
 
 def on_one_grid(passes: Sequence[Pass]) -> list[Pass]:
-    """Return the passes of a stack with one pixel of each slice over that of the next.
+    """Return the passes of a cine with one pixel of each slice over that of the next.
 
     Where matrix, spacing, direction of rows or field of view differ, slices are resampled in
-    plane to the finest; each keeps its own plane.  A stack that has one grid is not touched.
+    plane to the finest; each keeps its own plane.  A stack that has one grid is not touched, nor
+    are pictures that are no cine: a scout's lie where they were wanted.
     """
+    if passes[0].along is not Heartbeat:
+        return list(passes)
     finest = min(
         passes,
         key=lambda p: (float(np.prod(p.frames[0].pixel_spacing_mm)), _rarity(p, passes)),  # type: ignore[arg-type]

@@ -283,8 +283,9 @@ def _with_silent(
 
     Where several kinds would do, the one that shares a series with them is taken, else none.
     """
-    merged: list[list[list[Frame]]] = []
-    for kind in sorted(kinds, key=lambda kind: _silence(kind[0])):
+    merged = [[kind] for kind in kinds if not _silence(kind[0])]  # what is stated differs
+    silent = (kind for kind in kinds if _silence(kind[0]))
+    for kind in sorted(silent, key=lambda kind: _silence(kind[0])):
         fitting = [
             group
             for group in merged
