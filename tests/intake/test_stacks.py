@@ -88,7 +88,10 @@ def test_one_series_for_the_whole_stack_becomes_one_cine():
     assert one.image.sources[1 * 4 + 2] == "1.1.20.1.100000"
     np.testing.assert_allclose(one.image.trigger_ms[:, 0], [0, 160, 320, 480, 640])
     assert one.facts == StackFacts(
-        pictures=20, cine_slices=4, share_at_maximum=pytest.approx(1 / (ROWS * COLUMNS))
+        pictures=20,
+        cine_slices=4,
+        share_at_maximum=pytest.approx(1 / (ROWS * COLUMNS)),
+        largest_step=pytest.approx(1.0),
     )
 
 
@@ -178,7 +181,7 @@ def test_what_differs_in_kind_is_another_stack(other):
 
 def test_another_matrix_is_another_stack():
     frames = cine([0, 10, 20])
-    small = [replace(f, values=f.values[:4].copy()) for f in cine([30], series="1.2")]
+    small = [replace(f, values=f.values[:4].copy()) for f in cine([10], series="1.2")]
     assert len(assemble_series(frames + small).series) == 2
 
 

@@ -94,12 +94,45 @@ def test_a_sound_stack_is_not_flagged():
         ({"slices_in_seconds": 4}, "TIMING_REPAIRED", INFO, "4 of 4 slices"),
         ({"declared_phases": 30}, "MISSING_FRAMES", REVIEW, "25 of 30 phases"),
         ({"share_at_maximum": 0.2}, "SATURATED", REVIEW, "20% of the pixels"),
+        (
+            {"joined_parts": 2, "parts_differ": ("matrix", "series")},
+            "STACK_JOINED",
+            INFO,
+            "2 parts, 4 slices; they differ in matrix, series",
+        ),
+        ({"realigned_slices": 2}, "SLICES_REALIGNED", INFO, "2 of 4 slices"),
+        ({"largest_step": 2.0}, "MISSING_FRAMES", REVIEW, "a step of 2.0 usual steps"),
+        ({"largest_step": 3.0}, "MISSING_FRAMES", DO_NOT_REPORT, "a step of 3.0 usual steps"),
+        ({"uncovered_end": 0.3}, "LATE_DIASTOLE_MISSING", INFO, "the last 30% of the R-R"),
+        ({"doubted_heartbeats": 4}, "HEARTBEAT_DOUBTED", REVIEW, "4 of 4 slices"),
+        ({"gated_slices": 4}, "GATED_FROM_IMAGES", REVIEW, "4 slices"),
+        ({"retimed_slices": 3}, "COMBINED_BY_TIME", INFO, "3 of 4 slices"),
     ],
 )
 def test_each_fact_has_its_flag(found, code, severity, evidence):
     (flag,) = judged(stack(replace(SOUND, **found)))
     assert (flag.code, flag.severity, flag.evidence) == (code, severity, evidence)
     assert (flag.about.series, flag.about.symbols) == ("s01", frozenset())
+
+
+@pytest.mark.parametrize(
+    "sound", [{"largest_step": 1.4}, {"uncovered_end": 0.2}, {"declared_phases": 25}]
+)
+def test_ordinary_gating_is_not_flagged(sound):
+    assert judged(stack(replace(SOUND, **sound))) == ()
+
+
+@pytest.mark.parametrize(
+    ("found", "code", "evidence"),
+    [
+        ({"parts_apart": ("they are tilted",)}, "SPLIT_STACK", "they are tilted"),
+        ({"ungated": True}, "ASYNC", "4 slices without an R-R"),
+    ],
+)
+def test_a_spoilt_whole_withholds_whole_stacks_and_no_more(found, code, evidence):
+    (flag,) = judged(stack(replace(SOUND, **found)))
+    assert (flag.code, flag.severity, flag.evidence) == (code, DO_NOT_REPORT, evidence)
+    assert flag.about.symbols == OF_WHOLE_STACKS
 
 
 def test_repeats_are_counted_against_the_slices_before_short_ones_went():
@@ -158,6 +191,19 @@ def test_three_slices_with_one_wide_gap_miss_a_slice():
 
 def test_a_gap_within_a_tenth_of_the_others_is_no_missing_slice():
     assert spaced(grid_at(0, 10, 20.9, 30)) == []
+
+
+@pytest.mark.parametrize(
+    ("gap_mm", "found"),
+    [
+        (11.0, []),
+        (11.6, [("UNEVEN_SLICES", INFO)]),
+        (14.9, [("UNEVEN_SLICES", INFO)]),
+        (15.0, [("MISSING_SLICE", DO_NOT_REPORT)]),
+    ],
+)
+def test_a_gap_holds_a_missing_slice_from_one_and_a_half_distances_on(gap_mm, found):
+    assert spaced(grid_at(0, 10, 20, 20 + gap_mm, 30 + gap_mm)) == found
 
 
 def test_slices_that_overlap_unevenly_are_flagged():

@@ -54,6 +54,10 @@ _CODES = (
     ReasonCode("SPACING_IGNORED", "--spacing was given, but DICOM states its own.", "Omit it."),
     ReasonCode("ORIENTATION_UNKNOWN", "How the patient lies is not stated.", "None needed."),
     ReasonCode("MISSING_SLICE", "The stack has a gap where a slice is missing.", "Add it."),
+    ReasonCode("UNEVEN_SLICES", "One gap between slices is wider than the others.", "None needed."),
+    ReasonCode("STACK_JOINED", "A stack was acquired in parts, which were joined.", "None needed."),
+    ReasonCode("SPLIT_STACK", "The heart may be in parts that were not joined.", "Plan one stack."),
+    ReasonCode("SLICES_REALIGNED", "Slices were resampled to the others' pixels.", "None needed."),
     ReasonCode("SPARSE_STACK", "Slices lie far apart: volumes are rough.", "Review volumes."),
     ReasonCode("OVERLAPPING_SLICES", "Slices lie closer than they are thick.", "Review."),
     ReasonCode("MISSING_FRAMES", "A slice lacks cardiac phases.", "Review that slice."),
@@ -62,6 +66,11 @@ _CODES = (
     # Timing and demographics
     ReasonCode("NO_TIMING", "Trigger times are missing: order by instance.", "Review the curve."),
     ReasonCode("TIMING_REPAIRED", "Trigger times were in seconds.", "None needed."),
+    ReasonCode("LATE_DIASTOLE_MISSING", "No picture of the beat's last quarter.", "None needed."),
+    ReasonCode("HEARTBEAT_DOUBTED", "The stated R-R is not the pictures'.", "Give --heart-rate."),
+    ReasonCode("ASYNC", "Slices show no common moment of the heartbeat.", "Use a gated cine."),
+    ReasonCode("GATED_FROM_IMAGES", "Ungated slices were put in time by motion.", "Review it."),
+    ReasonCode("COMBINED_BY_TIME", "Slices were put together by time, not rank.", "None needed."),
     ReasonCode("HEART_RATE_UNKNOWN", "No plausible heart rate.", "Give --heart-rate."),
     ReasonCode("HEART_RATE_DIFFERS", "The heart rate used is not the cine's.", "Check which."),
     ReasonCode("BSA_UNKNOWN", "No plausible height and weight.", "Give --height-cm, --weight-kg."),
@@ -103,6 +112,7 @@ _CODES = (
     ReasonCode("RV_INSIDE_LV", "The RV label lies inside the LV.", "Review the contours."),
     ReasonCode("SLICE_EMPTY", "A slice between two labelled ones is empty.", "Review that slice."),
     ReasonCode("CURVE_JUMP", "A volume curve jumps between frames.", "Review those phases."),
+    ReasonCode("OUT_OF_STEP", "A slice empties at another moment.", "Review the movie."),
     ReasonCode(
         "SLICE_FLICKERS", "An end slice comes and goes over the beat.", "Review that slice."
     ),

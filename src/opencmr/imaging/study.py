@@ -62,6 +62,8 @@ class SeriesHeader:
     sequence_variant: tuple[str, ...] = ()
     scan_options: tuple[str, ...] = ()
     mr_acquisition_type: str = ""
+    cardiac_synchronization: str = ""
+    """Prospective, retrospective or real-time gating, where an instance says."""
     echo_time_ms: float | None = None
     repetition_time_ms: float | None = None
     inversion_time_ms: float | None = None
@@ -102,6 +104,26 @@ class StackFacts:
         What the headers of all of them declare; 0 where they are silent or disagree.
     share_at_maximum : float, 0 to 1
         Share of the pixels that sit at the greatest value of their picture.
+    joined_parts : int
+        Stacks of other planning that were joined; 1 where it was planned as a whole.
+    parts_differ : tuple of str
+        In what the joined parts differed, in words.
+    parts_apart : tuple of str
+        Why other stacks of the study may be parts of the same heart and were not joined.
+    realigned_slices : int
+        Slices that were resampled in plane to the pixels of the others.
+    largest_step : float
+        Largest step between the phases of a slice, in median steps; 0 where times are unknown.
+    uncovered_end : float, 0 to 1
+        Share of the heartbeat after the last phase, in the median slice; 0 where unknown.
+    doubted_heartbeats : int
+        Slices whose stated heartbeat was not believed.
+    retimed_slices : int
+        Slices whose pictures were put together with the others by time, against their rank.
+    gated_slices : int
+        Slices without a heartbeat in the header that were put in time by what moves in them.
+    ungated : bool
+        The pictures are of no common heartbeat, and could not be put in time.
     """
 
     pictures: int
@@ -115,6 +137,16 @@ class StackFacts:
     slices_in_seconds: int = 0
     declared_phases: int = 0
     share_at_maximum: float = 0.0
+    joined_parts: int = 1
+    parts_differ: tuple[str, ...] = ()
+    parts_apart: tuple[str, ...] = ()
+    realigned_slices: int = 0
+    largest_step: float = 0.0
+    uncovered_end: float = 0.0
+    doubted_heartbeats: int = 0
+    retimed_slices: int = 0
+    gated_slices: int = 0
+    ungated: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

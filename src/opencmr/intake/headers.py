@@ -302,6 +302,7 @@ def series_header(dataset: Dataset, groups: FrameGroups, first: Facts) -> Facts:
         "sequence_variant": texts(dataset, "SequenceVariant"),
         "scan_options": texts(dataset, "ScanOptions"),
         "mr_acquisition_type": text(dataset, "MRAcquisitionType").strip(),
+        "cardiac_synchronization": text(dataset, "CardiacSynchronizationTechnique").strip(),
         "echo_time_ms": first["echo_time_ms"],
         "repetition_time_ms": groups.first(number, timing, "RepetitionTime"),
         "inversion_time_ms": first["inversion_time_ms"],

@@ -5,8 +5,8 @@ phases; a *stack* is a set of passes of parallel slices that belong together.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from opencmr.imaging.axis import Axis, Beats, Echo, Heartbeat, Preparation, Prep
 from opencmr.imaging.image import Image, Instance, Unit
 from opencmr.intake.frame import Frame
 from opencmr.intake.limits import FIELD_OF_VIEW_MM
+from opencmr.intake.timing import beat_shares, is_doubtful, nearest_pictures
 
 UNIT_LENGTH_TOLERANCE = 1e-3
 """Greatest deviation of a direction cosine's length from one."""
@@ -135,6 +136,8 @@ class Pass:
         NaN where unknown.
     repaired : bool
         The trigger times were in seconds.
+    doubted : bool
+        The heartbeat that the header states was not believed.
     """
 
     frames: tuple[Frame, ...]
@@ -143,6 +146,7 @@ class Pass:
     trigger_ms: np.ndarray
     rr_ms: float
     repaired: bool = False
+    doubted: bool = False
 
     @property
     def phases(self) -> int:
@@ -192,8 +196,9 @@ def split_by_kind(frames: Iterable[Frame]) -> list[list[Frame]]:
     """Group frames that may lie in one stack, whatever the scanner called a series.
 
     Same matrix, spacing, orientation, frame of reference, echo time, thickness, image type
-    and sequence; never trigger time, repetition time, flip angle or heart rate, which differ
-    between the slices of one cine.  The echoes of one series are of one kind.
+    and sequence, as far as the headers state them; never trigger time, repetition time, flip
+    angle or heart rate, which differ between the slices of one cine.  The echoes of one series
+    are of one kind.
     """
     frames = canonical_order(frames)
     references = frames_of_reference(frames)
@@ -210,6 +215,8 @@ def split_by_kind(frames: Iterable[Frame]) -> list[list[Frame]]:
             frame.header.mr_acquisition_type,
             frame.rescale_type,
             frame.series_instance_uid if frame.series_instance_uid in trains else None,
+            frame.echo_time_ms is None,
+            frame.header.slice_thickness_mm is None,
         ].append(frame)
     kinds: list[list[Frame]] = []
     for alike in exact.values():
@@ -222,7 +229,7 @@ def split_by_kind(frames: Iterable[Frame]) -> list[list[Frame]]:
             else:
                 clusters.append([frame])
         kinds.extend(clusters)
-    return kinds
+    return _with_silent(kinds, references, trains)
 
 
 def _echo_trains(frames: Iterable[Frame]) -> frozenset[str]:
@@ -244,6 +251,7 @@ def _echo_trains(frames: Iterable[Frame]) -> frozenset[str]:
 
 
 def _is_alike(first: Frame, second: Frame, trains: frozenset[str]) -> bool:
+    """Whether two pictures have one plan and one protocol, where both state them."""
     least_cosine = np.cos(np.radians(PARALLEL_TOLERANCE_DEG))
     one, other = axes_of(first), axes_of(second)
     if one[0] @ other[0] < least_cosine or one[1] @ other[1] < least_cosine:
@@ -252,16 +260,81 @@ def _is_alike(first: Frame, second: Frame, trains: frozenset[str]) -> bool:
     if np.abs(spacings[0] / spacings[1] - 1).max() > SPACING_TOLERANCE:
         return False
     thicknesses = first.header.slice_thickness_mm, second.header.slice_thickness_mm
-    same_echo = first.series_instance_uid in trains or _close(
+    same_echo = first.series_instance_uid in trains or close(
         first.echo_time_ms, second.echo_time_ms, ECHO_TIME_TOLERANCE_MS
     )
-    return same_echo and _close(*thicknesses, THICKNESS_TOLERANCE_MM)
+    return same_echo and close(*thicknesses, THICKNESS_TOLERANCE_MM)
 
 
-def _close(one: float | None, other: float | None, tolerance: float) -> bool:
-    if one is None or other is None:
-        return one is other
-    return abs(one - other) <= tolerance
+def close(one: float | None, other: float | None, tolerance: float) -> bool:
+    """Whether two stated numbers are equal; silence contradicts nobody."""
+    return one is None or other is None or abs(one - other) <= tolerance
+
+
+def agree(one: object, other: object) -> bool:
+    """Whether two stated facts are equal; silence (empty) contradicts nobody."""
+    return not one or not other or one == other
+
+
+def _with_silent(
+    kinds: Sequence[list[Frame]], references: Mapping[str, str], trains: frozenset[str]
+) -> list[list[Frame]]:
+    """Add the frames whose headers are silent to the kind that they do not contradict.
+
+    Where several kinds would do, the one that shares a series with them is taken, else none.
+    """
+    merged = [[kind] for kind in kinds if not _silence(kind[0])]  # what is stated differs
+    silent = (kind for kind in kinds if _silence(kind[0]))
+    for kind in sorted(silent, key=lambda kind: _silence(kind[0])):
+        fitting = [
+            group
+            for group in merged
+            if all(
+                references[part[0].series_instance_uid] == references[kind[0].series_instance_uid]
+                and _does_not_contradict(part[0], kind[0], trains)
+                for part in group
+            )
+        ]
+        series = {frame.series_instance_uid for frame in kind}
+        if len(fitting) > 1:
+            fitting = [
+                group
+                for group in fitting
+                if not series.isdisjoint(f.series_instance_uid for part in group for f in part)
+            ]
+        if len(fitting) == 1:
+            fitting[0].append(kind)
+        else:
+            merged.append([kind])
+    return [canonical_order(f for part in group for f in part) for group in merged]
+
+
+def _stated(frame: Frame) -> tuple[object, ...]:
+    """Return the header's facts about a kind of which any may be missing."""
+    header = frame.header
+    return (
+        tuple(part.upper() for part in frame.image_type),
+        header.scanning_sequence,
+        header.sequence_variant,
+        header.mr_acquisition_type,
+    )
+
+
+def _silence(frame: Frame) -> int:
+    numbers = frame.echo_time_ms, frame.header.slice_thickness_mm
+    return sum(not fact for fact in _stated(frame)) + sum(number is None for number in numbers)
+
+
+def _does_not_contradict(one: Frame, other: Frame, trains: frozenset[str]) -> bool:
+    in_train = {f.series_instance_uid for f in (one, other)} & trains
+    return (
+        one.matrix == other.matrix
+        and one.modality == other.modality
+        and one.rescale_type == other.rescale_type
+        and (not in_train or one.series_instance_uid == other.series_instance_uid)
+        and all(agree(*pair) for pair in zip(_stated(one), _stated(other), strict=True))
+        and _is_alike(one, other, trains)
+    )
 
 
 def passes_of(frames: Sequence[Frame]) -> list[Pass]:
@@ -416,7 +489,24 @@ def _ordered(frames: list[Frame], position_mm: float) -> Pass:
         times = times * 1000.0
     if timed and times.max() > rr_ms * (1 + EVEN_TOLERANCE):
         rr_ms = float("nan")  # a heartbeat shorter than its own last phase is junk
-    return Pass(tuple(frames[i] for i in order), along, position_mm, times, rr_ms, in_seconds)
+    doubted = (
+        timed
+        and along is Heartbeat
+        and len(frames) >= REPEAT_MINIMUM_PHASES
+        and not _is_prospective(frames[0])
+        and is_doubtful(times, rr_ms)
+    )
+    if doubted:
+        rr_ms = float("nan")
+    ordered = tuple(frames[i] for i in order)
+    return Pass(ordered, along, position_mm, times, rr_ms, in_seconds, doubted)
+
+
+def _is_prospective(frame: Frame) -> bool:
+    """Whether anything says that the pictures were gated forward from the R wave."""
+    header = frame.header
+    words = f"{header.series_description} {header.protocol_name} {header.sequence_name}".lower()
+    return header.cardiac_synchronization.upper() == "PROSPECTIVE" or "prosp" in words
 
 
 def join_passes(passes: Sequence[Pass]) -> list[list[Pass]]:
@@ -505,7 +595,10 @@ def phase_fractions(one: Pass, phases: int) -> np.ndarray:
         shortest_ms = float(np.ptp(one.trigger_ms) + np.median(steps_ms) / 2)
         if one.rr_ms >= shortest_ms:
             return np.asarray(one.trigger_ms / one.rr_ms)
-        return np.asarray(one.trigger_ms / (np.median(steps_ms) * max(phases, one.phases)))
+        beat_ms = np.median(steps_ms) * max(phases, one.phases)
+        # a clock that runs on from slice to slice does not start at the R wave
+        start_ms = one.trigger_ms[0] if one.trigger_ms[0] > beat_ms else 0.0
+        return np.asarray((one.trigger_ms - start_ms) / beat_ms)
     for numbers in (
         [frame.temporal_position for frame in one.frames],
         [frame.instance_number for frame in one.frames],
@@ -547,9 +640,11 @@ def resample_in_time(values: np.ndarray, at: np.ndarray, wanted: np.ndarray) -> 
 def image_of(passes: Sequence[Pass]) -> Image:
     """Return the image of a stack: one pass a position, along the normal.
 
-    Slices of a cine with another number of phases than most are resampled over the heartbeat.
+    Slices of a cine with another number of phases than most are resampled over the heartbeat;
+    of those with the usual number, the pictures nearest in time are put together.
     """
     phases = usual_phases(passes)
+    passes = in_one_time(passes)
     whole = [one for one in passes if one.phases == phases]
     fractions = np.median([phase_fractions(one, phases) for one in whole], axis=0)
     rows, columns = passes[0].frames[0].matrix
@@ -582,6 +677,52 @@ def image_of(passes: Sequence[Pass]) -> Image:
             for row in zip(*shown, strict=True)
         ),
         passes[0].frames[0].venc_cm_s,
+    )
+
+
+def in_one_time(passes: Sequence[Pass]) -> list[Pass]:
+    """Return the passes of a stack with one phase at one share of the heartbeat in every slice.
+
+    By time, never by rank: slices gated at other heart rates, or from another moment on, show at
+    each phase the picture that is nearest in their own heartbeat.  A slice without a heartbeat
+    keeps its order.
+    """
+    phases = usual_phases(passes)
+    shares = [
+        beat_shares(one.trigger_ms, one.rr_ms)
+        if one.along is Heartbeat
+        and one.phases == phases > 1
+        and one.is_timed
+        and np.isfinite(one.rr_ms)
+        else None
+        for one in passes
+    ]
+    gated = [found for found in shares if found is not None]
+    if not gated:
+        return list(passes)
+    wanted = np.median(gated, axis=0)
+    return [
+        one if found is None else _at_shares(one, nearest_pictures(found, wanted), wanted)
+        for one, found in zip(passes, shares, strict=True)
+    ]
+
+
+def _at_shares(one: Pass, order: np.ndarray, shares: np.ndarray) -> Pass:
+    """Return a pass with its pictures in another order, which lie at shares of its heartbeat."""
+    if (order == np.arange(one.phases)).all():
+        return one
+    frames = tuple(one.frames[index] for index in order)
+    return replace(one, frames=frames, trigger_ms=shares * one.rr_ms)
+
+
+def in_one_beat(one: Pass, order: Sequence[int], phases: int) -> Pass:
+    """Return the pictures of one heartbeat, timed by the step between them."""
+    step_ms = float(np.median(np.diff(one.trigger_ms))) if one.is_timed else float("nan")
+    return replace(
+        one,
+        frames=tuple(one.frames[index] for index in order),
+        trigger_ms=step_ms * np.arange(phases),
+        rr_ms=step_ms * phases,
     )
 
 

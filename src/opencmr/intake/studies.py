@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar, overload
 
+import numpy as np
+
 from opencmr.anatomy.plausible import MS_PER_MINUTE
 from opencmr.anatomy.reasons import REASON_CODES, Reason
 from opencmr.errors import GeometryError, InputError
@@ -262,7 +264,7 @@ def _dicom_study(indexed: IndexedDicom, frames: list[Frame], leftovers: Leftover
         _merged(Body, (frame.body for frame in frames)),
         identity.birth_date,
         identity.study_date,
-        _heart_rate_bpm(frames),
+        _heart_rate_bpm(assembled.series),
     )
     rows = leftovers.rows(uid)
     unknown = leftovers.rows() if uid else ()
@@ -290,13 +292,13 @@ def _merged(kind: type[Part], parts: Iterable[Part]) -> Part:
     return kind(**found)  # type: ignore[arg-type]
 
 
-def _heart_rate_bpm(frames: Iterable[Frame]) -> float | None:
+def _heart_rate_bpm(series: Iterable[Series]) -> float | None:
     """Return the median rate of the gated pictures; scouts' heart rates are not measured."""
-    heartbeats_ms = [
-        frame.rr_ms
-        for frame in frames
-        if frame.rr_ms is not None and 0 <= (frame.trigger_time_ms or -1.0) <= frame.rr_ms
-    ]
+    heartbeats_ms: list[float] = []
+    for one in series:
+        trigger_ms, rr_ms = one.image.trigger_ms, one.image.rr_ms
+        gated = (trigger_ms >= 0) & (trigger_ms <= rr_ms)
+        heartbeats_ms.extend(np.broadcast_to(rr_ms, trigger_ms.shape)[gated].tolist())
     return MS_PER_MINUTE / statistics.median(heartbeats_ms) if heartbeats_ms else None
 
 

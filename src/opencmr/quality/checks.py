@@ -27,6 +27,7 @@ from opencmr.measure.ventricles import (
 )
 from opencmr.quality.curves import frame_intervals_ms, jump_flags
 from opencmr.quality.ends import cut_flags, short_flags
+from opencmr.quality.in_step import out_of_step_flags
 from opencmr.quality.labels import (
     fragment_percent,
     open_end_percent,
@@ -335,6 +336,12 @@ def _chambers(subject: Subject) -> tuple[Chamber, ...]:
     return tuple(chamber for chamber in chambers if chamber.curve_ml.any())
 
 
+def slices_in_step(subject: Subject) -> Iterator[QualityFlag]:
+    """Look for a slice that shows another moment of the heartbeat than the others."""
+    with suppress(Unmeasurable):
+        yield from out_of_step_flags(subject.ventricles)
+
+
 def not_mirrored(subject: Subject) -> Iterator[QualityFlag]:
     """Hold the heart's handedness against the patient's axes (row H11)."""
     if any(m.reason and m.reason.code == "CHIRALITY_CONFLICT" for m in subject.measurements):
@@ -379,6 +386,7 @@ CHECKS: tuple[Check, ...] = (
     slices_filled,
     curve_steady,
     end_slices_steady,
+    slices_in_step,
     not_mirrored,
     near_cut_point,
 )

@@ -106,3 +106,28 @@ SPARSE_MM = 15.0
 """Slices further apart than this are sparse whatever their thickness (SCMR: 8 to 10 mm)."""
 OVERLAP_SHARE = 0.9
 """Slices nearer to each other than this share of their thickness overlap."""
+MISSING_SLICE_SHARE = 1.5
+"""From this many usual distances on a gap holds a missing slice: half of one more is nearer to a
+lost slice than to a moved one (proposal)."""
+UNEVEN_SHARE = 1.15
+"""Of the usual distance: up to here positions merely differ between breath-holds (proposal)."""
+STEP_REVIEW_SHARE = 1.5
+"""A step between cardiac phases beyond this many usual ones lacks a phase (proposal)."""
+STEP_WITHHELD_SHARE = 2.5
+"""A step beyond this many usual ones lacks two phases or more, and with them perhaps end-systole
+(proposal)."""
+LATE_DIASTOLE_SHARE = 0.25
+"""Of the R-R: prospective gating leaves a tenth to a fifth open for the next R wave (proposal)."""
+LAG_LIMIT_PERCENT = 15.0
+"""Of the R-R: a slice that lags more is out of step, or dyskinetic (proposal; the walls of a
+left bundle branch block differ by 10 %)."""
+LAG_MOTION_PERCENT = 15.0
+"""A slice whose area changes by less of its largest tells no moment (proposal)."""
+LAG_STEPS_MARGIN = 2
+"""Fewer phases than this are no lag, however coarse the phases (proposal)."""
+LAG_LIKENESS = 0.8
+"""Correlation from which on a slice's curve fits that of the others (proposal)."""
+LAG_LEAD = 0.2
+"""By so much it must fit better than without a lag: a lag of 15 % costs a sine 0.4 (proposal)."""
+LAG_OTHERS = 3
+"""Of fewer other slices it cannot be told which is out of step (proposal)."""
