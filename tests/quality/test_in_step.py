@@ -40,10 +40,23 @@ def test_a_slice_that_hardly_moves_tells_nothing():
     beat = 10 + 4 * np.cos(2 * np.pi * np.arange(24) / 24)
     still = 10 + 0.5 * np.cos(2 * np.pi * (np.arange(24) - 9) / 24)
     slices = np.stack([beat, beat, still, beat, beat], axis=1)
-    assert not slice_lags(slices).any()
+    assert np.isnan(slice_lags(slices)[2])
 
 
 def test_a_curve_that_fits_at_no_moment_tells_nothing():
     beat = 10 + 4 * np.cos(2 * np.pi * np.arange(24) / 24)
     jagged = 10 + 4 * (np.arange(24) % 2)
-    assert not slice_lags(np.stack([beat, beat, jagged, beat, beat], axis=1)).any()
+    assert np.isnan(slice_lags(np.stack([beat, beat, jagged, beat, beat], axis=1))[2])
+
+
+def test_a_wave_that_runs_through_the_ventricle_is_no_fault(judge, labels):
+    for z in range(1, 9):
+        labels[:, z] = np.roll(labels[:, z], 2 * z - 9, axis=0)
+    assert "OUT_OF_STEP" not in codes(judge(labels))
+    assert "OUT_OF_STEP" in codes(judge(rolled(labels, 4, 8)))
+
+
+def test_a_few_coarse_phases_tell_no_lag_of_one():
+    beat = 10 + 4 * np.cos(2 * np.pi * np.arange(12) / 12)
+    slices = np.stack([beat, beat, np.roll(beat, 1), beat, beat], axis=1)
+    assert abs(slice_lags(slices)[2]) == 1

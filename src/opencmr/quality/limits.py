@@ -119,15 +119,13 @@ STEP_WITHHELD_SHARE = 2.5
 LATE_DIASTOLE_SHARE = 0.25
 """Of the R-R: prospective gating leaves a tenth to a fifth open for the next R wave (proposal)."""
 LAG_LIMIT_PERCENT = 15.0
-"""Of the R-R: a slice that lags more is out of step, or dyskinetic (proposal; the walls of a
-left bundle branch block differ by 10 %)."""
+"""Of the R-R: a slice that lags more behind the others and behind one beside it is out of step, or
+dyskinetic (proposal; in a real failing heart the lag grows by up to 10 % a slice)."""
 LAG_MOTION_PERCENT = 15.0
 """A slice whose area changes by less of its largest tells no moment (proposal)."""
-LAG_STEPS_MARGIN = 2
-"""Fewer phases than this are no lag, however coarse the phases (proposal)."""
+LAG_STEPS_LEAST = 1
+"""So many phases are no lag, however coarse they are (proposal)."""
 LAG_LIKENESS = 0.8
 """Correlation from which on a slice's curve fits that of the others (proposal)."""
-LAG_LEAD = 0.2
-"""By so much it must fit better than without a lag: a lag of 15 % costs a sine 0.4 (proposal)."""
 LAG_OTHERS = 3
 """Of fewer other slices it cannot be told which is out of step (proposal)."""
