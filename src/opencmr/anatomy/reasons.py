@@ -50,6 +50,8 @@ _CODES = (
     ReasonCode("BAD_ORIENTATION", "The orientation is not orthonormal.", "Export it again."),
     ReasonCode("GEOMETRY_CONFLICT", "Two statements of geometry disagree.", "Give --spacing."),
     ReasonCode("UNITS_UNKNOWN", "No unit of length is named: taken as mm.", "Check the spacing."),
+    ReasonCode("PIXDIM_USED", "A bare affine of 1 mm: pixdim is the spacing.", "None needed."),
+    ReasonCode("NUMBERS_REPAIRED", "Numbers with a comma or as text were read.", "None needed."),
     ReasonCode("SPACING_GIVEN", "The spacing was given by hand.", "None needed."),
     ReasonCode("SPACING_IGNORED", "--spacing was given, but DICOM states its own.", "Omit it."),
     ReasonCode("ORIENTATION_UNKNOWN", "How the patient lies is not stated.", "None needed."),

@@ -274,7 +274,7 @@ def _dicom_study(indexed: IndexedDicom, frames: list[Frame], leftovers: Leftover
         demographics=demographics,
         scanner=_merged(Scanner, (frame.scanner for frame in frames)),
         left_out=(*rows, *assembled.left_out, *unknown),
-        flags=(*flags, *_damage_flags(rows)),
+        flags=(*flags, *_damage_flags(rows), *_header_flags(frames)),
         input_sha256=digest_of({frame.content_sha256 for frame in frames}),
     )
 
@@ -316,6 +316,20 @@ def _damage_flags(rows: Iterable[LeftOut]) -> list[QualityFlag]:
         )
         for code, count in sorted(counts.items())
     ]
+
+
+def _header_flags(frames: Sequence[Frame]) -> list[QualityFlag]:
+    """Say which numbers of the headers are none by the standard and were read all the same."""
+    keywords = sorted({keyword for frame in frames for keyword in frame.repaired_numbers})
+    if not keywords:
+        return []
+    flag = QualityFlag(
+        Severity.INFO,
+        "NUMBERS_REPAIRED",
+        "The headers state numbers with a decimal comma or as text; they were read as meant.",
+        ", ".join(keywords),
+    )
+    return [flag]
 
 
 def _spacing_ignored() -> QualityFlag:
