@@ -199,7 +199,7 @@ def test_two_family_names_without_identifiers_are_a_mix(cine_folder, dicom, pati
 
 @pytest.mark.parametrize("name", ["DOE^JANE", "Doe^Jane^Mary", "Jane^Doe", "Döe Jane", ""])
 def test_one_person_written_in_two_ways_is_no_mix(cine_folder, dicom, name):
-    (study,) = read_studies(_mixed(cine_folder, dicom, PatientName=name)).studies
+    (study,) = read_studies(_mixed(cine_folder, dicom, PatientName=name))
     assert len(study.series) == 2
 
 

@@ -7,7 +7,7 @@ not state, or states twice and differently, is refused (reliability row D25).
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -665,6 +665,7 @@ def write_labels_nifti(
     scheme: LabelScheme,
     grid: Grid,
     like: Path | None = None,
+    flags: Sequence[QualityFlag] | None = None,
 ) -> list[Path]:
     """Write labels as NIfTI, with a JSON file beside it that says what they mean.
 
@@ -680,6 +681,8 @@ def write_labels_nifti(
     like : Path or None
         The NIfTI file that was segmented: its affine, codes, zooms and units are copied bit
         by bit, unless its spacing was corrected by hand.
+    flags : sequence of QualityFlag or None
+        What was remarked on the image; stands in the JSON file.
 
     Returns
     -------
@@ -709,8 +712,10 @@ def write_labels_nifti(
     packed = path.name.endswith(".gz")
     content = gzip.compress(block, compresslevel=6, mtime=0) if packed else block
     beside = sidecar_of(path)
-    described = json.dumps(_description(scheme, grid), indent=2) + "\n"
-    write_bytes(beside, described.encode("utf-8"))
+    description = _description(scheme, grid)
+    if flags is not None:
+        description["flags"] = [_plain(flag) for flag in flags]
+    write_bytes(beside, (json.dumps(description, indent=2) + "\n").encode("utf-8"))
     write_bytes(path, content)
     return [path, beside]
 
@@ -788,3 +793,13 @@ def _description(scheme: LabelScheme, grid: Grid) -> dict[str, object]:
         )
         described["slice_affines_lps_mm"] = grid.affines.tolist()
     return described
+
+
+def _plain(flag: QualityFlag) -> dict[str, str]:
+    """Return a flag as programs read it."""
+    return {
+        "severity": flag.severity.value,
+        "code": flag.code,
+        "message": flag.message,
+        "evidence": flag.evidence,
+    }
