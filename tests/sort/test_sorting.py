@@ -276,6 +276,68 @@ def test_of_equal_stacks_the_latest_is_chosen():
     assert chosen(first, second) == "second"
 
 
+LATER = {"series_time": "1005"}
+
+
+@pytest.mark.parametrize(
+    ("more", "decided_by"),
+    [
+        ({"series_description": "CINE SAX DOBUTAMINE 40"}, "at rest"),
+        ({"series_description": "sax cine stress"}, "at rest"),
+        ({"rr_ms": 600.0}, "at rest"),
+        ({"series_description": "SAX REALTIME"}, "gated"),
+        ({"contrast_agent": "GADOBUTROL"}, "before contrast"),
+        ({"series_description": "CINE SAX POST GD"}, "before contrast"),
+    ],
+)
+def test_a_later_cine_of_another_state_is_named_with_what_decided(more, decided_by):
+    rr_ms = more.pop("rr_ms", 800.0) if "rr_ms" in more else 800.0
+    first = series("s01", grid_across(AXIS, slices=10), series_time="0930")
+    second = series("s02", grid_across(AXIS, slices=12), **LATER, **more)
+    image = Image(
+        second.image.values,
+        second.image.grid,
+        Heartbeat(second.image.trigger_ms * rr_ms / 800, np.full(12, rr_ms)),
+    )
+    choice = choose_sax_cine(sax_study(first, replace(second, image=image)))
+    assert choice.series is not None
+    assert choice.series.key == "s01"
+    (named,) = choice.flags
+    assert (named.code, named.severity) == ("SEVERAL_CINES", Severity.REVIEW)
+    assert "not s02" in named.evidence
+    assert named.evidence.endswith(decided_by)
+    assert [one.plain["decided_by"] for one in choice.candidates] == [None, decided_by]
+
+
+def test_a_cine_after_contrast_or_under_stress_is_measured_when_it_is_alone():
+    for said in ("CINE SAX POST GD", "CINE SAX STRESS"):
+        only = series("s01", grid_across(AXIS, slices=10), series_description=said)
+        choice = choose_sax_cine(sax_study(only))
+        assert choice.series is not None
+        assert not choice.flags
+
+
+def test_a_flawed_cine_at_rest_is_never_replaced_by_one_under_stress():
+    flawed = series(
+        "s01", grid_across(AXIS, slices=10), flags=(flag(Severity.DO_NOT_REPORT, "MISSING_SLICE"),)
+    )
+    whole = series("s02", grid_across(AXIS, slices=10), series_description="sax stress", **LATER)
+    choice = choose_sax_cine(sax_study(flawed, whole))
+    assert choice.series is not None
+    assert choice.series.key == "s01"
+
+
+def test_a_slower_heart_later_is_no_stress_and_the_latest_repeat_counts():
+    first = series("s01", grid_across(AXIS, slices=10), series_time="0930")
+    times = first.image.trigger_ms * 1.3
+    slower = Image(first.image.values, first.image.grid, Heartbeat(times, np.full(10, 1040.0)))
+    second = replace(series("s02", grid_across(AXIS, slices=10), **LATER), image=slower)
+    choice = choose_sax_cine(sax_study(first, second))
+    assert choice.series is not None
+    assert choice.series.key == "s02"
+    assert choice.flags[0].evidence.endswith("made last")
+
+
 def test_a_study_without_a_short_axis_cine_says_so():
     choice = choose_sax_cine(sax_study(series("s01", long_axis_plane(2))))
     assert choice.series is None

@@ -70,6 +70,7 @@ _CODES = (
     ReasonCode("DEMOGRAPHICS_UNKNOWN", "Sex or age is missing.", "Give --sex, --age."),
     # Analysis
     ReasonCode("NO_SAX_CINE", "No short-axis cine was found.", "Check the series list."),
+    ReasonCode("SEVERAL_CINES", "Several short-axis cines; one was measured.", "Check which."),
     ReasonCode("SEQUENCE_ASSUMED", "The image is taken for a cine's phase.", "Look at it."),
     ReasonCode("VIEW_UNCERTAIN", "The view was assumed against evidence.", "Look at it."),
     ReasonCode("NO_HEART_FOUND", "The network found no heart.", "Check the series."),

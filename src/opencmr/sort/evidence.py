@@ -180,7 +180,7 @@ def gather_evidence(
         spacing_mm=grid.slice_spacing_mm,
         even=bool(gaps.size and np.ptp(gaps) <= 0.1 * np.median(gaps)),
         heartbeat_share=_heartbeat_share(one),
-        words=_words(one.header),
+        words=words_of(one.header),
         header=one.header,
         other_half=other_half,
         venc_cm_s=image.venc_cm_s,
@@ -239,6 +239,7 @@ def _heartbeat_share(one: Series) -> float | None:
     return float(np.median(spans))
 
 
-def _words(header: SeriesHeader) -> str:
+def words_of(header: SeriesHeader) -> str:
+    """Return description and protocol in lower case, words separated by single spaces."""
     text = f"{header.series_description} {header.protocol_name}".lower()
     return " ".join(re.findall(r"[a-z0-9]+", text))
