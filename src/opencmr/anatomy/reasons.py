@@ -58,6 +58,8 @@ _CODES = (
     ReasonCode("MISSING_SLICE", "The stack has a gap where a slice is missing.", "Add it."),
     ReasonCode("SPARSE_STACK", "Slices lie far apart: volumes are rough.", "Review volumes."),
     ReasonCode("OVERLAPPING_SLICES", "Slices lie closer than they are thick.", "Review."),
+    ReasonCode("SERIES_PER_PHASE", "The phases of a cine came one by one.", "Check the order."),
+    ReasonCode("STUDY_SPLIT", "The slices of a stack came as studies.", "Check that it is one."),
     ReasonCode("MISSING_FRAMES", "A slice lacks cardiac phases.", "Review that slice."),
     ReasonCode("PATIENT_MIX", "One study UID, several patients.", "Split the input."),
     ReasonCode("REPEATED_SLICE", "A slice was acquired again; one is used.", "Check which."),

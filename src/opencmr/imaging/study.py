@@ -102,6 +102,8 @@ class StackFacts:
         What the headers of all of them declare; 0 where they are silent or disagree.
     share_at_maximum : float, 0 to 1
         Share of the pixels that sit at the greatest value of their picture.
+    series_a_slice : int
+        Scanner's series that went into one slice.
     """
 
     pictures: int
@@ -115,6 +117,7 @@ class StackFacts:
     slices_in_seconds: int = 0
     declared_phases: int = 0
     share_at_maximum: float = 0.0
+    series_a_slice: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

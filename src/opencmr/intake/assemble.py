@@ -11,6 +11,7 @@ from opencmr.imaging.axis import Heartbeat
 from opencmr.imaging.flag import LeftOut
 from opencmr.imaging.study import Series, SeriesHeader, StackFacts
 from opencmr.intake.frame import Frame
+from opencmr.intake.one_phase import join_phases
 from opencmr.intake.pairs import with_partners
 from opencmr.intake.signal import has_signal, share_at_maximum
 from opencmr.intake.stacks import (
@@ -62,7 +63,7 @@ def assemble_series(frames: Iterable[Frame]) -> Assembled:
     placed, left_out = _triage(canonical_order(frames))
     series: list[Series] = []
     for kind in split_by_kind(placed):
-        for passes in join_passes(passes_of(kind)):
+        for passes in join_passes(join_phases(passes_of(kind))):
             pictures = sum(one.phases for one in passes)
             stack = _without_silent(_Stack(tuple(passes), StackFacts(pictures)))
             if not stack.passes:
@@ -195,6 +196,7 @@ def _with_timing(facts: StackFacts, passes: Sequence[Pass]) -> StackFacts:
         untimed_slices=sum(not one.is_timed for one in cines),
         slices_in_seconds=sum(one.repaired for one in cines),
         declared_phases=declared.pop() if len(declared) == 1 else 0,
+        series_a_slice=max(len({f.series_instance_uid for f in one.frames}) for one in passes),
     )
 
 

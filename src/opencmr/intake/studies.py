@@ -30,6 +30,7 @@ from opencmr.intake.index import (
 from opencmr.intake.leftovers import Leftovers
 from opencmr.intake.limits import DecodeLimits
 from opencmr.intake.nifti import NiftiReading, read_nifti, read_nifti_pair, require_image
+from opencmr.intake.nifti_frames import read_nifti_frames
 from opencmr.intake.read import read_frames
 from opencmr.progress import Progress, silent
 from opencmr.storage import spool
@@ -217,19 +218,26 @@ class _Loader:
     def read(self, indexed: Indexed) -> Study:
         """Decode and assemble one of several studies."""
         if isinstance(indexed, IndexedNifti):
-            reading = require_image(read_nifti(indexed.path, spacing_mm=self.spacing_mm))
-            return _nifti_study(reading, self.index.leftovers.rows())
+            return _nifti_study(self._nifti(indexed), self.index.leftovers.rows())
         leftovers = Leftovers()
         frames = read_frames(indexed.files, self.reader, leftovers, self.progress)
         return self._dicom_study(indexed, frames, leftovers)
 
+    def _nifti(self, indexed: IndexedNifti) -> NiftiReading:
+        if len(indexed.paths) > 1:
+            return read_nifti_frames(indexed.paths, spacing_mm=self.spacing_mm)
+        reading = require_image(read_nifti(indexed.paths[0], spacing_mm=self.spacing_mm))
+        return replace(reading, flags=(*reading.flags, *indexed.flags))
+
     def _dicom_study(
         self, indexed: IndexedDicom, frames: list[Frame], leftovers: Leftovers
     ) -> Study:
-        leftovers = leftovers + self.index.leftovers.of_study(indexed.uid)
+        leftovers = leftovers.moved(indexed.joined_uids, indexed.uid)
+        leftovers += self.index.leftovers.of_study(indexed.uid)
         self.progress(ASSEMBLING, 0, 1)
         study = _dicom_study(indexed, frames, leftovers)
         self.progress(ASSEMBLING, 1, 1)
+        study = replace(study, flags=(*study.flags, *indexed.flags))
         if self.spacing_mm is None:
             return study
         return replace(study, flags=(*study.flags, _spacing_ignored()))

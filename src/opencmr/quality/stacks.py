@@ -12,6 +12,7 @@ from opencmr.imaging.study import Series, StackFacts, Study
 from opencmr.intake.signal import saturation_flags
 from opencmr.intake.stacks import EVEN_TOLERANCE, PHASE_SHARE
 from opencmr.quality.limits import OVERLAP_SHARE, SPARSE_MM, SPARSE_SHARE
+from opencmr.quality.one_phase import joined_flags, lone_phase_flags
 from opencmr.quality.scope import OF_WHOLE_STACKS
 
 
@@ -20,7 +21,8 @@ def judge_stacks(study: Study) -> Study:
 
     The choice of a series reads them, so that it comes after.
     """
-    return replace(study, series=tuple(_judged(one) for one in study.series))
+    flags = dict.fromkeys((*study.flags, *lone_phase_flags(study.series)))
+    return replace(study, series=tuple(map(_judged, study.series)), flags=tuple(flags))
 
 
 def _judged(series: Series) -> Series:
@@ -42,6 +44,7 @@ def _flags(series: Series, facts: StackFacts) -> Iterator[QualityFlag]:
     if series.sequence is not Technique.SCOUT:  # its slices lie where they were wanted
         yield from spacing_flags(series.image.grid, series.header.slice_thickness_mm)
     yield from saturation_flags(facts.share_at_maximum)
+    yield from joined_flags(series)
 
 
 def _left_out(facts: StackFacts, slices: int, phases: int) -> Iterator[QualityFlag]:

@@ -12,14 +12,12 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from opencmr.anatomy.plausible import THICK_SLICES_MM
+from opencmr.anatomy.plausible import CINE_PHASES, THICK_SLICES_MM
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.imaging.axis import Heartbeat
 from opencmr.sort.evidence import SHORT_AXIS_DEG, Evidence
 
-CINE_PHASES = 8
-"""Fewer phases than this do not show a heartbeat by themselves."""
 SWEEP_SHARE = 0.5
 """A cine's trigger times span at least this share of the heartbeat."""
 STILL_SHARE = 0.3
