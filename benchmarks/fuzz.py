@@ -131,8 +131,9 @@ def fuzz_dicom(files: list[bytes], count: int, folder: Path, random: np.random.G
 
         def work() -> tuple[int, Iterable[LeftOut]]:
             result = read_studies(folder)
-            series = [one for study in result.studies for one in study.series]
-            rows = {row for study in result.studies for row in study.left_out}
+            studies = list(result)
+            series = [one for study in studies for one in study.series]
+            rows = {row for study in studies for row in study.left_out}
             return sum(len(set(one.image.sources)) for one in series), rows.union(result.left_out)
 
         tally.attempt(work)

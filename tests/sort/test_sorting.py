@@ -501,3 +501,68 @@ def test_the_magnitude_of_velocities_is_flow_and_not_the_cine():
     encoded = replace(one, image=replace(one.image, venc_cm_s=150.0))
     assert sorted_series(encoded)["s01"].sequence is Technique.FLOW
     assert any("150 cm/s" in why for why in sorted_series(encoded)["s01"].because)
+
+
+def beating(phases: int = 16, size: int = 160, seed: int = 0) -> np.ndarray:
+    """A bright disc that contracts and relaxes once in textured tissue, ``(T, 3, Y, X)``."""
+    rng = np.random.default_rng(seed)
+    y, x = np.indices((size, size)) - size / 2
+    tissue = 300 + 20 * rng.normal(size=(size, size))
+    radii = 18 - 6 * np.sin(np.pi * np.arange(phases) / phases) ** 2
+    discs = 500 / (1 + np.exp(np.hypot(x, y) - radii[:, None, None]))
+    noise = rng.normal(0, 8, (phases, 3, size, size))
+    return np.asarray((tissue + discs)[:, None] + noise, dtype=np.float32)
+
+
+def of_pictures(values: np.ndarray) -> Series:
+    """A series with the header and the times of a cine, and these pictures."""
+    grid = grid_from_spacing(values.shape[1:], (8.0, 1.4, 1.4))
+    grid = Grid(grid.shape, np.stack([grid_across(AXIS, slices=3).affines[z] for z in range(3)]))
+    scale = np.diag([1.4 / 30, 1.4 / 30, 1.0, 1.0])
+    grid = Grid(grid.shape, grid.affines @ scale)
+    times = np.arange(len(values))[:, None] * 800.0 / len(values) * np.ones(3)
+    image = Image(values, grid, Heartbeat(times, np.full(3, 800.0)))
+    header = SeriesHeader(modality="MR", series_description="CINE SAX")
+    return Series("s01", image, header=header)
+
+
+def _tags(values: np.ndarray) -> np.ndarray:
+    y, x = np.indices(values.shape[2:])
+    fade = np.exp(-np.arange(len(values)) / 12)[:, None, None, None]
+    return values * (1 - 0.8 * fade * np.maximum((x + y) % 8 < 2, (x - y) % 8 < 2))
+
+
+def _first_pass(values: np.ndarray) -> np.ndarray:
+    gain = np.interp(np.arange(len(values)), [0, 4, 8, len(values)], [0.35, 0.4, 1.0, 0.7])
+    return values[:1] * gain[:, None, None, None]
+
+
+def _still(values: np.ndarray) -> np.ndarray:
+    noise = np.random.default_rng(1).normal(0, 20, values.shape)
+    return np.repeat(values[:1], len(values), 0) + noise
+
+
+def _beats(values: np.ndarray) -> np.ndarray:
+    return np.concatenate([values, values[: len(values) // 2]])
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [(_tags, "tagging"), (_first_pass, "brightness"), (_still, "no heart beats"), (_beats, "1.5")],
+)
+def test_what_is_no_cine_by_its_pictures_is_none_whatever_its_header_says(made, said):
+    values = np.asarray(made(beating()), dtype=np.float32)
+    study = sort_study(Study("k", (of_pictures(values),)))
+    (one,) = study.series
+    assert one.sequence is Technique.OTHER
+    assert any(said in reason for reason in one.because)
+    assert choose_sax_cine(study).series is None
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.05, 0.1, 0.2])
+@pytest.mark.parametrize("phases", [8, 12, 16, 30, 40])
+def test_a_beating_heart_stays_a_cine_however_noisy(noise, phases):
+    values = beating(phases)
+    values = values + np.random.default_rng(2).normal(0, noise * 800, values.shape)
+    study = sort_study(Study("k", (of_pictures(values.astype(np.float32)),)))
+    assert study.series[0].sequence is Technique.CINE

@@ -92,6 +92,7 @@ _CODES = (
     # Quality of segmentation and measures
     ReasonCode("LV_SIZE_IMPLAUSIBLE", "LVEDV is outside 20 to 600 mL.", "Check the spacing."),
     ReasonCode("EF_IMPLAUSIBLE", "An EF is outside 5 to 90 %.", "Review phases and contours."),
+    ReasonCode("NO_BEAT", "The LV's volume shows no heartbeat.", "Check the series."),
     ReasonCode("SV_DISAGREE", "LV and RV stroke volumes differ widely.", "Review the base."),
     ReasonCode("RV_SIZE_DISAGREES", "RVEDV is out of proportion to LVEDV.", "Review the RV."),
     ReasonCode("MASS_DISAGREES", "LV mass differs between ED and ES.", "Review base and apex."),

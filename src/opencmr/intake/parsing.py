@@ -14,6 +14,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import _read_file_meta_info, read_preamble
 from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     EnhancedMRImageStorage,
@@ -209,9 +210,9 @@ def repaired_numbers(dataset: Dataset) -> list[str]:
             element = current.get_item(tag)
             if not isinstance(element, DataElement):
                 continue
-            if element.VR == "SQ":
-                waiting.extend(element.value or ())
-            elif element.keyword and _is_text_for_a_number(element):
+            items = element.value if isinstance(element.value, list | Sequence) else ()
+            waiting.extend(item for item in items if isinstance(item, Dataset))
+            if element.VR != "SQ" and element.keyword and _is_text_for_a_number(element):
                 found.add(element.keyword)
     return sorted(found)
 

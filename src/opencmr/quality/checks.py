@@ -25,6 +25,7 @@ from opencmr.measure.ventricles import (
     Ventricles,
     plausible_heart_rate,
 )
+from opencmr.quality.beat import beat_flags
 from opencmr.quality.curves import frame_intervals_ms, jump_flags
 from opencmr.quality.ends import cut_flags, short_flags
 from opencmr.quality.labels import (
@@ -50,7 +51,7 @@ from opencmr.quality.limits import (
     SVDIFF_LIMITS_PERCENT,
 )
 from opencmr.quality.right_ventricle import right_ventricle_flags
-from opencmr.quality.scope import OF_THE_PATIENT
+from opencmr.quality.scope import OF_THE_PATIENT, OF_THE_RIGHT_VENTRICLE, OF_WHOLE_STACKS
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,13 +131,20 @@ def plausible_function(subject: Subject) -> Iterator[QualityFlag]:
         percent = subject.values.get(symbol)
         if percent is not None and not EF_LIMITS_PERCENT[0] <= percent <= EF_LIMITS_PERCENT[1]:
             yield QualityFlag(
-                Severity.REVIEW,
+                Severity.DO_NOT_REPORT,
                 "EF_IMPLAUSIBLE",
-                f"The {symbol[:2]} ejection fraction is beyond what is believable: check the "
-                "phases and the contours.",
+                f"The {symbol[:2]} ejection fraction is beyond what is believable, so the numbers "
+                "of the ventricle are withheld: check the phases and the contours.",
                 f"{symbol} {percent:.0f} %, expected {EF_LIMITS_PERCENT[0]:.0f} to "
                 f"{EF_LIMITS_PERCENT[1]:.0f} %",
+                About(symbols=OF_WHOLE_STACKS if symbol == "LVEF" else OF_THE_RIGHT_VENTRICLE),
             )
+
+
+def beats(subject: Subject) -> Iterator[QualityFlag]:
+    """Look for a heartbeat in the volume curve of the left ventricle."""
+    with suppress(Unmeasurable):
+        yield from beat_flags(subject.ventricles.lv)
 
 
 def stroke_volumes_agree(subject: Subject) -> Iterator[QualityFlag]:
@@ -339,6 +347,7 @@ CHECKS: tuple[Check, ...] = (
     single_phase,
     plausible_size,
     plausible_function,
+    beats,
     stroke_volumes_agree,
     sizes_agree,
     heart_rate_agrees,

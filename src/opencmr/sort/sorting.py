@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from opencmr.anatomy.plausible import THICK_SLICES_MM
+from opencmr.anatomy.plausible import CINE_PHASES, THICK_SLICES_MM
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
@@ -98,7 +98,7 @@ def choose_sax_cine(study: Study) -> Choice:
     if cines:
         candidates = ranked(cines)
         return Choice(candidates[0].series, None, _several(candidates), candidates)
-    headless = [one for one in stacks if is_headless(one)]
+    headless = [one for one in stacks if is_headless(one) and not _is_seen_to_be_none(one)]
     if headless:
         best = ranked(headless)[0].series
         assumed = QualityFlag(
@@ -131,6 +131,7 @@ def _only_stack_without_header(study: Study) -> Choice | None:
     spacing_mm = one.image.grid.slice_spacing_mm or 0.0
     if (
         not is_headless(one)
+        or _is_seen_to_be_none(one)
         or one.image.grid.shape[0] < STACK_SLICES
         or spacing_mm < THICK_SLICES_MM
     ):
@@ -143,6 +144,11 @@ def _only_stack_without_header(study: Study) -> Choice | None:
         "; ".join(one.because),
     )
     return Choice(one, flags=(flag,))
+
+
+def _is_seen_to_be_none(one: Series) -> bool:
+    """Return whether a file's pictures were enough to see that they are no cine's."""
+    return one.image.phases >= CINE_PHASES and one.sequence is not Technique.CINE
 
 
 def _several(candidates: Sequence[Candidate]) -> tuple[QualityFlag, ...]:
