@@ -38,6 +38,9 @@ _CODES = (
     # Images
     ReasonCode("NO_SIGNAL", "The image is constant, empty or not finite.", "Check the export."),
     ReasonCode("SATURATED", "Much of the picture is clipped at its maximum.", "Export it again."),
+    ReasonCode("LOSSY", "The pictures were compressed with loss.", "Export uncompressed."),
+    ReasonCode("COARSE", "The pixels are coarser than 2.5 mm.", "Review the contours."),
+    ReasonCode("NOISY", "Noise is strong enough to move the EF.", "Review the contours."),
     ReasonCode("LABEL_MAP", "A label map, not an image.", "None needed."),
     ReasonCode("NOT_MEASURABLE_PIXELS", "Colour, palette or secondary capture.", "None needed."),
     ReasonCode("NOT_MR", "Another modality than MR.", "None needed."),

@@ -326,18 +326,24 @@ def _damage_flags(rows: Iterable[LeftOut]) -> list[QualityFlag]:
     ]
 
 
-def _header_flags(frames: Sequence[Frame]) -> list[QualityFlag]:
-    """Say which numbers of the headers are none by the standard and were read all the same."""
+def _header_flags(frames: Sequence[Frame]) -> Iterator[QualityFlag]:
+    """Say what the headers state otherwise than they should, and what they state of the pixels."""
     keywords = sorted({keyword for frame in frames for keyword in frame.repaired_numbers})
-    if not keywords:
-        return []
-    flag = QualityFlag(
-        Severity.INFO,
-        "NUMBERS_REPAIRED",
-        "The headers state numbers with a decimal comma or as text; they were read as meant.",
-        ", ".join(keywords),
-    )
-    return [flag]
+    if keywords:
+        yield QualityFlag(
+            Severity.INFO,
+            "NUMBERS_REPAIRED",
+            "The headers state numbers with a decimal comma or as text; they were read as meant.",
+            ", ".join(keywords),
+        )
+    lossy = sum(frame.is_lossy for frame in frames)
+    if lossy:
+        yield QualityFlag(
+            Severity.INFO,
+            "LOSSY",
+            "Pictures were compressed with loss: fine borders may have been changed.",
+            f"{lossy} of {len(frames)} pictures",
+        )
 
 
 def _spacing_ignored() -> QualityFlag:

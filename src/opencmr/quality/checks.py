@@ -50,6 +50,7 @@ from opencmr.quality.limits import (
     RV_SIZE_LVEF_PERCENT,
     SVDIFF_LIMITS_PERCENT,
 )
+from opencmr.quality.pixels import coarse_flags, noise_flags
 from opencmr.quality.right_ventricle import right_ventricle_flags
 from opencmr.quality.scope import OF_THE_PATIENT, OF_THE_RIGHT_VENTRICLE, OF_WHOLE_STACKS
 
@@ -315,6 +316,12 @@ def _chambers(subject: Subject) -> tuple[Chamber, ...]:
     return tuple(chamber for chamber in chambers if chamber.curve_ml.any())
 
 
+def pixels_fit(subject: Subject) -> Iterator[QualityFlag]:
+    """Judge the size of the pixels, and the noise in them."""
+    yield from coarse_flags(subject.series.image)
+    yield from noise_flags(subject.ventricles)
+
+
 def not_mirrored(subject: Subject) -> Iterator[QualityFlag]:
     """Hold the heart's handedness against the patient's axes (row H11)."""
     if any(m.reason and m.reason.code == "CHIRALITY_CONFLICT" for m in subject.measurements):
@@ -358,6 +365,7 @@ CHECKS: tuple[Check, ...] = (
     slices_filled,
     curve_steady,
     end_slices_steady,
+    pixels_fit,
     not_mirrored,
     near_cut_point,
 )
