@@ -34,7 +34,7 @@ def test_contrast_to_noise_is_measured_on_a_beating_heart(noise):
 
 
 def test_noise_beyond_the_contrast_is_for_review_and_ordinary_noise_is_not():
-    (flag,) = noise_flags(_ventricles(60.0))
+    (flag,) = noise_flags(_ventricles(25.0))
     assert (flag.code, flag.severity) == ("NOISY", Severity.REVIEW)
     assert list(noise_flags(_ventricles(10.0))) == []
 

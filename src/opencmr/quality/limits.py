@@ -98,7 +98,8 @@ SPARSE_MM = 15.0
 COARSE_MM = 2.5
 """Pixels larger than this are coarse: SCMR asks for 1.5 to 2 mm (Kramer et al., JCMR 2020; 22:17);
 at 2.5 mm a wall of 8 mm has three (proposal)."""
-CONTRAST_TO_NOISE = 2.5
-"""Least difference of blood and muscle over the noise (proposal)."""
+CONTRAST_TO_NOISE = 5.5
+"""Least difference of blood and muscle over the noise (proposal): noise added to a Sunnybrook cine
+(12.2 as it is, EF 22) moves the EF by 1.3 points at 6.9, by 7.5 at 4.2."""
 OVERLAP_SHARE = 0.9
 """Slices nearer to each other than this share of their thickness overlap."""
