@@ -1,5 +1,7 @@
 """``opencmr segment``: labels on the file's own grid, in the convention asked for."""
 
+import json
+
 import nibabel
 import numpy as np
 import pytest
@@ -62,16 +64,17 @@ def test_an_existing_file_is_not_overwritten(opencmr, segmented, phantom_nifti):
     assert "--overwrite" in outcome.err
 
 
-@pytest.mark.parametrize("z", [3, 6])
-def test_a_single_slice_is_segmented_too(opencmr, phantom_nifti, tmp_path, z):
+@pytest.mark.parametrize(("z", "slices"), [(3, 1), (6, 1), (4, 2), (3, 3)])
+def test_any_number_of_slices_is_segmented(opencmr, phantom_nifti, tmp_path, z, slices):
     cine = nibabel.load(phantom_nifti / "sax.nii.gz")
-    truth = np.asarray(nibabel.load(phantom_nifti / "sax_labels.nii.gz").dataobj)[:, :, z, 0]
-    alone = nibabel.Nifti1Image(np.asarray(cine.dataobj)[:, :, z : z + 1, 0], cine.affine)
+    part = slice(z, z + slices)
+    truth = np.asarray(nibabel.load(phantom_nifti / "sax_labels.nii.gz").dataobj)[:, :, part, 0]
+    alone = nibabel.Nifti1Image(np.asarray(cine.dataobj)[:, :, part, 0], cine.affine)
     alone.header.set_xyzt_units("mm")
     nibabel.save(alone, tmp_path / "slice.nii.gz")
     outcome = opencmr("segment", tmp_path / "slice.nii.gz", "-o", tmp_path / "labels.nii.gz")
     assert outcome.status == 0, outcome.err
-    found = np.asarray(nibabel.load(tmp_path / "labels.nii.gz").dataobj)[:, :, 0]
+    found = np.asarray(nibabel.load(tmp_path / "labels.nii.gz").dataobj)
     assert dice(found == 3, truth == 3) > 0.8
 
 
@@ -104,12 +107,22 @@ def test_class_shares_are_written_on_request(opencmr, phantom_nifti, tmp_path):
     assert np.mean(shares.argmax(0) == labels.T) > 0.98
 
 
-def test_noise_holds_no_heart(opencmr, tmp_path):
+def test_noise_holds_no_heart_and_gets_empty_labels_that_say_so(opencmr, tmp_path):
     noise = np.random.default_rng(0).integers(0, 400, (96, 96, 6)).astype(np.int16)
     image = nibabel.Nifti1Image(noise, np.diag([1.5, 1.5, 8.0, 1.0]))
     image.header.set_xyzt_units("mm")
     nibabel.save(image, tmp_path / "noise.nii.gz")
-    outcome = opencmr("segment", tmp_path / "noise.nii.gz", "-o", tmp_path / "labels.nii.gz")
-    assert outcome.status == 4
-    assert "NO_HEART_FOUND" in outcome.err
-    assert not (tmp_path / "labels.nii.gz").exists()
+    outcome = opencmr(
+        "segment", tmp_path / "noise.nii.gz", "-o", tmp_path / "labels.nii.gz", "--json",
+        "--probabilities", tmp_path / "shares.npz",
+    )  # fmt: skip
+    assert outcome.status == 0, outcome.err
+    assert "NO_HEART_FOUND" in outcome.json["flags"]
+    assert not np.asarray(nibabel.load(tmp_path / "labels.nii.gz").dataobj).any()
+    with np.load(tmp_path / "shares.npz") as archive:
+        assert archive["shares"][0].min() == 1
+    described = json.loads((tmp_path / "labels.json").read_text())
+    assert [(flag["severity"], flag["code"]) for flag in described["flags"]] == [
+        ("info", "ORIENTATION_UNKNOWN"),
+        ("review", "NO_HEART_FOUND"),
+    ]

@@ -58,6 +58,42 @@ def test_impossible_spacing_is_kept_as_found_and_never_defaulted(
     assert frame.pixel_spacing_mm == expected
 
 
+def _with_raw_value(path: Path, tag: bytes, old: bytes, representation: bytes, new: bytes) -> Path:
+    """Write another value, of any representation, into the bytes of a saved file."""
+    short = tag + b"DS" + len(old).to_bytes(2, "little") + old
+    content = path.read_bytes()
+    assert content.count(short) == 1
+    long = representation in (b"UT", b"UN")
+    length = b"\0\0" + len(new).to_bytes(4, "little") if long else len(new).to_bytes(2, "little")
+    path.write_bytes(content.replace(short, tag + representation + length + new))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("representation", "stored", "spacing_mm"),
+    [
+        (b"DS", b"1,5\\1,25", (1.5, 1.25)),
+        (b"UT", b"1.5\\1.25", (1.5, 1.25)),
+        (b"LO", b"1,5\\1,25", (1.5, 1.25)),
+        (b"UN", b"1,5\\1.25", (1.5, 1.25)),
+        (b"DS", b"1.5,1.25", None),
+        (b"DS", b"1.000,5\\1,5", None),
+        (b"LO", b"1 mm\\1 mm", None),
+    ],
+)
+def test_numbers_with_a_comma_or_in_a_text_field_are_read_and_named(
+    reader, dicom, tmp_path, representation, stored, spacing_mm
+):
+    path = dicom.save(dicom.mr(), tmp_path / "a")
+    stored += b" " * (len(stored) % 2)
+    spacing = b"\x28\0\x30\0"
+    (frame,) = _frames(
+        reader.read(_with_raw_value(path, spacing, b"1.5\\1.25", representation, stored))
+    )
+    assert frame.pixel_spacing_mm == spacing_mm
+    assert frame.repaired_numbers == (("PixelSpacing",) if spacing_mm else ())
+
+
 def test_a_file_cut_anywhere_is_refused_and_the_reader_lives(reader, dicom, tmp_path):
     whole = dicom.save(dicom.mr(), tmp_path / "whole")
     data = whole.read_bytes()

@@ -133,18 +133,70 @@ def test_a_spacing_of_one_millimetre_with_its_unit_is_believed(tmp_path):
     assert reading.image.grid.slice_spacing_mm == pytest.approx(1.0)
 
 
-def test_a_spacing_that_pixdim_and_sform_state_differently_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("sform", "units"),
+    [
+        (np.diag([1.2, 1.2, 10.0, 1.0]), "mm"),
+        (np.diag([-1.0, -1.0, 1.0, 1.0]), "unknown"),
+        (np.diag([-1.0, -1.0, 1.0, 1.0]), "meter"),
+        (nibabel.affines.from_matvec(np.eye(3), (7, 80, 9)), "mm"),
+        (np.diag([1.0, 1.0, 2.0, 1.0]), "mm"),
+    ],
+    ids=["no bare one", "no unit", "another unit", "placed", "slices stated"],
+)
+def test_a_spacing_that_pixdim_and_sform_state_differently_is_refused(tmp_path, sform, units):
     path = write(
         tmp_path / "x.nii",
         picture(5, 4, 3),
-        np.diag([-1.0, -1.0, 1.0, 1.0]),
+        sform,
+        units=(units, "msec"),
         qform_code=0,
         pixdim=(1.46, 1.46, 10.0),
     )
-    with pytest.raises(GeometryError, match=r"GEOMETRY_CONFLICT.*--spacing"):
+    with pytest.raises(GeometryError, match=r"GEOMETRY_CONFLICT.*--spacing|BAD_SPACING"):
         read_nifti(path)
     grid = read_nifti(path, spacing_mm=(10.0, 1.46, 1.46)).image.grid
     np.testing.assert_allclose(grid.voxel_mm3, 10 * 1.46**2)
+
+
+@pytest.mark.parametrize("signs", [(1, 1, 1), (-1, -1, 1), (-1, 1, -1)])
+@pytest.mark.parametrize("qform_code", [0, 1])
+def test_pixdim_wins_over_a_bare_sform_of_one_millimetre_and_it_is_said(
+    tmp_path, signs, qform_code
+):
+    path = write(
+        tmp_path / "x.nii",
+        picture(5, 4, 3),
+        np.diag([*map(float, signs), 1.0]),
+        qform_code=qform_code,
+        pixdim=(1.46, 1.5, 10.0),
+    )
+    reading = read_nifti(path)
+    grid = reading.image.grid
+    assert (grid.slice_spacing_mm, grid.row_spacing_mm) == pytest.approx((10.0, 1.5))
+    assert not grid.orientation_known
+    assert codes(reading.flags) == ["PIXDIM_USED", "ORIENTATION_UNKNOWN"]
+    write_labels_nifti(
+        tmp_path / "labels.nii", np.zeros((1, 3, 4, 5), np.uint8), scheme=ACDC, grid=grid, like=path
+    )
+    source, labels = (nibabel.load(tmp_path / name) for name in ("x.nii", "labels.nii"))
+    assert np.array_equal(labels.affine, source.affine)
+    assert labels.header.get_zooms() == source.header.get_zooms()
+
+
+def test_a_refused_spacing_is_offered_as_the_option_to_copy(tmp_path):
+    sform, zooms = np.diag([-1.0, -1.0, 1.0, 1.0]), (1.5625, 1.5625, 10.0)
+    unnamed = ("unknown", "unknown")
+    values = picture(5, 4, 3)
+    lost = write(tmp_path / "a.nii", values, sform, units=unnamed, qform_code=0, pixdim=zooms)
+    with pytest.raises(GeometryError, match=r"--spacing 1\.5625,1\.5625,10$"):
+        read_nifti(lost)
+    stated = np.diag([*zooms, 1.0])
+    ones = write(
+        tmp_path / "b.nii", values, stated, units=unnamed, qform_code=0, pixdim=(1.0, 1.0, 1.0)
+    )
+    with pytest.raises(GeometryError, match=r"affine is right: --spacing 1\.5625,1\.5625,10$"):
+        read_nifti(ones)
 
 
 def test_an_sform_and_a_qform_that_lie_elsewhere_are_refused(tmp_path):

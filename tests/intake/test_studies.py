@@ -16,7 +16,7 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless
 
 from opencmr.errors import InputError
-from opencmr.imaging.flag import LeftOut
+from opencmr.imaging.flag import LeftOut, Severity
 from opencmr.intake.limits import DecodeLimits
 from opencmr.intake.studies import read_pair, read_studies
 
@@ -56,6 +56,22 @@ def test_a_folder_becomes_one_study_with_one_cine(cine_folder):
     assert study.scanner.vendor == "ACME"
     assert steps[0] == ("reading", 1, 12)
     assert ("reading", 12, 12) in steps
+
+
+def test_numbers_that_a_header_states_wrongly_are_said_once_for_the_study(cine_folder):
+    folder = cine_folder()
+    for path in folder.iterdir():
+        content = path.read_bytes()
+        assert content.count(b"DS\x08\x001.5\\1.25") == 1
+        path.write_bytes(content.replace(b"DS\x08\x001.5\\1.25", b"DS\x08\x001,5\\1,25"))
+    (study,) = read_studies(folder)
+    assert study.series[0].image.grid.row_spacing_mm == pytest.approx(1.5)
+    (flag,) = study.flags
+    assert (flag.severity, flag.code, flag.evidence) == (
+        Severity.INFO,
+        "NUMBERS_REPAIRED",
+        "PixelSpacing",
+    )
 
 
 def test_zip_folder_dicomdir_and_shuffled_names_give_the_same_study(cine_folder, tmp_path):

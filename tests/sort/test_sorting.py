@@ -276,6 +276,68 @@ def test_of_equal_stacks_the_latest_is_chosen():
     assert chosen(first, second) == "second"
 
 
+LATER = {"series_time": "1005"}
+
+
+@pytest.mark.parametrize(
+    ("more", "decided_by"),
+    [
+        ({"series_description": "CINE SAX DOBUTAMINE 40"}, "at rest"),
+        ({"series_description": "sax cine stress"}, "at rest"),
+        ({"rr_ms": 600.0}, "at rest"),
+        ({"series_description": "SAX REALTIME"}, "gated"),
+        ({"contrast_agent": "GADOBUTROL"}, "before contrast"),
+        ({"series_description": "CINE SAX POST GD"}, "before contrast"),
+    ],
+)
+def test_a_later_cine_of_another_state_is_named_with_what_decided(more, decided_by):
+    rr_ms = more.pop("rr_ms", 800.0) if "rr_ms" in more else 800.0
+    first = series("s01", grid_across(AXIS, slices=10), series_time="0930")
+    second = series("s02", grid_across(AXIS, slices=12), **LATER, **more)
+    image = Image(
+        second.image.values,
+        second.image.grid,
+        Heartbeat(second.image.trigger_ms * rr_ms / 800, np.full(12, rr_ms)),
+    )
+    choice = choose_sax_cine(sax_study(first, replace(second, image=image)))
+    assert choice.series is not None
+    assert choice.series.key == "s01"
+    (named,) = choice.flags
+    assert (named.code, named.severity) == ("SEVERAL_CINES", Severity.REVIEW)
+    assert "not s02" in named.evidence
+    assert named.evidence.endswith(decided_by)
+    assert [one.plain["decided_by"] for one in choice.candidates] == [None, decided_by]
+
+
+def test_a_cine_after_contrast_or_under_stress_is_measured_when_it_is_alone():
+    for said in ("CINE SAX POST GD", "CINE SAX STRESS"):
+        only = series("s01", grid_across(AXIS, slices=10), series_description=said)
+        choice = choose_sax_cine(sax_study(only))
+        assert choice.series is not None
+        assert not choice.flags
+
+
+def test_a_flawed_cine_at_rest_is_never_replaced_by_one_under_stress():
+    flawed = series(
+        "s01", grid_across(AXIS, slices=10), flags=(flag(Severity.DO_NOT_REPORT, "MISSING_SLICE"),)
+    )
+    whole = series("s02", grid_across(AXIS, slices=10), series_description="sax stress", **LATER)
+    choice = choose_sax_cine(sax_study(flawed, whole))
+    assert choice.series is not None
+    assert choice.series.key == "s01"
+
+
+def test_a_slower_heart_later_is_no_stress_and_the_latest_repeat_counts():
+    first = series("s01", grid_across(AXIS, slices=10), series_time="0930")
+    times = first.image.trigger_ms * 1.3
+    slower = Image(first.image.values, first.image.grid, Heartbeat(times, np.full(10, 1040.0)))
+    second = replace(series("s02", grid_across(AXIS, slices=10), **LATER), image=slower)
+    choice = choose_sax_cine(sax_study(first, second))
+    assert choice.series is not None
+    assert choice.series.key == "s02"
+    assert choice.flags[0].evidence.endswith("made last")
+
+
 def test_a_study_without_a_short_axis_cine_says_so():
     choice = choose_sax_cine(sax_study(series("s01", long_axis_plane(2))))
     assert choice.series is None
@@ -439,3 +501,68 @@ def test_the_magnitude_of_velocities_is_flow_and_not_the_cine():
     encoded = replace(one, image=replace(one.image, venc_cm_s=150.0))
     assert sorted_series(encoded)["s01"].sequence is Technique.FLOW
     assert any("150 cm/s" in why for why in sorted_series(encoded)["s01"].because)
+
+
+def beating(phases: int = 16, size: int = 160, seed: int = 0) -> np.ndarray:
+    """A bright disc that contracts and relaxes once in textured tissue, ``(T, 3, Y, X)``."""
+    rng = np.random.default_rng(seed)
+    y, x = np.indices((size, size)) - size / 2
+    tissue = 300 + 20 * rng.normal(size=(size, size))
+    radii = 18 - 6 * np.sin(np.pi * np.arange(phases) / phases) ** 2
+    discs = 500 / (1 + np.exp(np.hypot(x, y) - radii[:, None, None]))
+    noise = rng.normal(0, 8, (phases, 3, size, size))
+    return np.asarray((tissue + discs)[:, None] + noise, dtype=np.float32)
+
+
+def of_pictures(values: np.ndarray) -> Series:
+    """A series with the header and the times of a cine, and these pictures."""
+    grid = grid_from_spacing(values.shape[1:], (8.0, 1.4, 1.4))
+    grid = Grid(grid.shape, np.stack([grid_across(AXIS, slices=3).affines[z] for z in range(3)]))
+    scale = np.diag([1.4 / 30, 1.4 / 30, 1.0, 1.0])
+    grid = Grid(grid.shape, grid.affines @ scale)
+    times = np.arange(len(values))[:, None] * 800.0 / len(values) * np.ones(3)
+    image = Image(values, grid, Heartbeat(times, np.full(3, 800.0)))
+    header = SeriesHeader(modality="MR", series_description="CINE SAX")
+    return Series("s01", image, header=header)
+
+
+def _tags(values: np.ndarray) -> np.ndarray:
+    y, x = np.indices(values.shape[2:])
+    fade = np.exp(-np.arange(len(values)) / 12)[:, None, None, None]
+    return values * (1 - 0.8 * fade * np.maximum((x + y) % 8 < 2, (x - y) % 8 < 2))
+
+
+def _first_pass(values: np.ndarray) -> np.ndarray:
+    gain = np.interp(np.arange(len(values)), [0, 4, 8, len(values)], [0.35, 0.4, 1.0, 0.7])
+    return values[:1] * gain[:, None, None, None]
+
+
+def _still(values: np.ndarray) -> np.ndarray:
+    noise = np.random.default_rng(1).normal(0, 20, values.shape)
+    return np.repeat(values[:1], len(values), 0) + noise
+
+
+def _beats(values: np.ndarray) -> np.ndarray:
+    return np.concatenate([values, values[: len(values) // 2]])
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [(_tags, "tagging"), (_first_pass, "brightness"), (_still, "no heart beats"), (_beats, "1.5")],
+)
+def test_what_is_no_cine_by_its_pictures_is_none_whatever_its_header_says(made, said):
+    values = np.asarray(made(beating()), dtype=np.float32)
+    study = sort_study(Study("k", (of_pictures(values),)))
+    (one,) = study.series
+    assert one.sequence is Technique.OTHER
+    assert any(said in reason for reason in one.because)
+    assert choose_sax_cine(study).series is None
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.05, 0.1, 0.2])
+@pytest.mark.parametrize("phases", [8, 12, 16, 30, 40])
+def test_a_beating_heart_stays_a_cine_however_noisy(noise, phases):
+    values = beating(phases)
+    values = values + np.random.default_rng(2).normal(0, noise * 800, values.shape)
+    study = sort_study(Study("k", (of_pictures(values.astype(np.float32)),)))
+    assert study.series[0].sequence is Technique.CINE

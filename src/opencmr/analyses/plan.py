@@ -5,13 +5,14 @@ looked at first, and stands in the record of the run.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from opencmr.analyses.analysis import Analysis, Need
 from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.flag import About, QualityFlag
 from opencmr.imaging.study import Series, Study
 from opencmr.models.library import Library, read_library
+from opencmr.sort.criteria import Candidate
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +29,8 @@ class Planned:
         Why it does not run; None when it does.
     flags : tuple of QualityFlag
         What the choice of series must be remarked with.
+    candidates : mapping from the name of a role
+        The series among which criteria chose, the chosen one first.
     """
 
     analysis: Analysis
@@ -35,6 +38,7 @@ class Planned:
     model: str | None
     reason: Reason | None
     flags: tuple[QualityFlag, ...] = ()
+    candidates: Mapping[str, tuple[Candidate, ...]] = field(default_factory=dict)
 
     @property
     def runs(self) -> bool:
@@ -61,7 +65,16 @@ class Planned:
             "reason": None
             if reason is None
             else {"code": reason.code, "sentence": reason.sentence},
+            "choice": {
+                role: [one.plain for one in ranked] for role, ranked in self.candidates.items()
+            },
         }
+
+    @property
+    def choice_text(self) -> tuple[str, ...]:
+        """The table of criteria for people, a line a candidate, where there are several."""
+        tables = (ranked for ranked in self.candidates.values() if len(ranked) > 1)
+        return tuple(one.text for ranked in tables for one in ranked)
 
 
 def plan_study(
@@ -96,9 +109,11 @@ def plan_study(
 def _planned(study: Study, analysis: Analysis, model: str | None, library: Library) -> Planned:
     filled: dict[str, Series] = {}
     flags: list[QualityFlag] = []
+    candidates: dict[str, tuple[Candidate, ...]] = {}
     reason: Reason | None = None
     for role in analysis.wants:
         choice = role.fill(study)
+        candidates[role.name] = choice.candidates
         key = "" if choice.series is None else choice.series.key
         flags += [replace(flag, about=About(key, analysis.name)) for flag in choice.flags]
         if choice.series is not None:
@@ -106,7 +121,7 @@ def _planned(study: Study, analysis: Analysis, model: str | None, library: Libra
         else:
             reason = reason or choice.reason
     title = None if reason else _model_title(analysis.network, model, library)
-    return Planned(analysis, filled, title, reason, tuple(flags))
+    return Planned(analysis, filled, title, reason, tuple(flags), candidates)
 
 
 def _model_title(network: Need | None, name: str | None, library: Library) -> str | None:

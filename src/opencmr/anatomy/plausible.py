@@ -20,6 +20,8 @@ HEART_RATE_LIMITS_BPM = (20.0, 240.0)
 RR_LIMITS_MS = (MS_PER_MINUTE / HEART_RATE_LIMITS_BPM[1], MS_PER_MINUTE / HEART_RATE_LIMITS_BPM[0])
 """The same limits as the length of a heartbeat: 250 to 3000 ms."""
 
+CINE_PHASES = 8
+"""Fewer phases than this do not show a heartbeat by themselves (proposal)."""
 THICK_SLICES_MM = 4.0
 """Slice spacing from which on an image is a stack of single slices; thinner ones are volumes."""
 MYOCARDIUM_G_PER_ML = 1.05

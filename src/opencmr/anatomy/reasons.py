@@ -38,6 +38,9 @@ _CODES = (
     # Images
     ReasonCode("NO_SIGNAL", "The image is constant, empty or not finite.", "Check the export."),
     ReasonCode("SATURATED", "Much of the picture is clipped at its maximum.", "Export it again."),
+    ReasonCode("LOSSY", "The pictures were compressed with loss.", "Export uncompressed."),
+    ReasonCode("COARSE", "The pixels are coarser than 2.5 mm.", "Review the contours."),
+    ReasonCode("NOISY", "Noise is strong enough to move the EF.", "Review the contours."),
     ReasonCode("LABEL_MAP", "A label map, not an image.", "None needed."),
     ReasonCode("NOT_MEASURABLE_PIXELS", "Colour, palette or secondary capture.", "None needed."),
     ReasonCode("NOT_MR", "Another modality than MR.", "None needed."),
@@ -50,6 +53,8 @@ _CODES = (
     ReasonCode("BAD_ORIENTATION", "The orientation is not orthonormal.", "Export it again."),
     ReasonCode("GEOMETRY_CONFLICT", "Two statements of geometry disagree.", "Give --spacing."),
     ReasonCode("UNITS_UNKNOWN", "No unit of length is named: taken as mm.", "Check the spacing."),
+    ReasonCode("PIXDIM_USED", "A bare affine of 1 mm: pixdim is the spacing.", "None needed."),
+    ReasonCode("NUMBERS_REPAIRED", "Numbers with a comma or as text were read.", "None needed."),
     ReasonCode("SPACING_GIVEN", "The spacing was given by hand.", "None needed."),
     ReasonCode("SPACING_IGNORED", "--spacing was given, but DICOM states its own.", "Omit it."),
     ReasonCode("ORIENTATION_UNKNOWN", "How the patient lies is not stated.", "None needed."),
@@ -60,6 +65,8 @@ _CODES = (
     ReasonCode("SLICES_REALIGNED", "Slices were resampled to the others' pixels.", "None needed."),
     ReasonCode("SPARSE_STACK", "Slices lie far apart: volumes are rough.", "Review volumes."),
     ReasonCode("OVERLAPPING_SLICES", "Slices lie closer than they are thick.", "Review."),
+    ReasonCode("SERIES_PER_PHASE", "The phases of a cine came one by one.", "Check the order."),
+    ReasonCode("STUDY_SPLIT", "The slices of a stack came as studies.", "Check that it is one."),
     ReasonCode("MISSING_FRAMES", "A slice lacks cardiac phases.", "Review that slice."),
     ReasonCode("PATIENT_MIX", "One study UID, several patients.", "Split the input."),
     ReasonCode("REPEATED_SLICE", "A slice was acquired again; one is used.", "Check which."),
@@ -77,6 +84,7 @@ _CODES = (
     ReasonCode("DEMOGRAPHICS_UNKNOWN", "Sex or age is missing.", "Give --sex, --age."),
     # Analysis
     ReasonCode("NO_SAX_CINE", "No short-axis cine was found.", "Check the series list."),
+    ReasonCode("SEVERAL_CINES", "Several short-axis cines; one was measured.", "Check which."),
     ReasonCode("SEQUENCE_ASSUMED", "The image is taken for a cine's phase.", "Look at it."),
     ReasonCode("VIEW_UNCERTAIN", "The view was assumed against evidence.", "Look at it."),
     ReasonCode("NO_HEART_FOUND", "The network found no heart.", "Check the series."),
@@ -96,6 +104,7 @@ _CODES = (
     # Quality of segmentation and measures
     ReasonCode("LV_SIZE_IMPLAUSIBLE", "LVEDV is outside 20 to 600 mL.", "Check the spacing."),
     ReasonCode("EF_IMPLAUSIBLE", "An EF is outside 5 to 90 %.", "Review phases and contours."),
+    ReasonCode("NO_BEAT", "The LV's volume shows no heartbeat.", "Check the series."),
     ReasonCode("SV_DISAGREE", "LV and RV stroke volumes differ widely.", "Review the base."),
     ReasonCode("RV_SIZE_DISAGREES", "RVEDV is out of proportion to LVEDV.", "Review the RV."),
     ReasonCode("MASS_DISAGREES", "LV mass differs between ED and ES.", "Review base and apex."),

@@ -45,7 +45,9 @@ def plan(
                 }
             )
             lines.append(f"study {study.key}")
-            lines += [f"  {planned.text}" for planned in planned_all]
+            for planned in planned_all:
+                lines.append(f"  {planned.text}")
+                lines += [f"    {row}" for row in planned.choice_text]
             lines += [f"  left out: {row.count} x {row.what}: {row.reason}" for row in left_out]
             del study, planned_all  # before the next is read
     if as_json:

@@ -34,15 +34,17 @@ def segment(
     quiet: console.Quiet = False,
     verbose: console.Verbose = False,
 ) -> None:
-    """Segment a short-axis NIfTI stack (3-D) or cine (4-D) onto its own grid."""
-    from opencmr.anatomy.reasons import Reason
+    """Segment a short-axis NIfTI stack (3-D) or cine (4-D) onto its own grid.
+
+    Volumes are not judged: any number of slices of a stated spacing gets its labels.
+    """
     from opencmr.anatomy.structures import scheme_named
     from opencmr.anatomy.techniques import Technique
     from opencmr.anatomy.views import View
-    from opencmr.errors import InputError
+    from opencmr.imaging.flag import QualityFlag, Severity
     from opencmr.intake.nifti import read_nifti, sidecar_of, write_labels_nifti
     from opencmr.models.session import Networks
-    from opencmr.segment.short_axis import segment_short_axis
+    from opencmr.segment.short_axis import empty_segmentation, segment_short_axis
 
     console.require_file(source, "the input")
     if not output.name.endswith((".nii", ".nii.gz")):
@@ -73,18 +75,24 @@ def segment(
             keep_probabilities=probabilities is not None,
             progress=lambda done, total: progress("segmenting", done, total),
         )
+        flags = read.flags
         if segmentation is None:
-            raise InputError(Reason("NO_HEART_FOUND", "the network sees no heart in this image"))
+            segmentation = empty_segmentation(
+                read.image, network, keep_probabilities=probabilities is not None
+            )
+            unseen = "The network sees no heart in this image; the labels are empty."
+            flags += (QualityFlag(Severity.REVIEW, "NO_HEART_FOUND", unseen),)
         write_labels_nifti(
             labels_path,
             segmentation.to_scheme(scheme),
             scheme=scheme,
             like=source,
             grid=read.image.grid,
+            flags=flags,
         )
         if shares_path is not None:
             _write_shares(shares_path, segmentation)
-    for flag in read.flags:
+    for flag in flags:
         console.say(f"{flag.severity.value}: {flag.code}: {flag.message}", quiet=quiet)
     if as_json:
         console.print_json(
@@ -92,7 +100,7 @@ def segment(
                 "output": [str(path) for path in written],
                 "labels": {str(k): v.value for k, v in scheme.structures.items()},
                 "model": network.card.title,
-                "flags": [flag.code for flag in read.flags],
+                "flags": [flag.code for flag in flags],
             }
         )
     else:

@@ -124,6 +124,8 @@ class StackFacts:
         Slices without a heartbeat in the header that were put in time by what moves in them.
     ungated : bool
         The pictures are of no common heartbeat, and could not be put in time.
+    series_a_slice : int
+        Scanner's series that went into one slice.
     """
 
     pictures: int
@@ -147,6 +149,7 @@ class StackFacts:
     retimed_slices: int = 0
     gated_slices: int = 0
     ungated: bool = False
+    series_a_slice: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,6 +13,7 @@ from opencmr.imaging.flag import LeftOut
 from opencmr.imaging.study import Series, SeriesHeader, StackFacts
 from opencmr.intake.frame import Frame
 from opencmr.intake.gating import LEAST_PHASES, find_gating
+from opencmr.intake.one_phase import join_phases
 from opencmr.intake.pairs import with_partners
 from opencmr.intake.parts import Whole, join_parts, on_one_grid
 from opencmr.intake.signal import has_signal, share_at_maximum
@@ -73,7 +74,11 @@ def assemble_series(frames: Iterable[Frame]) -> Assembled:
     """
     placed, left_out = _triage(canonical_order(frames))
     series: list[Series] = []
-    stacks = (passes for kind in split_by_kind(placed) for passes in join_passes(passes_of(kind)))
+    stacks = (
+        passes
+        for kind in split_by_kind(placed)
+        for passes in join_passes(join_phases(passes_of(kind)))
+    )
     for whole in join_parts(stacks):
         stack = _without_silent(_Stack(whole.passes, _first_facts(whole)))
         if not stack.passes:
@@ -266,6 +271,7 @@ def _with_timing(facts: StackFacts, passes: Sequence[Pass]) -> StackFacts:
         uncovered_end=max(float(np.median(ends)), 0.0) if ends else 0.0,
         doubted_heartbeats=sum(one.doubted for one in cines),
         retimed_slices=sum(id(one) not in kept for one in passes),
+        series_a_slice=max(len({f.series_instance_uid for f in one.frames}) for one in passes),
     )
 
 

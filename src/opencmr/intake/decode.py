@@ -285,7 +285,7 @@ def _shared_facts(instance: Mapping[str, Any]) -> dict[str, Any]:
         if name not in ("header", "patient", "identity", "body", "scanner")
     }
     return {
-        **plain,
+        **_with_tuples(plain),
         "header": SeriesHeader(**_with_tuples(instance["header"])),
         "patient": PatientKey(**instance["patient"]),
         "identity": Identity(**instance["identity"]),

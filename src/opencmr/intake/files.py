@@ -60,12 +60,15 @@ class Candidate:
         DICOM or NIFTI.
     done, total : int
         Entries of the input looked at so far, and known so far.
+    name : str
+        Within its archive; empty for a file of the input, whose path says it.
     """
 
     path: Path
     kind: Kind
     done: int
     total: int
+    name: str = ""
 
 
 def kind_of(head: bytes) -> Kind:
@@ -309,7 +312,7 @@ class _Archive:
             if kind is Kind.NIFTI:
                 path = _with_nifti_suffix(path)
             if kind in (Kind.DICOM, Kind.NIFTI):
-                yield Candidate(path, kind, number, len(members))
+                yield Candidate(path, kind, number, len(members), member.filename)
             else:
                 path.unlink(missing_ok=True)
 

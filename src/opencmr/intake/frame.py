@@ -100,6 +100,10 @@ class Frame:
         never becomes a frame.
     content_sha256 : str
         Hash of the whole file's bytes.
+    is_lossy : bool
+        The pixels were once compressed with loss.
+    repaired_numbers : tuple of str
+        Keywords of numbers that the header states with a decimal comma or as text.
     """
 
     values: np.ndarray = field(repr=False)
@@ -131,6 +135,8 @@ class Frame:
     rescale_type: str = ""
     scaling: str = "stored"
     content_sha256: str = ""
+    is_lossy: bool = False
+    repaired_numbers: tuple[str, ...] = ()
     patient: PatientKey = PatientKey()
     identity: Identity = field(default=Identity(), repr=False)
     body: Body = field(default=Body(), repr=False)

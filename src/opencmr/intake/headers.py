@@ -11,7 +11,14 @@ from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.uid import SecondaryCaptureImageStorage
+from pydicom.uid import (
+    HTJ2K,
+    JPEG2000,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLSNearLossless,
+    SecondaryCaptureImageStorage,
+)
 
 from opencmr.anatomy.plausible import HEART_RATE_LIMITS_BPM, MS_PER_MINUTE, RR_LIMITS_MS
 from opencmr.intake import limits
@@ -30,6 +37,8 @@ from opencmr.intake.refusal import RefusedError
 
 Facts = dict[str, Any]
 
+LOSSY_SYNTAXES = frozenset({JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless})
+PERHAPS_LOSSY = frozenset({JPEG2000, HTJ2K})
 GE_VENC, PHILIPS_VENC = 0x001910CC, 0x2001101A
 VENC_LIMIT_CM_S = 1000.0
 """No blood is faster."""
@@ -80,6 +89,7 @@ def instance_facts(dataset: Dataset) -> Facts:
         "frame_of_reference_uid": text(dataset, "FrameOfReferenceUID"),
         "sop_class_uid": sop_class_of(dataset),
         "modality": text(dataset, "Modality").strip(),
+        "is_lossy": is_lossy(dataset),
         "instance_number": whole(dataset, "InstanceNumber"),
         "cardiac_number_of_images": whole(dataset, "CardiacNumberOfImages"),
         "content_time": text(dataset, "ContentTime"),
@@ -110,6 +120,18 @@ def instance_facts(dataset: Dataset) -> Facts:
             "field_strength_t": _tesla(number(dataset, "MagneticFieldStrength")),
         },
     }
+
+
+def is_lossy(dataset: Dataset) -> bool:
+    """Return whether the pixels were ever compressed with loss (PS3.3 C.7.6.1.1.5).
+
+    By the header's own word or by the transfer syntax; one that may be with or without loss counts
+    unless the header says that nothing was lost.
+    """
+    said = text(dataset, "LossyImageCompression").strip()
+    meta = getattr(dataset, "file_meta", None)
+    syntax = text(meta, "TransferSyntaxUID") if meta is not None else ""
+    return said == "01" or syntax in LOSSY_SYNTAXES or (said != "00" and syntax in PERHAPS_LOSSY)
 
 
 def _date(dataset: Dataset, keyword: str) -> str:

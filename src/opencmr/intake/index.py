@@ -6,12 +6,14 @@ hold one study, its pixels are decoded in passing, until a second study appears.
 
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from opencmr.anatomy.reasons import Reason, reason_of
 from opencmr.errors import OpencmrError
-from opencmr.imaging.flag import LeftOut
+from opencmr.imaging.flag import LeftOut, QualityFlag
+from opencmr.imaging.likeness import phases_apart
 from opencmr.imaging.study import short_hash
 from opencmr.intake import limits
 from opencmr.intake.assemble import misplaced
@@ -20,8 +22,10 @@ from opencmr.intake.files import Candidate, Kind, walk
 from opencmr.intake.frame import Frame, PatientKey
 from opencmr.intake.leftovers import Leftovers
 from opencmr.intake.nifti import NiftiReading, read_nifti, require_image
+from opencmr.intake.nifti_frames import NiftiFile, frames_of_cines, lone_frames, nifti_file
 from opencmr.intake.read import READING, Instances, image_name, leave_out
 from opencmr.intake.refusal import Refusal
+from opencmr.intake.split_studies import Part, Plane, parts_of_studies, plane_of, split_flag
 from opencmr.progress import Progress
 from opencmr.storage import sha256_of_bytes
 
@@ -43,6 +47,14 @@ class IndexedDicom:
     without_place : Counter of LeftOut
     hashes : set of str
         Of the files' contents.
+    planes : set of Plane
+        Of the placed pictures; no more than two are kept.
+    days : set of str
+        Dates of the study, as the headers state them.
+    joined_uids : frozenset of str
+        Further StudyInstanceUIDs that its files came with.
+    flags : tuple of QualityFlag
+        What its headers are remarked with.
     """
 
     uid: str
@@ -52,6 +64,10 @@ class IndexedDicom:
     placed: int = 0
     without_place: Counter[LeftOut] = field(default_factory=Counter)
     hashes: set[str] = field(default_factory=set)
+    planes: set[Plane] = field(default_factory=set)
+    days: set[str] = field(default_factory=set)
+    joined_uids: frozenset[str] = frozenset()
+    flags: tuple[QualityFlag, ...] = ()
 
     @property
     def key(self) -> str:
@@ -71,26 +87,56 @@ class IndexedDicom:
         self.files[path] = frames[0].sop_instance_uid, frames[0].series_instance_uid
         self.hashes.add(frames[0].content_sha256)
         self.pictures += len(frames)
+        self.days.add(frames[0].identity.study_date.strip())
         for frame in frames:
             self.patients.setdefault((frame.patient, frame.patient.name), frame.patient)
             problem = misplaced(frame)
             if problem is None:
                 self.placed += 1
+                if len(self.planes) < 2:
+                    self.planes.add(plane_of(frame))
             else:
                 self.without_place[problem] += 1
+
+    @property
+    def part(self) -> Part | None:
+        """The study as one slice of another, or None where it is more than a slice."""
+        if len(self.planes) != 1 or len(self.days) != 1:
+            return None
+        identifiers = {key.patient_id for key in self.patients.values()}
+        (plane,), (day,) = self.planes, self.days
+        return Part(self.uid, identifiers.pop() if len(identifiers) == 1 else "", day, plane)
+
+
+def joined(parts: Sequence[IndexedDicom]) -> IndexedDicom:
+    """Return several studies as one."""
+    first, *others = sorted(parts, key=lambda study: study.uid)
+    whole = replace(
+        first,
+        files={path: uids for study in parts for path, uids in study.files.items()},
+        patients={name: key for study in parts for name, key in study.patients.items()},
+        pictures=sum(study.pictures for study in parts),
+        placed=sum(study.placed for study in parts),
+        without_place=sum((study.without_place for study in parts), Counter()),
+        hashes={one for study in parts for one in study.hashes},
+        joined_uids=frozenset(study.uid for study in others),
+    )
+    whole.flags = (split_flag(len(parts), joined=True),)
+    return whole
 
 
 @dataclass(frozen=True, slots=True)
 class IndexedNifti:
-    """A NIfTI file that is a picture, and therefore a study by itself."""
+    """A NIfTI file that is a picture and a study by itself, or the files of one cine."""
 
-    path: Path
-    sha256: str
+    paths: tuple[Path, ...]
+    sha256s: frozenset[str]
+    flags: tuple[QualityFlag, ...] = ()
 
     @property
     def key(self) -> str:
         """Hash that names the study."""
-        return short_hash(digest_of({self.sha256}))
+        return short_hash(digest_of(set(self.sha256s)))
 
 
 Indexed = IndexedDicom | IndexedNifti
@@ -160,13 +206,13 @@ class _Indexing:
         self._reader = reader
         self._spacing_mm = spacing_mm
         self._dicom: dict[str, IndexedDicom] = {}
-        self._nifti: dict[str, IndexedNifti] = {}
+        self._nifti: dict[str, NiftiFile] = {}
         self._decoded: Instances | NiftiReading | None = None
         self._refused_s = 0.0
 
     def add(self, candidate: Candidate) -> None:
         if candidate.kind is Kind.NIFTI:
-            self._add_nifti(candidate.path)
+            self._add_nifti(candidate.path, candidate.name or candidate.path.as_posix())
         else:
             self._add_dicom(candidate.path)
 
@@ -186,7 +232,7 @@ class _Indexing:
         if isinstance(self._decoded, Instances):
             self._decoded.add(read)
 
-    def _add_nifti(self, path: Path) -> None:
+    def _add_nifti(self, path: Path, name: str) -> None:
         """Read a file whole, as only its values tell a picture from a label map."""
         if self._refused_s > limits.OVERRUN_S:
             self.leftovers.add("NIfTI file", NOT_TRIED)
@@ -207,12 +253,13 @@ class _Indexing:
             self.leftovers.add("NIfTI file", Reason("DUPLICATE", "The same file is there twice."))
             return
         self._decoded = reading if is_first else None
-        self._nifti[sha256] = IndexedNifti(path, sha256)
+        self._nifti[sha256] = nifti_file(path, name, reading)
 
     def finished(self) -> Index:
         self._refuse_instances_of_two_studies()
+        self._join_parts_of_studies()
         dicom = [study for study in self._dicom.values() if self._is_usable(study)]
-        studies: list[Indexed] = [*dicom, *self._nifti.values()]
+        studies: list[Indexed] = [*dicom, *_nifti_studies(tuple(self._nifti.values()))]
         studies.sort(key=lambda study: study.key)
         decoded = self._decoded if studies else None
         return Index(studies, self.leftovers, decoded)
@@ -231,6 +278,23 @@ class _Indexing:
                     what = image_name(series)
                     self.leftovers.add(what, Reason("UID_CONFLICT"), study_uid=study.uid)
 
+    def _join_parts_of_studies(self) -> None:
+        """Join studies of one slice each, or name them."""
+        parts = [part for study in self._dicom.values() if (part := study.part) is not None]
+        sure, unsure = parts_of_studies(parts)
+        for stack in sure:
+            whole = joined([self._dicom[part.uid] for part in stack])
+            if whole.mixes_patients:
+                unsure.append(stack)
+                continue
+            for part in stack:
+                del self._dicom[part.uid]
+            self._dicom[whole.uid] = whole
+            self.leftovers = self.leftovers.moved(whole.joined_uids, whole.uid)
+        for stack in unsure:
+            for part in stack:
+                self._dicom[part.uid].flags = (split_flag(len(stack), joined=False),)
+
     def _is_usable(self, study: IndexedDicom) -> bool:
         """Whether a study can be one; what rules it out is counted."""
         if study.mixes_patients:
@@ -242,3 +306,23 @@ class _Indexing:
             for row, count in study.without_place.items():
                 self.leftovers.add(row.what, row.reason, study_uid=study.uid, count=count)
         return bool(study.placed and study.files)
+
+
+def _nifti_studies(files: tuple[NiftiFile, ...]) -> list[IndexedNifti]:
+    """Return the studies that NIfTI files are: cines of joined frames, and files by themselves."""
+    cines = frames_of_cines(files)
+    taken = {one.sha256 for cine in cines for one in cine}
+    alone = [one for one in files if one.sha256 not in taken]
+    flags = {
+        one.sha256: (phases_apart(len(run), "files"),) for run in lone_frames(alone) for one in run
+    }
+    return [
+        *(
+            IndexedNifti(tuple(o.path for o in cine), frozenset(o.sha256 for o in cine))
+            for cine in cines
+        ),
+        *(
+            IndexedNifti((one.path,), frozenset({one.sha256}), flags.get(one.sha256, ()))
+            for one in alone
+        ),
+    ]

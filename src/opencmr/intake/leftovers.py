@@ -41,6 +41,13 @@ class Leftovers:
             Counter({key: n for key, n in self._counts.items() if key[0] in ("", study_uid)})
         )
 
+    def moved(self, study_uids: frozenset[str], study_uid: str) -> "Leftovers":
+        """Return the same with what was left out of several studies counted for one."""
+        counts: Counter[tuple[str, LeftOut]] = Counter()
+        for (uid, row), count in self._counts.items():
+            counts[study_uid if uid in study_uids else uid, row] += count
+        return Leftovers(counts)
+
     def __add__(self, other: "Leftovers") -> "Leftovers":
         return Leftovers(self._counts + other._counts)
 

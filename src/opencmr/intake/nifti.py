@@ -7,7 +7,7 @@ not state, or states twice and differently, is refused (reliability row D25).
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -337,7 +337,11 @@ def _grid_of(
         )
     factor, flags = _length_unit(header, zooms)
     _refuse_spacing(zooms * factor, shape[1:])
-    affine = _agreed_affine(header, zooms, shape)
+    if has_bare_sform(header):
+        flags.append(_pixdim_used(zooms))
+        affine = None
+    else:
+        affine = _agreed_affine(header, zooms, shape)
     if affine is None:
         spacing = np.append(zooms * factor, 1.0)[:3]
         grid = grid_from_spacing(shape[1:], (spacing[2], spacing[1], spacing[0]))
@@ -349,7 +353,7 @@ def _grid_of(
 
 
 def _length_unit(header: Any, zooms: np.ndarray) -> tuple[float, list[QualityFlag]]:
-    code = int(header["xyzt_units"]) & 7
+    code = _length_code(header)
     if code in _LENGTH_UNITS_MM:
         return _LENGTH_UNITS_MM[code], []
     if np.abs(zooms - 1).max() < SPACING_AGREEMENT:
@@ -357,7 +361,7 @@ def _length_unit(header: Any, zooms: np.ndarray) -> tuple[float, list[QualityFla
             Reason(
                 "BAD_SPACING",
                 "the file states a spacing of 1 without a unit, which usually means "
-                f"that the spacing was lost. {_GIVE_SPACING}",
+                f"that the spacing was lost. {_GIVE_SPACING}{_affine_offer(header)}",
             )
         )
     flag = QualityFlag(
@@ -367,6 +371,57 @@ def _length_unit(header: Any, zooms: np.ndarray) -> tuple[float, list[QualityFla
         f"spacing {_numbers(zooms)}",
     )
     return 1.0, [flag]
+
+
+def has_bare_sform(header: Any) -> bool:
+    """Return whether an sform of 1 x 1 x 1 mm beside another pixdim says nothing at all.
+
+    Some software writes the identity or a flip of it where it knows no orientation, and the true
+    spacing into pixdim alone, with its unit (the native files of ACDC).
+    """
+    if int(header["sform_code"]) <= 0 or _LENGTH_UNITS_MM.get(_length_code(header)) != 1.0:
+        return False
+    sform = np.asarray(header.get_sform(), dtype=np.float64)
+    zooms = np.asarray(header["pixdim"][1:4], dtype=np.float64)
+    return bool(
+        np.isfinite(sform).all()
+        and np.abs(np.abs(sform[:3, :3]) - np.eye(3)).max() < ALIGNED_TOLERANCE
+        and says_nothing_of_orientation(sform, _shape_of(header)[1:])
+        and np.abs(zooms - 1).max() >= SPACING_AGREEMENT
+    )
+
+
+def _pixdim_used(zooms: np.ndarray) -> QualityFlag:
+    return QualityFlag(
+        Severity.INFO,
+        "PIXDIM_USED",
+        "The file's affine is a bare 1 x 1 x 1 mm, which software writes when it knows no "
+        "orientation; the spacing is that of pixdim.",
+        f"pixdim {_numbers(zooms)} mm",
+    )
+
+
+def _affine_offer(header: Any) -> str:
+    """Offer the spacings that the file's affines state."""
+    try:
+        affines = _affines(header)
+    except GeometryError:
+        return ""
+    steps = (np.linalg.norm(affine[:3, :3], axis=0) for affine in affines)
+    return "".join(dict.fromkeys(_offer("the affine", one) for one in steps))
+
+
+def _offer(name: str, lengths: Any) -> str:
+    """Offer a stated spacing in the words of the option, unless it is 1 or no spacing."""
+    stated = np.asarray(lengths, dtype=np.float64)
+    low, high = SPACING_LIMITS_MM
+    if not ((stated >= low) & (stated <= high)).all() or np.abs(stated - 1).max() < 1e-6:
+        return ""
+    return f" If {name} is right: --spacing {','.join(f'{one:.6g}' for one in stated)}"
+
+
+def _length_code(header: Any) -> int:
+    return int(header["xyzt_units"]) & 7
 
 
 def _agreed_affine(
@@ -381,7 +436,8 @@ def _agreed_affine(
                 Reason(
                     "GEOMETRY_CONFLICT",
                     f"the affine says {_numbers(steps)}, pixdim says "
-                    f"{_numbers(zooms)}: which is the spacing? {_GIVE_SPACING}",
+                    f"{_numbers(zooms)}: which is the spacing? {_GIVE_SPACING}"
+                    f"{_offer('pixdim', header['pixdim'][1:4])}{_affine_offer(header)}",
                 )
             )
     if len(candidates) == 2:
@@ -609,6 +665,7 @@ def write_labels_nifti(
     scheme: LabelScheme,
     grid: Grid,
     like: Path | None = None,
+    flags: Sequence[QualityFlag] | None = None,
 ) -> list[Path]:
     """Write labels as NIfTI, with a JSON file beside it that says what they mean.
 
@@ -624,6 +681,8 @@ def write_labels_nifti(
     like : Path or None
         The NIfTI file that was segmented: its affine, codes, zooms and units are copied bit
         by bit, unless its spacing was corrected by hand.
+    flags : sequence of QualityFlag or None
+        What was remarked on the image; stands in the JSON file.
 
     Returns
     -------
@@ -653,8 +712,10 @@ def write_labels_nifti(
     packed = path.name.endswith(".gz")
     content = gzip.compress(block, compresslevel=6, mtime=0) if packed else block
     beside = sidecar_of(path)
-    described = json.dumps(_description(scheme, grid), indent=2) + "\n"
-    write_bytes(beside, described.encode("utf-8"))
+    description = _description(scheme, grid)
+    if flags is not None:
+        description["flags"] = [_plain(flag) for flag in flags]
+    write_bytes(beside, (json.dumps(description, indent=2) + "\n").encode("utf-8"))
     write_bytes(path, content)
     return [path, beside]
 
@@ -694,9 +755,10 @@ def _header_like(like: Path, labels: np.ndarray, grid: Grid) -> Any:
 
 def _states(header: Any, grid: Grid) -> bool:
     """Whether every statement of spacing in a header is true of the grid."""
-    factor = _LENGTH_UNITS_MM.get(int(header["xyzt_units"]) & 7, 1.0)
+    factor = _LENGTH_UNITS_MM.get(_length_code(header), 1.0)
     stated = [np.asarray(header["pixdim"][1:4], dtype=np.float64)]
-    stated += [np.linalg.norm(affine[:3, :3], axis=0) for affine in _affines(header)]
+    if not has_bare_sform(header):
+        stated += [np.linalg.norm(affine[:3, :3], axis=0) for affine in _affines(header)]
     true_mm = [grid.column_spacing_mm, grid.row_spacing_mm]
     if grid.shape[0] > 1:
         true_mm.append(float(np.linalg.norm(np.diff(grid.affines[:2, :3, 3], axis=0))))
@@ -731,3 +793,13 @@ def _description(scheme: LabelScheme, grid: Grid) -> dict[str, object]:
         )
         described["slice_affines_lps_mm"] = grid.affines.tolist()
     return described
+
+
+def _plain(flag: QualityFlag) -> dict[str, str]:
+    """Return a flag as programs read it."""
+    return {
+        "severity": flag.severity.value,
+        "code": flag.code,
+        "message": flag.message,
+        "evidence": flag.evidence,
+    }

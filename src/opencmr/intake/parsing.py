@@ -10,9 +10,11 @@ from typing import Any
 
 import pydicom
 from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import _read_file_meta_info, read_preamble
 from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     EnhancedMRImageStorage,
@@ -31,6 +33,8 @@ ENHANCED_CLASSES = frozenset(
 """SOP classes whose frames are described by functional groups (PS3.3 C.7.6.16)."""
 IMAGE_CLASSES = ENHANCED_CLASSES | {MRImageStorage}
 PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+NUMBER_VRS = frozenset({"DS", "IS", "FD", "FL", "SS", "US", "SL", "UL"})
+"""Value representations of numbers (PS3.5 6.2)."""
 UNDEFINED_LENGTH = 0xFFFFFFFF
 
 
@@ -162,25 +166,63 @@ def texts(dataset: Dataset | None, keyword: str) -> list[str]:
 
 def numbers(dataset: Dataset | None, keyword: str, count: int) -> list[float] | None:
     """Return exactly ``count`` numbers, finite or not, or None."""
-    found = value(dataset, keyword)
-    parts = list(found) if isinstance(found, MultiValue | list | tuple) else [found]
-    if len(parts) != count:
+    parts = _parts(value(dataset, keyword))
+    found = [_number(part) for part in parts]
+    if len(found) != count or None in found:
         return None
-    try:
-        return [float(part) for part in parts]
-    except (TypeError, ValueError):
-        return None
+    return [one for one in found if one is not None]
 
 
 def number(dataset: Dataset | None, keyword: str) -> float | None:
     """Return the first of an element's values as a finite number, or None."""
-    found = value(dataset, keyword)
-    first = found[0] if isinstance(found, MultiValue | list | tuple) and found else found
+    result = _number(next(iter(_parts(value(dataset, keyword))), None))
+    return result if result is not None and math.isfinite(result) else None
+
+
+def _parts(found: Any) -> list[Any]:
+    """Return an element's values; a text element holds several with backslashes in between."""
+    if isinstance(found, str):
+        return found.split("\\")
+    return list(found) if isinstance(found, MultiValue | list | tuple) else [found]
+
+
+def _number(part: Any) -> float | None:
+    """Return a number, also one that is text or has a decimal comma (PS3.5 6.2 knows neither)."""
+    if isinstance(part, str) and part.count(",") == 1 and "." not in part:
+        part = part.replace(",", ".")
     try:
-        result = float(first)
+        return float(part)
     except (TypeError, ValueError):
         return None
-    return result if math.isfinite(result) else None
+
+
+def repaired_numbers(dataset: Dataset) -> list[str]:
+    """Return the keywords of the numbers that were read although they are no DICOM numbers.
+
+    pydicom converts an element when it is asked for and keeps as text what it cannot convert, so
+    that this names what was asked for before, in items of sequences too.
+    """
+    found: set[str] = set()
+    waiting = [dataset]
+    while waiting:
+        current = waiting.pop()
+        for tag in list(current.keys()):
+            element = current.get_item(tag)
+            if not isinstance(element, DataElement):
+                continue
+            items = element.value if isinstance(element.value, list | Sequence) else ()
+            waiting.extend(item for item in items if isinstance(item, Dataset))
+            if element.VR != "SQ" and element.keyword and _is_text_for_a_number(element):
+                found.add(element.keyword)
+    return sorted(found)
+
+
+def _is_text_for_a_number(element: DataElement) -> bool:
+    parts = _parts(element.value)
+    return (
+        all(isinstance(part, str) and _number(part) is not None for part in parts)
+        and dictionary_VR(element.tag) in NUMBER_VRS
+    )
 
 
 def whole(dataset: Dataset | None, keyword: str) -> int | None:

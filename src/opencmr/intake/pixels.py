@@ -22,6 +22,12 @@ GUESSED_SYNTAXES = {
     (False, False): ExplicitVRBigEndian,
 }
 """Transfer syntax of a file without meta information, by (implicit VR, little endian)."""
+PADDING_KEYWORDS = (
+    ("PixelPaddingValue", "PixelPaddingRangeLimit"),
+    ("FloatPixelPaddingValue", "FloatPixelPaddingRangeLimit"),
+    ("DoubleFloatPixelPaddingValue", "DoubleFloatPixelPaddingRangeLimit"),
+)
+VALID_KEYWORDS = ("SmallestValidPixelValue", "LargestValidPixelValue")
 PHILIPS_SCALE_SLOPE = 0x2005100E
 PHILIPS_SCALE_INTERCEPT = 0x2005100D
 
@@ -142,11 +148,43 @@ def values_of(
         values = stored.astype(np.float64) * linear.slope + linear.intercept
         if is_inverted:
             values = _inverted(values, stored, dataset, linear, scalings)
+    padding = _padding(stored, dataset)
+    if padding.any():
+        values = np.where(padding, values.min(where=~padding, initial=np.inf), values)
+    if padding.all():
+        values = np.zeros(stored.shape)
     with np.errstate(over="ignore"):
         result = values.astype(np.float32)
     if not np.isfinite(result).all():
         raise RefusedError("NO_SIGNAL", "Pixel values are not finite.")
     return result, {"scaling": name, "rescale_type": scalings.rescale_type}
+
+
+def _padding(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """Return which stored values ``(Y, X)`` the header declares to be no picture.
+
+    PS3.3 C.7.5.1.1.2: a padding value, or the range from it to its limit.  What lies outside the
+    smallest and largest valid value, which older standards knew, is none either.
+    """
+    found = np.zeros(stored.shape, dtype=bool)
+    for keyword, limit in PADDING_KEYWORDS:
+        ends = [_as_stored(number(dataset, name), stored, dataset) for name in (keyword, limit)]
+        stated = [end for end in ends if end is not None]
+        if ends[0] is not None:
+            found |= (stored >= min(stated)) & (stored <= max(stated))
+    least, greatest = (_as_stored(number(dataset, k), stored, dataset) for k in VALID_KEYWORDS)
+    if least is not None and greatest is not None and least < greatest:
+        found |= (stored < least) | (stored > greatest)
+    return found
+
+
+def _as_stored(stated: float | None, stored: np.ndarray, dataset: Dataset) -> float | None:
+    """Return a value as the stored bits hold it: exports write it unsigned for signed pixels."""
+    if stated is None or stored.dtype.kind == "f":
+        return stated
+    bits = whole(dataset, "BitsStored") or stored.dtype.itemsize * 8
+    held = int(stated) & ((1 << bits) - 1)
+    return held - (1 << bits) if stored.dtype.kind == "i" and held >> (bits - 1) else held
 
 
 def _inverted(

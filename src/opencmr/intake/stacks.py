@@ -346,7 +346,7 @@ def passes_of(frames: Sequence[Frame]) -> list[Pass]:
     passes: list[Pass] = []
     for placed in by_series.values():
         for position_mm, there in _cluster_positions(placed):
-            passes.extend(_ordered(run, position_mm) for run in _separate_repeats(there))
+            passes.extend(pass_of(run, position_mm) for run in _separate_repeats(there))
     return sorted(passes, key=lambda p: (p.position_mm, p.made_at))
 
 
@@ -454,7 +454,7 @@ def _clock_ms(frames: Sequence[Frame]) -> np.ndarray:
     return np.asarray(clock_ms - clock_ms.min())
 
 
-def _ordered(frames: list[Frame], position_mm: float) -> Pass:
+def pass_of(frames: list[Frame], position_mm: float) -> Pass:
     """Order the frames of a pass along their axis; by instance number where that is silent."""
     along = _axis_kind(frames)
     times = np.array([np.nan if f.trigger_time_ms is None else f.trigger_time_ms for f in frames])

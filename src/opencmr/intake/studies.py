@@ -32,6 +32,7 @@ from opencmr.intake.index import (
 from opencmr.intake.leftovers import Leftovers
 from opencmr.intake.limits import DecodeLimits
 from opencmr.intake.nifti import NiftiReading, read_nifti, read_nifti_pair, require_image
+from opencmr.intake.nifti_frames import read_nifti_frames
 from opencmr.intake.read import read_frames
 from opencmr.progress import Progress, silent
 from opencmr.storage import spool
@@ -219,19 +220,26 @@ class _Loader:
     def read(self, indexed: Indexed) -> Study:
         """Decode and assemble one of several studies."""
         if isinstance(indexed, IndexedNifti):
-            reading = require_image(read_nifti(indexed.path, spacing_mm=self.spacing_mm))
-            return _nifti_study(reading, self.index.leftovers.rows())
+            return _nifti_study(self._nifti(indexed), self.index.leftovers.rows())
         leftovers = Leftovers()
         frames = read_frames(indexed.files, self.reader, leftovers, self.progress)
         return self._dicom_study(indexed, frames, leftovers)
 
+    def _nifti(self, indexed: IndexedNifti) -> NiftiReading:
+        if len(indexed.paths) > 1:
+            return read_nifti_frames(indexed.paths, spacing_mm=self.spacing_mm)
+        reading = require_image(read_nifti(indexed.paths[0], spacing_mm=self.spacing_mm))
+        return replace(reading, flags=(*reading.flags, *indexed.flags))
+
     def _dicom_study(
         self, indexed: IndexedDicom, frames: list[Frame], leftovers: Leftovers
     ) -> Study:
-        leftovers = leftovers + self.index.leftovers.of_study(indexed.uid)
+        leftovers = leftovers.moved(indexed.joined_uids, indexed.uid)
+        leftovers += self.index.leftovers.of_study(indexed.uid)
         self.progress(ASSEMBLING, 0, 1)
         study = _dicom_study(indexed, frames, leftovers)
         self.progress(ASSEMBLING, 1, 1)
+        study = replace(study, flags=(*study.flags, *indexed.flags))
         if self.spacing_mm is None:
             return study
         return replace(study, flags=(*study.flags, _spacing_ignored()))
@@ -276,7 +284,7 @@ def _dicom_study(indexed: IndexedDicom, frames: list[Frame], leftovers: Leftover
         demographics=demographics,
         scanner=_merged(Scanner, (frame.scanner for frame in frames)),
         left_out=(*rows, *assembled.left_out, *unknown),
-        flags=(*flags, *_damage_flags(rows)),
+        flags=(*flags, *_damage_flags(rows), *_header_flags(frames)),
         input_sha256=digest_of({frame.content_sha256 for frame in frames}),
     )
 
@@ -318,6 +326,26 @@ def _damage_flags(rows: Iterable[LeftOut]) -> list[QualityFlag]:
         )
         for code, count in sorted(counts.items())
     ]
+
+
+def _header_flags(frames: Sequence[Frame]) -> Iterator[QualityFlag]:
+    """Say what the headers state otherwise than they should, and what they state of the pixels."""
+    keywords = sorted({keyword for frame in frames for keyword in frame.repaired_numbers})
+    if keywords:
+        yield QualityFlag(
+            Severity.INFO,
+            "NUMBERS_REPAIRED",
+            "The headers state numbers with a decimal comma or as text; they were read as meant.",
+            ", ".join(keywords),
+        )
+    lossy = sum(frame.is_lossy for frame in frames)
+    if lossy:
+        yield QualityFlag(
+            Severity.INFO,
+            "LOSSY",
+            "Pictures were compressed with loss: fine borders may have been changed.",
+            f"{lossy} of {len(frames)} pictures",
+        )
 
 
 def _spacing_ignored() -> QualityFlag:

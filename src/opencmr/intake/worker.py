@@ -121,7 +121,7 @@ def _read(path: str, pixels_of: list[str] | None, answers: BinaryIO, known: dict
         refuse_unfit,
         series_header,
     )
-    from opencmr.intake.parsing import open_dicom, refuse_damaged, text
+    from opencmr.intake.parsing import open_dicom, refuse_damaged, repaired_numbers, text
     from opencmr.intake.pixels import stored_frames, values_of
 
     data = _bytes_of(path)
@@ -134,6 +134,7 @@ def _read(path: str, pixels_of: list[str] | None, answers: BinaryIO, known: dict
     groups = groups_of_frames(dataset)
     facts = [frame_facts(dataset, own, number) for number, own in enumerate(groups, start=1)]
     instance["header"] = series_header(dataset, groups[0], facts[0])
+    instance["repaired_numbers"] = repaired_numbers(dataset)
     instance["content_sha256"] = hashlib.sha256(data).hexdigest()
     shape = [int(dataset.Rows), int(dataset.Columns)]
     _send(answers, HEADER, {"instance": instance, "frames": facts, "shape": shape})

@@ -25,6 +25,7 @@ from opencmr.measure.ventricles import (
     Ventricles,
     plausible_heart_rate,
 )
+from opencmr.quality.beat import beat_flags
 from opencmr.quality.curves import frame_intervals_ms, jump_flags
 from opencmr.quality.ends import cut_flags, short_flags
 from opencmr.quality.in_step import out_of_step_flags
@@ -54,8 +55,9 @@ from opencmr.quality.limits import (
     RV_SIZE_LVEF_PERCENT,
     SVDIFF_LIMITS_PERCENT,
 )
+from opencmr.quality.pixels import coarse_flags, noise_flags
 from opencmr.quality.right_ventricle import right_ventricle_flags
-from opencmr.quality.scope import OF_THE_PATIENT
+from opencmr.quality.scope import OF_THE_PATIENT, OF_THE_RIGHT_VENTRICLE, OF_WHOLE_STACKS
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,13 +137,20 @@ def plausible_function(subject: Subject) -> Iterator[QualityFlag]:
         percent = subject.values.get(symbol)
         if percent is not None and not EF_LIMITS_PERCENT[0] <= percent <= EF_LIMITS_PERCENT[1]:
             yield QualityFlag(
-                Severity.REVIEW,
+                Severity.DO_NOT_REPORT,
                 "EF_IMPLAUSIBLE",
-                f"The {symbol[:2]} ejection fraction is beyond what is believable: check the "
-                "phases and the contours.",
+                f"The {symbol[:2]} ejection fraction is beyond what is believable, so the numbers "
+                "of the ventricle are withheld: check the phases and the contours.",
                 f"{symbol} {percent:.0f} %, expected {EF_LIMITS_PERCENT[0]:.0f} to "
                 f"{EF_LIMITS_PERCENT[1]:.0f} %",
+                About(symbols=OF_WHOLE_STACKS if symbol == "LVEF" else OF_THE_RIGHT_VENTRICLE),
             )
+
+
+def beats(subject: Subject) -> Iterator[QualityFlag]:
+    """Look for a heartbeat in the volume curve of the left ventricle."""
+    with suppress(Unmeasurable):
+        yield from beat_flags(subject.ventricles.lv)
 
 
 def stroke_volumes_agree(subject: Subject) -> Iterator[QualityFlag]:
@@ -342,6 +351,12 @@ def slices_in_step(subject: Subject) -> Iterator[QualityFlag]:
         yield from out_of_step_flags(subject.ventricles)
 
 
+def pixels_fit(subject: Subject) -> Iterator[QualityFlag]:
+    """Judge the size of the pixels, and the noise in them."""
+    yield from coarse_flags(subject.series.image)
+    yield from noise_flags(subject.ventricles)
+
+
 def not_mirrored(subject: Subject) -> Iterator[QualityFlag]:
     """Hold the heart's handedness against the patient's axes (row H11)."""
     if any(m.reason and m.reason.code == "CHIRALITY_CONFLICT" for m in subject.measurements):
@@ -375,6 +390,7 @@ CHECKS: tuple[Check, ...] = (
     single_phase,
     plausible_size,
     plausible_function,
+    beats,
     stroke_volumes_agree,
     sizes_agree,
     heart_rate_agrees,
@@ -387,6 +403,7 @@ CHECKS: tuple[Check, ...] = (
     curve_steady,
     end_slices_steady,
     slices_in_step,
+    pixels_fit,
     not_mirrored,
     near_cut_point,
 )

@@ -104,6 +104,12 @@ SPARSE_SHARE = 2.0
 every 10 mm are common practice."""
 SPARSE_MM = 15.0
 """Slices further apart than this are sparse whatever their thickness (SCMR: 8 to 10 mm)."""
+COARSE_MM = 2.5
+"""Pixels larger than this are coarse: SCMR asks for 1.5 to 2 mm (Kramer et al., JCMR 2020; 22:17);
+at 2.5 mm a wall of 8 mm has three (proposal)."""
+CONTRAST_TO_NOISE = 5.5
+"""Least difference of blood and muscle over the noise (proposal): noise added to a Sunnybrook cine
+(12.2 as it is, EF 22) moves the EF by 1.3 points at 6.9, by 7.5 at 4.2."""
 OVERLAP_SHARE = 0.9
 """Slices nearer to each other than this share of their thickness overlap."""
 MISSING_SLICE_SHARE = 1.5

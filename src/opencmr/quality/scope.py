@@ -13,3 +13,7 @@ OF_WHOLE_STACKS = (
 )
 """Quantities that a missing part of the heart spoils: all but those of the patient and of the
 wall, which is measured slice by slice."""
+OF_THE_RIGHT_VENTRICLE = frozenset(
+    symbol for symbol in OF_WHOLE_STACKS if symbol.startswith(("RV", "SVDIFF"))
+)
+"""Quantities that the right ventricle's curve gives, and its comparison with the left one."""

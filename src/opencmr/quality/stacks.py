@@ -21,6 +21,7 @@ from opencmr.quality.limits import (
     STEP_WITHHELD_SHARE,
     UNEVEN_SHARE,
 )
+from opencmr.quality.one_phase import joined_flags, lone_phase_flags
 from opencmr.quality.scope import OF_WHOLE_STACKS
 
 
@@ -29,7 +30,8 @@ def judge_stacks(study: Study) -> Study:
 
     The choice of a series reads them, so that it comes after.
     """
-    return replace(study, series=tuple(_judged(one) for one in study.series))
+    flags = dict.fromkeys((*study.flags, *lone_phase_flags(study.series)))
+    return replace(study, series=tuple(map(_judged, study.series)), flags=tuple(flags))
 
 
 def _judged(series: Series) -> Series:
@@ -52,6 +54,7 @@ def _flags(series: Series, facts: StackFacts) -> Iterator[QualityFlag]:
     if series.sequence is not Technique.SCOUT:  # its slices lie where they were wanted
         yield from spacing_flags(series.image.grid, series.header.slice_thickness_mm)
     yield from saturation_flags(facts.share_at_maximum)
+    yield from joined_flags(series)
 
 
 def _parts(facts: StackFacts, slices: int) -> Iterator[QualityFlag]:

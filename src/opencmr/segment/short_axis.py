@@ -65,11 +65,30 @@ def segment_short_axis(
                 shares[:, t, z] = pasted
             progress(t * pixels.shape[0] + z + 1, total)
         labels[t] = keep_possible(labels[t], given.scheme)
+    return _segmentation(image, network, labels, shares)
+
+
+def empty_segmentation(
+    image: Image, network: SegmentationRunner, *, keep_probabilities: bool = False
+) -> Segmentation:
+    """Return the segmentation of an image in which no heart is seen: background everywhere."""
+    shape, channels = image.values.shape, network.card.output.channels
+    shares = None
+    if keep_probabilities:
+        shares = np.zeros((channels, *shape), dtype=np.float16)
+        shares[0] = 1
+    return _segmentation(image, network, np.zeros(shape, dtype=np.uint8), shares)
+
+
+def _segmentation(
+    image: Image, network: SegmentationRunner, labels: np.ndarray, shares: np.ndarray | None
+) -> Segmentation:
+    card = network.card
     return Segmentation(
         labels,
-        given.scheme,
+        card.output.scheme,
         image.grid,
-        given.policy,
-        Author(AuthorKind.MODEL, network.card.name, network.card.version),
+        card.output.policy,
+        Author(AuthorKind.MODEL, card.name, card.version),
         probabilities=shares,
     )

@@ -9,6 +9,7 @@ import numpy as np
 from opencmr.geometry.planes import Plane, angle_between_deg, plane_of_slice, shared_point_mm
 from opencmr.imaging.axis import Axis, Beats, Echo, Preparation
 from opencmr.imaging.study import Series, SeriesHeader
+from opencmr.sort.pictures import Pictures, look_at
 
 TYPICAL_LONG_AXIS = np.array([0.60, -0.65, -0.46])
 """Direction from base to apex in an ordinary chest, LPS: leftward, anterior, inferior.
@@ -67,6 +68,8 @@ class Evidence:
         Distance of the plane from the line that the long-axis planes share.
     other_orientations : bool
         The scanner's series holds stacks of other orientations too.
+    pictures : Pictures or None
+        What the pictures do; None where they are too few or too small to tell.
     """
 
     phases: int
@@ -87,6 +90,7 @@ class Evidence:
     turn_deg: float
     off_axis_mm: float | None
     other_orientations: bool
+    pictures: Pictures | None
 
     def says(self, pattern: str) -> bool:
         """Return whether the description matches a pattern."""
@@ -180,7 +184,7 @@ def gather_evidence(
         spacing_mm=grid.slice_spacing_mm,
         even=bool(gaps.size and np.ptp(gaps) <= 0.1 * np.median(gaps)),
         heartbeat_share=_heartbeat_share(one),
-        words=_words(one.header),
+        words=words_of(one.header),
         header=one.header,
         other_half=other_half,
         venc_cm_s=image.venc_cm_s,
@@ -192,6 +196,7 @@ def gather_evidence(
         turn_deg=turn_about_deg(plane.normal, axis.direction),
         off_axis_mm=_off_axis_mm(one, plane, axis),
         other_orientations=other_orientations,
+        pictures=look_at(image),
     )
 
 
@@ -239,6 +244,7 @@ def _heartbeat_share(one: Series) -> float | None:
     return float(np.median(spans))
 
 
-def _words(header: SeriesHeader) -> str:
+def words_of(header: SeriesHeader) -> str:
+    """Return description and protocol in lower case, words separated by single spaces."""
     text = f"{header.series_description} {header.protocol_name}".lower()
     return " ".join(re.findall(r"[a-z0-9]+", text))

@@ -12,14 +12,12 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from opencmr.anatomy.plausible import THICK_SLICES_MM
+from opencmr.anatomy.plausible import CINE_PHASES, THICK_SLICES_MM
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.imaging.axis import Heartbeat
 from opencmr.sort.evidence import SHORT_AXIS_DEG, Evidence
 
-CINE_PHASES = 8
-"""Fewer phases than this do not show a heartbeat by themselves."""
 SWEEP_SHARE = 0.5
 """A cine's trigger times span at least this share of the heartbeat."""
 STILL_SHARE = 0.3
@@ -37,6 +35,8 @@ Sixty degrees apart by convention (echocardiography's apical views); the start m
 volunteer whose three views were confirmed by eye.
 """
 
+PICTURES_WEIGHT = 8.0
+"""What the pictures do outweighs what a cine's header says (4 to 5), not a velocity encoding."""
 VELOCITY_TYPES = ("P", "PHASE MAP", "VELOCITY", "PHASE")
 """Image types of phase-contrast pictures that show velocities."""
 T1_MAPPING_WORDS = r"molli|sasha|smart ?1|t1 ?(map|star)"
@@ -98,6 +98,22 @@ def _has_velocities(e: Evidence) -> bool:
     return e.other_half is not None and any(p in e.other_half.image_type for p in VELOCITY_TYPES)
 
 
+def _tagged(e: Evidence) -> bool:
+    return e.pictures is not None and e.pictures.is_tagged
+
+
+def _changes_brightness(e: Evidence) -> bool:
+    return e.pictures is not None and not e.pictures.is_tagged and e.pictures.changes_brightness
+
+
+def _shows_no_beat(e: Evidence) -> bool:
+    return e.pictures is not None and e.pictures.stands_still
+
+
+def _shows_beats(e: Evidence) -> bool:
+    return e.pictures is not None and e.pictures.repeats
+
+
 def _inverts(e: Evidence) -> bool:
     time_ms = e.header.inversion_time_ms
     return (
@@ -153,6 +169,29 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
         1.0,
         "described as a cine",
         lambda e: e.says(r"\bcine|trufi|fiesta|\bb ?(ffe|tfe)\b|ssfp") and e.phases > 1,
+    ),
+    Rule(
+        Technique.OTHER,
+        PICTURES_WEIGHT,
+        "lines or a grid lie over its pictures ({pictures.line_percent:.0f} % of their fine "
+        "structure): tagging",
+        _tagged,
+    ),
+    Rule(
+        Technique.OTHER,
+        PICTURES_WEIGHT,
+        "its pictures change in brightness (by {pictures.swing_percent:.0f} %) and not in shape: "
+        "perfusion, an inversion or fading tags",
+        _changes_brightness,
+    ),
+    Rule(
+        Technique.OTHER, PICTURES_WEIGHT, "no heart beats in its pictures: a still", _shows_no_beat
+    ),
+    Rule(
+        Technique.OTHER,
+        PICTURES_WEIGHT,
+        "its pictures show {pictures.beats:.1f} heartbeats and not one: real time",
+        _shows_beats,
     ),
     Rule(
         Technique.FLOW,

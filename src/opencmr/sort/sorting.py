@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from opencmr.anatomy.plausible import THICK_SLICES_MM
+from opencmr.anatomy.plausible import CINE_PHASES, THICK_SLICES_MM
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.geometry.planes import angle_between_deg
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.study import Series, Study
+from opencmr.sort.criteria import Candidate, ranked
 from opencmr.sort.evidence import (
     SHORT_AXIS_DEG,
     STACK_SLICES,
@@ -18,24 +19,25 @@ from opencmr.sort.evidence import (
     find_long_axis,
     gather_evidence,
     is_headless,
+    words_of,
 )
 from opencmr.sort.rules import SEQUENCE_RULES, VIEW_RULES, weigh
 
 PARALLEL_DEG = 5.0
 """Stacks whose normals differ by more are of different orientation."""
-FULL_STACK_SLICES = 6
-"""A stack that covers a ventricle has at least so many slices."""
-FULL_CINE_PHASES = 15
-"""With fewer phases end-systole may be missed (SCMR 2020: 45 ms or better)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The series to measure, or the reason why there is none; and what must be remarked."""
+    """The series to measure, or the reason why there is none; and what must be remarked.
+
+    ``candidates`` are those that the table of criteria ranked, the chosen one first.
+    """
 
     series: Series | None
     reason: Reason | None = None
     flags: tuple[QualityFlag, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.series is None) == (self.reason is None):
@@ -82,9 +84,10 @@ def _sorted(one: Series, series: Sequence[Series], axis: LongAxis) -> Series:
 
 
 def choose_sax_cine(study: Study) -> Choice:
-    """Choose the short-axis cine of a sorted and judged study: complete, covering, latest.
+    """Choose the short-axis cine of a sorted and judged study by the table of criteria.
 
-    Where there is none, a stack of unknown sequence from a file without a header is taken.
+    A stack of another kind is never taken for a flawed cine.  Where there is no cine, a stack of
+    unknown sequence from a file without a header is taken.
     """
     stacks = [
         one
@@ -93,10 +96,11 @@ def choose_sax_cine(study: Study) -> Choice:
     ]
     cines = [one for one in stacks if one.sequence is Technique.CINE]
     if cines:
-        return Choice(max(cines, key=_merit))
-    headless = [one for one in stacks if is_headless(one)]
+        candidates = ranked(cines)
+        return Choice(candidates[0].series, None, _several(candidates), candidates)
+    headless = [one for one in stacks if is_headless(one) and not _is_seen_to_be_none(one)]
     if headless:
-        best = max(headless, key=_merit)
+        best = ranked(headless)[0].series
         assumed = QualityFlag(
             Severity.REVIEW,
             "SEQUENCE_ASSUMED",
@@ -127,6 +131,7 @@ def _only_stack_without_header(study: Study) -> Choice | None:
     spacing_mm = one.image.grid.slice_spacing_mm or 0.0
     if (
         not is_headless(one)
+        or _is_seen_to_be_none(one)
         or one.image.grid.shape[0] < STACK_SLICES
         or spacing_mm < THICK_SLICES_MM
     ):
@@ -141,16 +146,28 @@ def _only_stack_without_header(study: Study) -> Choice | None:
     return Choice(one, flags=(flag,))
 
 
-def _merit(one: Series) -> tuple[bool, bool, bool, int, int, str, str, int]:
-    """Rank candidates; of equal repeats the latest."""
-    grid, header = one.image.grid, one.header
-    return (
-        all(flag.severity is not Severity.DO_NOT_REPORT for flag in one.flags),
-        grid.shape[0] >= FULL_STACK_SLICES,
-        one.image.phases >= FULL_CINE_PHASES,
-        grid.shape[0],
-        one.image.phases,
-        header.series_time,
-        header.acquisition_time,
-        header.series_number or 0,
+def _is_seen_to_be_none(one: Series) -> bool:
+    """Return whether a file's pictures were enough to see that they are no cine's."""
+    return one.image.phases >= CINE_PHASES and one.sequence is not Technique.CINE
+
+
+def _several(candidates: Sequence[Candidate]) -> tuple[QualityFlag, ...]:
+    """Name the short-axis cines that were not measured, and why not."""
+    best, *others = candidates
+    if not others:
+        return ()
+    named = "; ".join(f"not {_described(one.series)}: {one.decided_by}" for one in others)
+    flag = QualityFlag(
+        Severity.REVIEW,
+        "SEVERAL_CINES",
+        "The study holds several short-axis cines and one was measured; what decided is named. "
+        "Check that it is the one meant.",
+        f"measured {_described(best.series)}; {named}",
     )
+    return (flag,)
+
+
+def _described(one: Series) -> str:
+    said = words_of(one.header)
+    text = f"{one.image.grid.shape[0]} slices, {one.image.phases} phases"
+    return f"{one.key} ({said}, {text})" if said else f"{one.key} ({text})"
