@@ -131,6 +131,40 @@ def test_a_whole_stack_acquired_again_stays_a_series_of_its_own():
     assert [one.header.series_time for one in assembled.series] == ["100000", "101500"]
 
 
+def _slice_a_series(order: Iterable[tuple[int, int]]) -> list[Frame]:
+    """Cines of one series each: (position, minute) in their order of acquisition."""
+    return [
+        f
+        for number, (z, minute) in enumerate(order)
+        for f in cine([z], series=f"1.{number}", series_time=f"10{minute:02d}{number:02d}")
+    ]
+
+
+def test_rest_and_stress_of_one_series_a_slice_are_two_cines():
+    rest = [(z, 0) for z in (0, 10, 20, 30, 40)]
+    stress = [(z, 20) for z in (10, 20, 30)]
+    assembled = assemble_series(_slice_a_series([*rest[:2], (10, 1), *rest[2:], *stress]))
+    assert sorted(shapes(assembled)) == [(5, 3), (5, 5)]
+    assert sorted(one.header.series_time[:4] for one in assembled.series) == ["1001", "1020"]
+    assert [row.reason.code for row in assembled.left_out] == ["REPEATED_SLICE"]
+
+
+def test_slices_that_were_each_repeated_at_once_are_one_cine():
+    assembled = assemble_series(
+        _slice_a_series([(z, z + again) for z in (0, 10, 20, 30) for again in (0, 1)])
+    )
+    assert shapes(assembled) == [(5, 4)]
+
+
+def test_two_acquisitions_that_no_time_tells_apart_are_not_split():
+    frames = [
+        f
+        for number, z in enumerate((0, 10, 20, 0, 10, 20))
+        for f in cine([z], series=f"1.{number}.7", series_time="")
+    ]
+    assert shapes(assemble_series(frames)) == [(5, 3)]
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_shuffled_files_and_instance_numbers_change_nothing(shuffler: random.Random):

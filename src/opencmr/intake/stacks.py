@@ -34,6 +34,8 @@ REPLANNED_SHARE = 0.5
 """A slice nearer to a stack's slice than this share of its thickness was planned anew."""
 WHOLE_STACK_SLICES = 3
 """A series of so many slices is a stack by itself, not a part of one."""
+WHOLE_STACK_SHARE = 0.5
+"""Of so many of its slices acquired again later, a stack was acquired twice (proposal)."""
 EVEN_TOLERANCE = 0.1
 """Relative: gaps within this share of their median are equal (reliability row D12)."""
 TRIGGER_EQUAL_MS = 0.01
@@ -426,7 +428,7 @@ def _distinct(times_ms: Sequence[float | None]) -> int:
 
 def _are_of_many_beats(frames: Sequence[Frame]) -> bool:
     """Whether the clock ran on between the pictures as it does not within a heartbeat."""
-    clock_ms = np.sort(_clock_ms(frames))
+    clock_ms = np.sort(_clock_ms([frame.acquisition_time for frame in frames]))
     if len(frames) < CONTRAST_TIMES or not (np.diff(clock_ms) > 0).all():
         return False
     stated = [frame.trigger_time_ms for frame in frames if frame.trigger_time_ms is not None]
@@ -437,18 +439,18 @@ def _are_of_many_beats(frames: Sequence[Frame]) -> bool:
     return bool(np.ptp(stated) < SWEEP_SHARE * rr_ms and np.median(np.diff(clock_ms)) >= BEAT_MS)
 
 
-def _clock_ms(frames: Sequence[Frame]) -> np.ndarray:
-    """Return when each picture was acquired ``(N,)``, in ms since the first; NaN where unknown.
+def _clock_ms(times: Sequence[str]) -> np.ndarray:
+    """Return times of the day ``(N,)`` in ms since the first; NaN where one is unknown.
 
     From DICOM TM, ``HHMMSS.FFFFFF``; past midnight the clock goes on.
     """
-    texts = [frame.acquisition_time.strip() for frame in frames]
+    texts = [time.strip() for time in times]
     if not all(len(text) >= len("HHMMSS") for text in texts):
-        return np.full(len(frames), np.nan)
+        return np.full(len(texts), np.nan)
     try:
         parts = [(int(text[:2]), int(text[2:4]), float(text[4:])) for text in texts]
     except ValueError:
-        return np.full(len(frames), np.nan)
+        return np.full(len(texts), np.nan)
     clock_ms = np.array([1000 * (3600 * h + 60 * m + s) for h, m, s in parts])
     clock_ms[clock_ms < clock_ms.max() - DAY_MS / 2] += DAY_MS
     return np.asarray(clock_ms - clock_ms.min())
@@ -461,7 +463,7 @@ def pass_of(frames: list[Frame], position_mm: float) -> Pass:
     timed = bool(np.isfinite(times).all())
     leading = times if timed else np.zeros(len(frames))
     if along is Beats:
-        leading = _clock_ms(frames)
+        leading = _clock_ms([frame.acquisition_time for frame in frames])
     elif along is Echo:
         leading = np.array([frame.echo_time_ms or 0.0 for frame in frames])
 
@@ -514,7 +516,7 @@ def join_passes(passes: Sequence[Pass]) -> list[list[Pass]]:
 
     Series that hold one slice each become one stack; a series that is a stack by itself
     stays one, unless another continues or interleaves it evenly.  Passes along different axes
-    are never joined.
+    are never joined, nor are two acquisitions of the whole (at rest and under stress).
     """
     stacks: list[list[Pass]] = []
     for along in dict.fromkeys(one.along for one in passes):
@@ -531,8 +533,34 @@ def join_passes(passes: Sequence[Pass]) -> list[list[Pass]]:
                     break
             else:
                 joined.append(list(part))
-        stacks.extend(sorted(s, key=lambda p: (p.position_mm, p.made_at)) for s in joined)
+        acquired = [one for stack in joined for one in _acquisitions(stack)]
+        stacks.extend(sorted(s, key=lambda p: (p.position_mm, p.made_at)) for s in acquired)
     return stacks
+
+
+def _acquisitions(stack: list[Pass]) -> list[list[Pass]]:
+    """Split a stack at the moment after which most of its slices were acquired again.
+
+    A few slices acquired again are repeats of one acquisition, and so are those of a stack of
+    which each slice was repeated at once.
+    """
+    ordered = sorted(stack, key=lambda one: one.made_at)
+    positions_mm = [one.position_mm for one in ordered]
+    places = np.searchsorted(distinct_positions(ordered), positions_mm, side="right")
+    _, first = np.unique(places, return_index=True)
+    last = len(places) - 1 - np.unique(places[::-1], return_index=True)[1]
+    # A place is on both sides of every cut after its first and up to its last acquisition.
+    begins, ends = (np.bincount(one, minlength=len(places)) for one in (first, last))
+    shared = np.cumsum(begins - ends)[:-1]
+    most = int(shared.max(initial=0))
+    if most < max(WHOLE_STACK_SLICES, WHOLE_STACK_SHARE * len(first)):
+        return [stack]
+    times = [one.made_at[:3] for one in ordered]
+    waits_ms = np.nan_to_num(np.diff(_clock_ms([time[1] or time[0] for time in times])))
+    cut = 1 + int(np.where(shared == most, waits_ms, -np.inf).argmax())
+    if times[cut - 1] >= times[cut]:
+        return [stack]
+    return [*_acquisitions(ordered[:cut]), *_acquisitions(ordered[cut:])]
 
 
 def _belongs(stack: list[Pass], part: list[Pass]) -> bool:
@@ -750,7 +778,8 @@ def _axis_of(
         times_ms = _table([[frame.echo_time_ms for frame in one] for one in shown])
         return Echo(times_ms, trigger_ms, rr_ms)
     if along is Beats:
-        return Beats(np.array([_clock_ms(one) for one in shown]).T, trigger_ms, rr_ms)
+        clocks = [_clock_ms([frame.acquisition_time for frame in one]) for one in shown]
+        return Beats(np.array(clocks).T, trigger_ms, rr_ms)
     return Single(trigger_ms, rr_ms) if along is Single else Heartbeat(trigger_ms, rr_ms)
 
 
