@@ -182,7 +182,7 @@ def _value(row: Scalar, ventricles: Ventricles) -> float | None:
 
 def _phases(case: Case, landmarks: Landmarks) -> Iterator[tuple[int, str]]:
     """Yield each phase that was read, and its name."""
-    read = case.reference.labels.any(axis=(1, 2, 3))
+    read = np.asarray(case.reference.labels.any(axis=(1, 2, 3)))
     cycle = landmarks.lv or landmarks.rv
     found = {cycle.ed_phase: ED, cycle.es_phase: ES} if cycle else {}
     if len(case.stated) == 1:
@@ -236,7 +236,7 @@ def _levels(reference: Segmentation, phase: int, landmarks: Landmarks) -> dict[s
     if landmarks.base_to_apex is None:
         return {}
     masks = [reference.scheme.mask(reference.labels[phase], s) for s in LEFT]
-    held = np.stack(masks).any(axis=(0, 2, 3))
+    held = np.asarray(np.stack(masks).any(axis=(0, 2, 3)))
     order = landmarks.base_first
     inside = [place for place, z in enumerate(order) if held[z]]
     if len(inside) < len(LEVELS):
