@@ -79,4 +79,5 @@ def validate(
         )
         return
     told = "nothing to score" if dice is None else f"mean Dice {dice:.3f}"
-    console.say(f"{len(cohort.cases)} cases, {told}; wrote {output}", quiet=quiet)
+    count = len(cohort.cases)
+    console.say(f"{count} case{'s' * (count != 1)}, {told}; wrote {output}", quiet=quiet)

@@ -137,10 +137,10 @@ def read_label_map(path: Path) -> LabelMap:
         values = values * np.float32(slope) + np.float32(intercept if intercept else 0)
     if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 255):
         raise InputError("values outside 0 to 255: an image, not a label map")
-    labels = values.astype(np.uint8)
-    if (labels != values).any():
+    whole = values.astype(np.uint8)
+    if not np.array_equal(whole, values):
         raise InputError("values between whole numbers: an image or shares, not a label map")
-    return LabelMap(labels, grid, sha256_of(path))
+    return LabelMap(whole, grid, sha256_of(path))
 
 
 def require_image(reading: NiftiReading) -> NiftiReading:
