@@ -160,6 +160,48 @@ def test_a_cine_is_one_case_with_its_phases(opencmr, tmp_path):
     assert {r["phase"] for r in rows(tmp_path / "out" / "cases.csv")} == {"ED", "between", "ES"}
 
 
+def test_frames_of_a_case_are_its_phases_by_number(opencmr, tmp_path):
+    radii = {1: 9.0, 2: 8.0, 12: 6.0}
+    for side in ("predictions", "reference"):
+        for frame, radius in radii.items():
+            save(tmp_path / side / f"p_frame{frame}.nii.gz", heart(radius=radius))
+    out = tmp_path / "out"
+    outcome = opencmr("validate", tmp_path / "predictions", tmp_path / "reference", "-o", out)
+    assert outcome.status == 0, outcome.err
+    whole = [
+        r["phase"]
+        for r in rows(out / "cases.csv")
+        if (r["level"], r["structure"]) == ("whole", "LV")
+    ]
+    assert whole == ["ED", "between", "ES"]
+
+
+def test_spacing_that_the_files_lack_can_be_given(opencmr, tmp_path):
+    for side, shift in (("predictions", 2), ("reference", 0)):
+        save(tmp_path / side / "p.nii.gz", heart(shift), zooms=(1, 1, 1), unit="unknown")
+    words = ("validate", tmp_path / "predictions", tmp_path / "reference", "-o", tmp_path / "out")
+    refused = opencmr(*words)
+    assert refused.status == 4
+    assert "--spacing" in refused.err
+    assert opencmr(*words, "--spacing", "1.5,1.5,8").status == 0
+    assert {
+        float(r["hausdorff_mm"])
+        for r in rows(tmp_path / "out" / "cases.csv")
+        if (r["level"], r["structure"]) == ("whole", "LV")
+    } == {3.0}
+
+
+def test_a_reference_without_any_label_leaves_nothing_to_score(opencmr, folders):
+    for path in (folders / "reference").iterdir():
+        save(path, np.zeros_like(heart()))
+    outcome = opencmr(
+        "validate", folders / "predictions", folders / "reference", "-o", folders / "out"
+    )
+    assert outcome.status == 0, outcome.err
+    assert "nothing to score" in outcome.err
+    assert "LV: no reference shows it" in (folders / "out" / "report.html").read_text("utf-8")
+
+
 def test_nothing_found_is_scored_and_said(opencmr, folders):
     for path in (folders / "predictions").iterdir():
         save(path, np.zeros_like(heart()))

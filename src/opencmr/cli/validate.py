@@ -28,6 +28,7 @@ def validate(
     reference_suffix: Annotated[
         str, typer.Option(help="End of the reference's names before .nii, such as _gt.")
     ] = "",
+    spacing: console.Spacing = None,
     groups: Annotated[
         Path | None,
         typer.Option(metavar="FILE.csv", help="Table of the cases; its first column names them."),
@@ -62,6 +63,7 @@ def validate(
             Side(predictions, scheme_named(labels), suffix),
             Side(reference, scheme_named(reference_labels or labels), reference_suffix),
             output,
+            spacing_mm=console.parse_spacing(spacing),
             groups=groups,
             by=by or (),
             overwrite=overwrite,

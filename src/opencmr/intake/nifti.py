@@ -115,8 +115,14 @@ class LabelMap:
     sha256: str
 
 
-def read_label_map(path: Path) -> LabelMap:
+def read_label_map(path: Path, *, spacing_mm: tuple[float, float, float] | None = None) -> LabelMap:
     """Read a label map of a stack or a cine; one that is empty throughout is none the less one.
+
+    Parameters
+    ----------
+    path : Path
+    spacing_mm : (slice, row, column) or None
+        The true spacing, where the file's is missing or wrong.
 
     Raises
     ------
@@ -124,13 +130,13 @@ def read_label_map(path: Path) -> LabelMap:
         When the file is no NIfTI image, too large, cut short, or not of whole numbers from 0
         to 255.
     GeometryError
-        When its spacing is missing, impossible or contradictory.
+        When its spacing is missing, impossible or contradictory and none was given.
     """
     with _opened(path) as stream:
         header = _read_header(stream)
         shape = _shape_of(header)
         layout = _layout_of(header, shape)
-        grid, _ = _grid_of(header, shape, None)
+        grid, _ = _grid_of(header, shape, spacing_mm)
         values = _read_values(stream, *layout, shape)
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
     if np.isfinite(slope) and slope != 0:

@@ -47,6 +47,8 @@ ENDINGS = (".nii.gz", ".nii")
 NAMED_PHASE = re.compile(r"(?P<case>.+?)[-_ .](?P<phase>ed|es|frame[-_ ]?\d+)", re.IGNORECASE)
 """``patient001_ed`` and ``patient001_frame12``: a case, and one of its phases."""
 
+SpacingMm = tuple[float, float, float] | None
+
 
 @dataclass(frozen=True, slots=True)
 class Side:
@@ -82,6 +84,7 @@ def validate(
     reference: Side,
     output: Path,
     *,
+    spacing_mm: SpacingMm = None,
     groups: Path | None = None,
     by: Sequence[str] = (),
     overwrite: bool = False,
@@ -94,6 +97,8 @@ def validate(
     prediction, reference : Side
     output : Path
         Result folder; see :func:`opencmr.storage.result_folder`.
+    spacing_mm : (slice, row, column) or None
+        The true spacing of every file, where theirs is missing or wrong.
     groups : Path or None
         CSV file whose first column names the cases.
     by : sequence of str
@@ -121,7 +126,7 @@ def validate(
         measured: list[MeasuredTwice] = []
         for done, (name, pairs) in enumerate(cases.items()):
             progress("comparing", done, len(cases))
-            case = _read_case(name, pairs, prediction, reference)
+            case = _read_case(name, pairs, (prediction.scheme, reference.scheme), spacing_mm)
             scores += score_case(case)
             measured += measure_twice(case)
         progress("comparing", len(cases), len(cases))
@@ -148,7 +153,7 @@ def find_cases(prediction: Side, reference: Side) -> dict[str, list[Pair]]:
                 f".nii.gz in {where.folder}"
             )
     cases: dict[str, list[Pair]] = {}
-    for key in sorted(found):
+    for key in sorted(found, key=_natural):
         named = NAMED_PHASE.fullmatch(key)
         case = named["case"] if named else key
         stated = named["phase"].upper() if named and len(named["phase"]) == 2 else ""
@@ -194,6 +199,12 @@ def read_groups(
     }
 
 
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return what sorts frame 2 before frame 12."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
 def _files(side: Side) -> dict[str, Path]:
     """Return the label maps of a folder by name, ending and suffix taken off."""
     found: dict[str, Path] = {}
@@ -215,14 +226,19 @@ def _files(side: Side) -> dict[str, Path]:
     return found
 
 
-def _read_case(name: str, pairs: Sequence[Pair], prediction: Side, reference: Side) -> Case:
+def _read_case(
+    name: str,
+    pairs: Sequence[Pair],
+    schemes: tuple[LabelScheme, LabelScheme],
+    spacing_mm: SpacingMm,
+) -> Case:
     """Read one case's files, each phase after the other."""
     found: list[Segmentation] = []
     truth: list[Segmentation] = []
     stated: list[str] = []
     for pair in pairs:
-        one = _read(pair.prediction, prediction.scheme)
-        other = _read(pair.reference, reference.scheme)
+        one = _read(pair.prediction, schemes[0], spacing_mm)
+        other = _read(pair.reference, schemes[1], spacing_mm)
         _require_match(pair.prediction, one, pair.reference, other)
         _require_one_stack(pairs[0].reference, truth, pair.reference, other)
         found.append(one)
@@ -238,10 +254,10 @@ def _read_case(name: str, pairs: Sequence[Pair], prediction: Side, reference: Si
     return Case(name, _joined(found), _joined(truth), tuple(stated))
 
 
-def _read(path: Path, scheme: LabelScheme) -> Segmentation:
+def _read(path: Path, scheme: LabelScheme, spacing_mm: SpacingMm) -> Segmentation:
     """Read one file as labels of a scheme; every error names the file."""
     try:
-        read = read_label_map(path)
+        read = read_label_map(path, spacing_mm=spacing_mm)
         author = Author(AuthorKind.IMPORT, "file")
         return Segmentation(read.labels, scheme, read.grid, ACDC_POLICY, author)
     except OpencmrError as error:
