@@ -149,10 +149,25 @@ def score_case(case: Case) -> tuple[Score, ...]:
     landmarks = find_landmarks(_ventricles(case.reference))
     return tuple(
         score
-        for phase, name in _phases(case, landmarks)
+        for phase, name in phase_names(case, landmarks).items()
         for structure in structures
         for score in _scores(case, phase, name, structure, landmarks)
     )
+
+
+def phase_names(case: Case, landmarks: Landmarks | None = None) -> dict[int, str]:
+    """Return the name of each phase that was read: stated, or by the reader's volumes."""
+    found = {0: SINGLE}
+    if len(case.stated) > 1:
+        told = landmarks or find_landmarks(_ventricles(case.reference))
+        cycle = told.lv or told.rv
+        found = {cycle.ed_phase: ED, cycle.es_phase: ES} if cycle else {}
+    read = np.asarray(case.reference.labels.any(axis=(1, 2, 3)))
+    return {
+        phase: stated or found.get(phase, BETWEEN)
+        for phase, stated in enumerate(case.stated)
+        if stated or read[phase] or not read.any()
+    }
 
 
 def measure_twice(case: Case) -> tuple[MeasuredTwice, ...]:
@@ -178,18 +193,6 @@ def _value(row: Scalar, ventricles: Ventricles) -> float | None:
     except Unmeasurable:
         return None
     return value if np.isfinite(value) else None
-
-
-def _phases(case: Case, landmarks: Landmarks) -> Iterator[tuple[int, str]]:
-    """Yield each phase that was read, and its name."""
-    read = np.asarray(case.reference.labels.any(axis=(1, 2, 3)))
-    cycle = landmarks.lv or landmarks.rv
-    found = {cycle.ed_phase: ED, cycle.es_phase: ES} if cycle else {}
-    if len(case.stated) == 1:
-        found = {0: SINGLE}
-    for phase, stated in enumerate(case.stated):
-        if stated or read[phase] or not read.any():
-            yield phase, stated or found.get(phase, BETWEEN)
 
 
 def _scores(

@@ -6,6 +6,7 @@ import numpy as np
 
 from opencmr.report import palette
 from opencmr.report.charts import Tick, round_numbers
+from opencmr.report.plain_text import shown
 from opencmr.validate.agreement import Estimate
 from opencmr.validate.cohort import VolumeAgreement
 
@@ -181,7 +182,7 @@ def _band(axes: _Axes, one: Estimate) -> Band:
 
 def _dots(axes: _Axes, x: np.ndarray, y: np.ndarray, cases: tuple[str, ...]) -> tuple[Dot, ...]:
     return tuple(
-        Dot(axes.across(float(a)), axes.up(float(b)), f"{case}: {a:.1f}, {b:.1f}")
+        Dot(axes.across(float(a)), axes.up(float(b)), f"{shown(case)}: {a:.1f}, {b:.1f}")
         for a, b, case in zip(x, y, cases, strict=True)
     )
 

@@ -23,6 +23,7 @@ from opencmr.validate.cohort import (
     Summary,
     VolumeAgreement,
 )
+from opencmr.validate.gallery import Picture
 from opencmr.validate.rules import RULES
 
 DRAWN = ("LVEDV", "LVESV", "LVEF", "LVM", "RVEDV", "RVESV", "RVEF")
@@ -60,7 +61,7 @@ class Table:
     hint: str = ""
 
 
-def page(cohort: Cohort, facts: Sequence[tuple[str, str]]) -> str:
+def page(cohort: Cohort, facts: Sequence[tuple[str, str]], pictures: Sequence[Picture] = ()) -> str:
     """Return the page's markup; the templates escape every text.
 
     Parameters
@@ -68,6 +69,8 @@ def page(cohort: Cohort, facts: Sequence[tuple[str, str]]) -> str:
     cohort : Cohort
     facts : sequence of (label, value)
         What was compared, for the head of the page.
+    pictures : sequence of Picture
+        Of the worst comparisons.
     """
     env = environment()
     overall = [a for a in cohort.agreements if not a.column and a.agreement]
@@ -90,6 +93,8 @@ def page(cohort: Cohort, facts: Sequence[tuple[str, str]]) -> str:
         keys=_keys(cohort),
         remarks=_remarks(cohort),
         tables=[table for table in tables if table.rows],
+        pictures=pictures,
+        outlines=lambda one: Markup(env.get_template("outlines.svg.j2").render(picture=one)),
         charts=charts,
         rules=RULES,
         disclaimer=DISCLAIMER,

@@ -32,6 +32,7 @@ from opencmr.validate.case import (
     score_case,
 )
 from opencmr.validate.cohort import Cohort, summarise
+from opencmr.validate.gallery import Picture, picture
 from opencmr.validate.page import page
 from opencmr.validate.rules import RULES
 from opencmr.validate.tables import (
@@ -122,16 +123,26 @@ def validate(
     with storage.result_folder(output, overwrite=overwrite, inputs=inputs) as folder:
         cases = find_cases(prediction, reference)
         grouped = read_groups(groups, by, list(cases)) if groups else {}
+
+        def read(name: str) -> Case:
+            schemes = (prediction.scheme, reference.scheme)
+            return _read_case(name, cases[name], schemes, spacing_mm)
+
         scores: list[Score] = []
         measured: list[MeasuredTwice] = []
-        for done, (name, pairs) in enumerate(cases.items()):
+        for done, name in enumerate(cases):
             progress("comparing", done, len(cases))
-            case = _read_case(name, pairs, (prediction.scheme, reference.scheme), spacing_mm)
+            case = read(name)
             scores += score_case(case)
             measured += measure_twice(case)
         progress("comparing", len(cases), len(cases))
         cohort = summarise(scores, measured, grouped)
-        names = _write(folder, cohort, cases, (prediction, reference))
+        pictures = [
+            drawn
+            for score in cohort.worst
+            if (drawn := picture(read(score.case), score)) is not None
+        ]
+        names = _write(folder, cohort, cases, (prediction, reference), pictures)
     return cohort, [output / name for name in names]
 
 
@@ -307,7 +318,11 @@ def _joined(parts: Sequence[Segmentation]) -> Segmentation:
 
 
 def _write(
-    folder: Path, cohort: Cohort, cases: Mapping[str, Sequence[Pair]], sides: tuple[Side, Side]
+    folder: Path,
+    cohort: Cohort,
+    cases: Mapping[str, Sequence[Pair]],
+    sides: tuple[Side, Side],
+    pictures: Sequence[Picture],
 ) -> list[str]:
     """Write page, tables and record; return their names."""
     prediction, reference = sides
@@ -321,7 +336,7 @@ def _write(
     )
     rows = result_rows(cohort)
     contents = {
-        "report.html": page(cohort, facts),
+        "report.html": page(cohort, facts, pictures),
         "results.csv": csv_text(RESULT_COLUMNS, rows),
         "cases.csv": csv_text(CASE_COLUMNS, case_rows(cohort)),
         "volumes.csv": csv_text(VOLUME_COLUMNS, volume_rows(cohort)),
