@@ -60,8 +60,8 @@ def picture(case: Case, score: Score) -> Picture | None:
             (found[worst], palette.ON_DARK["endo"], False),
         )
     )
-    title = f"{shown(score.case)}, {score.structure.value} {score.phase}, slice {z + 1}: {score.dice:.2f}"
-    return Picture(title, round(side_mm, 1), round(side_mm, 1), sides)
+    about = f"{shown(score.case)}, {score.structure.value} {score.phase}, slice {z + 1}"
+    return Picture(f"{about}: {score.dice:.2f}", round(side_mm, 1), round(side_mm, 1), sides)
 
 
 def _path(mask: np.ndarray, spacing_mm: np.ndarray, corner: np.ndarray) -> str:
