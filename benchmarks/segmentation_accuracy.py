@@ -1,9 +1,9 @@
 """Accuracy of the shipped SAX cine model on ACDC folds and on the Sunnybrook cines.
 
-ACDC: Dice for each structure at ED and ES, volumes and ejection fraction against the
-reference masks measured by the same code.  Sunnybrook: Dice of the LV cavity over the slices
-that have an endocardial contour (papillary muscles counted in the cavity, as the contours
-do), and the ejection fraction against the contours' own.
+ACDC: Dice and HD95 for each structure at ED and ES, volumes and ejection fraction against the
+reference masks measured by the same code (`opencmr.validate`).  Sunnybrook: Dice of the LV
+cavity over the slices that have an endocardial contour (papillary muscles counted in the
+cavity, as the contours do), and the ejection fraction against the contours' own.
 
     python benchmarks/segmentation_accuracy.py [--folds 0] [--model NAME] [-o RESULT.json]
 """
@@ -27,15 +27,17 @@ from opencmr.anatomy.views import View
 from opencmr.imaging.image import Image
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics
-from opencmr.intake.nifti import read_nifti, read_nifti_pair
+from opencmr.intake.nifti import read_label_map, read_nifti_pair
 from opencmr.intake.studies import read_studies
 from opencmr.measure.registry import measure_all
 from opencmr.measure.ventricles import Ventricles
 from opencmr.models.library import choose_model
 from opencmr.models.session import Network
 from opencmr.quality.stacks import judge_stacks
-from opencmr.segment.short_axis import segment_short_axis
+from opencmr.segment.short_axis import empty_segmentation, segment_short_axis
 from opencmr.sort.sorting import choose_sax_cine, sort_study
+from opencmr.validate.case import Case, MeasuredTwice, Score, measure_twice, score_case
+from opencmr.validate.cohort import summarise
 from opencmr.validate.overlap import dice
 
 STRUCTURES = (Structure.RV, Structure.MYOCARDIUM, Structure.LV)
@@ -52,69 +54,72 @@ def volumes(segmentation: Segmentation, image: Image) -> dict[str, float | None]
     return {symbol: measured.value(symbol) for symbol in SYMBOLS}
 
 
-def score_patient(folder: Path, patient: str, network: Network) -> dict[str, Any]:
+def score_patient(
+    folder: Path, patient: str, network: Network
+) -> tuple[tuple[Score, ...], tuple[MeasuredTwice, ...]]:
     stem = folder / patient
     image = read_nifti_pair(Path(f"{stem}_ed.nii.gz"), Path(f"{stem}_es.nii.gz")).image
-    masks = [read_nifti(Path(f"{stem}_{phase}_gt.nii.gz")).image.values for phase in ("ed", "es")]
-    labels = np.concatenate(masks).astype(np.uint8)
+    masks = [read_label_map(Path(f"{stem}_{phase}_gt.nii.gz")).labels for phase in ("ed", "es")]
     reference = Segmentation(
-        labels, ACDC, image.grid, ACDC_POLICY, Author(AuthorKind.READER, "reader")
+        np.concatenate(masks), ACDC, image.grid, ACDC_POLICY, Author(AuthorKind.READER, "reader")
     )
-    result = segment_short_axis(image, network)
-    if result is None:
-        result = Segmentation(
-            np.zeros_like(labels),
-            ACDC,
-            image.grid,
-            ACDC_POLICY,
-            Author(AuthorKind.MODEL, "nothing"),
-        )
+    result = segment_short_axis(image, network) or empty_segmentation(image, network)
+    case = Case(patient, result, reference, ("ED", "ES"))
+    return score_case(case), measure_twice(case)
+
+
+def patient_record(scores: tuple[Score, ...], measured: tuple[MeasuredTwice, ...]) -> Any:
+    whole = [s for s in scores if s.level == "whole"]
+    by_phase: dict[str, dict[str, dict[str, float | None]]] = {}
+    for field in ("dice", "hausdorff95_mm"):
+        by_phase[field] = {
+            phase: {s.structure.value: getattr(s, field) for s in whole if s.phase == phase}
+            for phase in ("ED", "ES")
+        }
+    told = [m for m in measured if m.quantity.symbol in SYMBOLS]
     return {
-        "patient": patient,
-        "dice": {
-            phase: {s.value: dice(result.mask(s)[t], reference.mask(s)[t]) for s in STRUCTURES}
-            for t, phase in enumerate(("ED", "ES"))
-        },
-        "measured": volumes(result, image),
-        "reference": volumes(reference, image),
+        "patient": scores[0].case,
+        **by_phase,
+        "measured": {m.quantity.symbol: m.measured for m in told},
+        "reference": {m.quantity.symbol: m.reference for m in told},
     }
 
 
 def score_acdc(data: Path, folds: list[int], network: Network) -> dict[str, Any]:
     with (data / "acdc" / "metadata.csv").open(newline="") as lines:
         rows = [row for row in csv.DictReader(lines) if int(row["fold"]) in folds]
-    patients = []
+    patients, scores, measured = [], [], []
     for row in rows:
-        patients.append(score_patient(data / "acdc", row["patient"], network))
-        patients[-1]["group"] = row["group"]
-        scores = [v for phase in patients[-1]["dice"].values() for v in phase.values()]
-        print(f"{row['patient']} {row['group']:<4} mean Dice {np.mean(scores):.3f}", flush=True)
-    summary: dict[str, Any] = {"patients": len(patients), "folds": folds, "dice": {}}
-    for phase in ("ED", "ES"):
-        for s in STRUCTURES:
-            scores = [p["dice"][phase][s.value] for p in patients]
-            summary["dice"][f"{s.value} {phase}"] = round(float(np.mean(scores)), 4)
-    for s in STRUCTURES:
-        both = [p["dice"][phase][s.value] for p in patients for phase in ("ED", "ES")]
-        summary["dice"][s.value] = round(float(np.mean(both)), 4)
-    summary["dice"]["mean"] = round(
-        float(np.mean([summary["dice"][s.value] for s in STRUCTURES])), 4
-    )
-    for symbol in SYMBOLS:
-        errors = np.array(
-            [
-                p["measured"][symbol] - p["reference"][symbol]
-                for p in patients
-                if p["measured"][symbol] is not None
-            ]
-        )
-        summary[symbol] = {
-            "bias": round(float(errors.mean()), 2),
-            "sd": round(float(errors.std(ddof=1)), 2),
-            "mae": round(float(np.abs(errors).mean()), 2),
-            "patients": len(errors),
+        own, volumes = score_patient(data / "acdc", row["patient"], network)
+        scores += own
+        measured += volumes
+        patients.append({**patient_record(own, volumes), "group": row["group"]})
+        mean = np.mean([s.dice for s in own if s.level == "whole"])
+        print(f"{row['patient']} {row['group']:<4} mean Dice {mean:.3f}", flush=True)
+    cohort = summarise(scores, measured)
+    summary: dict[str, Any] = {"patients": len(patients), "folds": folds}
+    for field, decimals in (("dice", 4), ("hausdorff95_mm", 2)):
+        summary[field] = {
+            name: round(found.mean.value, decimals)
+            for name, part in parts().items()
+            if (found := cohort.mean(field, *part)) and found.mean
         }
+    for found in cohort.agreements:
+        if found.quantity.symbol in SYMBOLS and found.agreement:
+            summary[found.quantity.symbol] = {
+                "bias": round(found.agreement.bias.value, 2),
+                "sd": round(found.agreement.sd, 2),
+                "mae": round(found.agreement.mean_absolute, 2),
+                "patients": found.agreement.cases,
+            }
     return {"summary": summary, "patients": patients}
+
+
+def parts() -> dict[str, tuple[str, str]]:
+    """Return structure and phase of every mean by the name that it has in the result."""
+    names = [s.value for s in STRUCTURES]
+    at_phase = {f"{name} {phase}": (name, phase) for phase in ("ED", "ES") for name in names}
+    return {**at_phase, **{name: (name, "all") for name in names}, "mean": ("all", "all")}
 
 
 def contour_masks(folder: Path, case: str, shape: tuple[int, int]) -> dict[int, np.ndarray]:

@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from opencmr import __version__, storage
-from opencmr.cli import analyze, demo, doctor, export, models, plan, segment, simulate, train
+from opencmr.cli import (
+    analyze,
+    demo,
+    doctor,
+    export,
+    models,
+    plan,
+    segment,
+    simulate,
+    train,
+    validate,
+)
 from opencmr.errors import OpencmrError
 
 INTERRUPTED = 130
@@ -55,6 +66,7 @@ application.command("models")(models.models)
 application.command("simulate")(simulate.simulate)
 application.command("demo")(demo.demo)
 application.command("train")(train.train)
+application.command("validate")(validate.validate)
 application.command("export")(export.export)
 application.command("doctor")(doctor.doctor)
 

@@ -106,6 +106,49 @@ def read_nifti(path: Path, *, spacing_mm: tuple[float, float, float] | None = No
     return NiftiReading(image, tuple(flags + more))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelMap:
+    """A NIfTI file's labels as they stand there, ``(T, Z, Y, X) uint8``, and their grid."""
+
+    labels: np.ndarray
+    grid: Grid
+    sha256: str
+
+
+def read_label_map(path: Path, *, spacing_mm: tuple[float, float, float] | None = None) -> LabelMap:
+    """Read a label map of a stack or a cine; one that is empty throughout is none the less one.
+
+    Parameters
+    ----------
+    path : Path
+    spacing_mm : (slice, row, column) or None
+        The true spacing, where the file's is missing or wrong.
+
+    Raises
+    ------
+    InputError
+        When the file is no NIfTI image, too large, cut short, or not of whole numbers from 0
+        to 255.
+    GeometryError
+        When its spacing is missing, impossible or contradictory and none was given.
+    """
+    with _opened(path) as stream:
+        header = _read_header(stream)
+        shape = _shape_of(header)
+        layout = _layout_of(header, shape)
+        grid, _ = _grid_of(header, shape, spacing_mm)
+        values = _read_values(stream, *layout, shape)
+    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    if np.isfinite(slope) and slope != 0:
+        values = values * np.float32(slope) + np.float32(intercept if intercept else 0)
+    if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 255):
+        raise InputError("values outside 0 to 255: an image, not a label map")
+    whole = values.astype(np.uint8)
+    if not np.array_equal(whole, values):
+        raise InputError("values between whole numbers: an image or shares, not a label map")
+    return LabelMap(whole, grid, sha256_of(path))
+
+
 def require_image(reading: NiftiReading) -> NiftiReading:
     """Return a reading, flagged where it is clipped, that an analysis may take for a picture.
 

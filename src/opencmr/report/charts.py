@@ -133,8 +133,8 @@ def curve_chart(report: Report, series: Series) -> CurveChart | None:
     return CurveChart(
         series.key,
         x_title,
-        tuple(Tick(place(x, 0)[0], f"{x:g}") for x in _round_numbers(x_end, 6)),
-        tuple(Tick(place(0, y)[1], f"{y:g}") for y in _round_numbers(y_end, 5)),
+        tuple(Tick(place(x, 0)[0], f"{x:g}") for x in round_numbers(x_end, 6)),
+        tuple(Tick(place(0, y)[1], f"{y:g}") for y in round_numbers(y_end, 5)),
         _spread_labels([draw(name, curve_ml) for name, curve_ml in curves_ml.items()]),
     )
 
@@ -153,10 +153,10 @@ def _spread_labels(curves: list[CurveLine]) -> tuple[CurveLine, ...]:
     return tuple(replace(curve, label_y=placed[curve.name]) for curve in curves)
 
 
-def _round_numbers(end: float, wanted: int) -> list[float]:
+def round_numbers(end: float, wanted: int) -> list[float]:
     """Return about ``wanted`` round numbers from 0 up to ``end`` at most.
 
-    >>> _round_numbers(131, 5)
+    >>> round_numbers(131, 5)
     [0.0, 50.0, 100.0]
     """
     raw = max(end, 1e-6) / wanted

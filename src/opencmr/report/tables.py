@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from opencmr.anatomy.reasons import Reason
@@ -120,12 +120,16 @@ def _range(reference: ReferenceVerdict | None) -> dict[str, object] | None:
 
 def as_csv(rows: list[dict[str, object]]) -> str:
     """Return rows of :func:`measurement_rows` as comma-separated values with a header line."""
+    return csv_text(COLUMNS, [_flat(row) for row in rows])
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
+    """Return rows as comma-separated values with a header line; None is an empty cell."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(columns)
     for row in rows:
-        flat = _flat(row)
-        writer.writerow([_cell(flat[column]) for column in COLUMNS])
+        writer.writerow([_cell(row[column]) for column in columns])
     return stream.getvalue()
 
 
