@@ -102,6 +102,7 @@ _CODES = (
     ReasonCode("POLICY_MISMATCH", "No normal range under this contour policy.", "None needed."),
     ReasonCode("AGE_OUTSIDE_RANGE", "No normal range for this age.", "None needed."),
     # Quality of segmentation and measures
+    ReasonCode("SMALL_HEART", "The heart is below the sizes learnt.", "Review the contours."),
     ReasonCode("LV_SIZE_IMPLAUSIBLE", "LVEDV is outside 20 to 600 mL.", "Check the spacing."),
     ReasonCode("EF_IMPLAUSIBLE", "An EF is outside 5 to 90 %.", "Review phases and contours."),
     ReasonCode("NO_BEAT", "The LV's volume shows no heartbeat.", "Check the series."),
