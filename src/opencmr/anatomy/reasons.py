@@ -94,6 +94,7 @@ _CODES = (
     ReasonCode("TOO_FEW_PHASES", "Too few cardiac phases for a rate.", "None needed."),
     ReasonCode("NOT_FINITE", "The computation gave no finite number.", "Review the contours."),
     ReasonCode("CHIRALITY_CONFLICT", "The heart appears mirrored.", "Check the orientation."),
+    ReasonCode("UPSIDE_DOWN", "The heart appears upside down.", "Check the orientation."),
     ReasonCode("NO_INSERTION_POINTS", "The RV insertions were not found.", "Review contours."),
     ReasonCode("TOO_FEW_RINGS", "Too few slices with a closed ring of wall.", "Review contours."),
     ReasonCode("NOT_ASSESSABLE", "This view cannot show it.", "None needed."),

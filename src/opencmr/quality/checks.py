@@ -59,6 +59,7 @@ from opencmr.quality.pixels import coarse_flags, noise_flags
 from opencmr.quality.right_ventricle import right_ventricle_flags
 from opencmr.quality.scope import OF_THE_PATIENT, OF_THE_RIGHT_VENTRICLE, OF_WHOLE_STACKS
 from opencmr.quality.small_heart import small_heart_flags
+from opencmr.quality.upside_down import upside_down_flags
 
 
 @dataclass(frozen=True, eq=False)
@@ -374,6 +375,12 @@ def not_mirrored(subject: Subject) -> Iterator[QualityFlag]:
         )
 
 
+def upright(subject: Subject) -> Iterator[QualityFlag]:
+    """Hold the right ventricle's shape against the patient's axes."""
+    phases = [phase for _, phase in subject.judged_phases]
+    yield from upside_down_flags(subject.ventricles, phases)
+
+
 def near_cut_point(subject: Subject) -> Iterator[QualityFlag]:
     """Name an ejection fraction whose class could be another on a second look."""
     percent = subject.values.get("LVEF")
@@ -412,6 +419,7 @@ CHECKS: tuple[Check, ...] = (
     pixels_fit,
     of_trained_size,
     not_mirrored,
+    upright,
     near_cut_point,
 )
 
