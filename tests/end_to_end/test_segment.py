@@ -58,6 +58,23 @@ def test_mirrored_and_reversed_stacks_give_the_same_heart(
         assert dice(back == label, straight == label) >= 0.85
 
 
+def test_a_heart_of_a_childs_size_is_segmented_as_well_and_named(opencmr, phantom_nifti, tmp_path):
+    cine, truth = (
+        nibabel.load(phantom_nifti / name) for name in ("sax.nii.gz", "sax_labels.nii.gz")
+    )
+    affine = cine.affine @ np.diag([0.6, 0.6, 0.6, 1.0])
+    small = nibabel.Nifti1Image(np.asarray(cine.dataobj)[..., :2], affine)
+    small.header.set_xyzt_units("mm", "sec")
+    nibabel.save(small, tmp_path / "small.nii.gz")
+    outcome = opencmr("segment", tmp_path / "small.nii.gz", "-o", tmp_path / "labels.nii.gz")
+    assert outcome.status == 0, outcome.err
+    flags = json.loads((tmp_path / "labels.json").read_text())["flags"]
+    assert ("review", "SMALL_HEART") in [(flag["severity"], flag["code"]) for flag in flags]
+    found = np.asarray(nibabel.load(tmp_path / "labels.nii.gz").dataobj)
+    for label, least in ((1, 0.75), (2, 0.75), (3, 0.85)):
+        assert dice(found == label, np.asarray(truth.dataobj)[..., :2] == label) >= least
+
+
 def test_an_existing_file_is_not_overwritten(opencmr, segmented, phantom_nifti):
     outcome = opencmr("segment", phantom_nifti / "sax.nii.gz", "-o", segmented)
     assert outcome.status == 2

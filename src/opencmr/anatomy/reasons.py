@@ -94,6 +94,7 @@ _CODES = (
     ReasonCode("TOO_FEW_PHASES", "Too few cardiac phases for a rate.", "None needed."),
     ReasonCode("NOT_FINITE", "The computation gave no finite number.", "Review the contours."),
     ReasonCode("CHIRALITY_CONFLICT", "The heart appears mirrored.", "Check the orientation."),
+    ReasonCode("UPSIDE_DOWN", "The heart appears upside down.", "Check the orientation."),
     ReasonCode("NO_INSERTION_POINTS", "The RV insertions were not found.", "Review contours."),
     ReasonCode("TOO_FEW_RINGS", "Too few slices with a closed ring of wall.", "Review contours."),
     ReasonCode("NOT_ASSESSABLE", "This view cannot show it.", "None needed."),
@@ -102,6 +103,7 @@ _CODES = (
     ReasonCode("POLICY_MISMATCH", "No normal range under this contour policy.", "None needed."),
     ReasonCode("AGE_OUTSIDE_RANGE", "No normal range for this age.", "None needed."),
     # Quality of segmentation and measures
+    ReasonCode("SMALL_HEART", "The heart is below the sizes learnt.", "Review the contours."),
     ReasonCode("LV_SIZE_IMPLAUSIBLE", "LVEDV is outside 20 to 600 mL.", "Check the spacing."),
     ReasonCode("EF_IMPLAUSIBLE", "An EF is outside 5 to 90 %.", "Review phases and contours."),
     ReasonCode("NO_BEAT", "The LV's volume shows no heartbeat.", "Check the series."),

@@ -44,6 +44,7 @@ def segment(
     from opencmr.imaging.flag import QualityFlag, Severity
     from opencmr.intake.nifti import read_nifti, sidecar_of, write_labels_nifti
     from opencmr.models.session import Networks
+    from opencmr.quality.small_heart import small_heart_flags
     from opencmr.segment.short_axis import empty_segmentation, segment_short_axis
 
     console.require_file(source, "the input")
@@ -82,6 +83,7 @@ def segment(
             )
             unseen = "The network sees no heart in this image; the labels are empty."
             flags += (QualityFlag(Severity.REVIEW, "NO_HEART_FOUND", unseen),)
+        flags += tuple(small_heart_flags(segmentation))
         write_labels_nifti(
             labels_path,
             segmentation.to_scheme(scheme),

@@ -52,6 +52,9 @@ class Segmentation:
         Share of each class, background first.
     derived_from : str or None
         The version that this one corrects.
+    grid_scale : float
+        Spacing of the grid on which a model saw the heart over the one it was trained on: below 1
+        where the heart is smaller than any that it learnt from.
 
     Raises
     ------
@@ -66,6 +69,7 @@ class Segmentation:
     author: Author
     probabilities: np.ndarray | None = None
     derived_from: str | None = None
+    grid_scale: float = 1.0
 
     def __post_init__(self) -> None:
         if self.labels.ndim != 4 or self.labels.shape[1:] != self.grid.shape:

@@ -58,6 +58,8 @@ from opencmr.quality.limits import (
 from opencmr.quality.pixels import coarse_flags, noise_flags
 from opencmr.quality.right_ventricle import right_ventricle_flags
 from opencmr.quality.scope import OF_THE_PATIENT, OF_THE_RIGHT_VENTRICLE, OF_WHOLE_STACKS
+from opencmr.quality.small_heart import small_heart_flags
+from opencmr.quality.upside_down import upside_down_flags
 
 
 @dataclass(frozen=True, eq=False)
@@ -357,6 +359,11 @@ def pixels_fit(subject: Subject) -> Iterator[QualityFlag]:
     yield from noise_flags(subject.ventricles)
 
 
+def of_trained_size(subject: Subject) -> Iterator[QualityFlag]:
+    """Name a heart outside the network's experience."""
+    yield from small_heart_flags(subject.ventricles.segmentation)
+
+
 def not_mirrored(subject: Subject) -> Iterator[QualityFlag]:
     """Hold the heart's handedness against the patient's axes (row H11)."""
     if any(m.reason and m.reason.code == "CHIRALITY_CONFLICT" for m in subject.measurements):
@@ -366,6 +373,12 @@ def not_mirrored(subject: Subject) -> Iterator[QualityFlag]:
             "The right ventricle lies on the other side than the patient's axes say: the image "
             "or the heart is mirrored, or base and apex were confused. No AHA segment is named.",
         )
+
+
+def upright(subject: Subject) -> Iterator[QualityFlag]:
+    """Hold the right ventricle's shape against the patient's axes."""
+    phases = [phase for _, phase in subject.judged_phases]
+    yield from upside_down_flags(subject.ventricles, phases)
 
 
 def near_cut_point(subject: Subject) -> Iterator[QualityFlag]:
@@ -404,7 +417,9 @@ CHECKS: tuple[Check, ...] = (
     end_slices_steady,
     slices_in_step,
     pixels_fit,
+    of_trained_size,
     not_mirrored,
+    upright,
     near_cut_point,
 )
 

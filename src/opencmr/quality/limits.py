@@ -135,3 +135,9 @@ LAG_LIKENESS = 0.8
 """Correlation from which on a slice's curve fits that of the others (proposal)."""
 LAG_OTHERS = 3
 """Of fewer other slices it cannot be told which is out of step (proposal)."""
+UPSIDE_DOWN_SKEWNESS = 0.05
+"""Skewness of the RV towards inferior, mean of ED and ES, beyond which a heart is upside down.
+
+Proposal: in the reference masks 95 % taper towards anterior by more, and none towards inferior
+(at most 0.007).
+"""

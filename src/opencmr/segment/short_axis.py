@@ -1,6 +1,7 @@
 """The short-axis cine segmented: find the heart, segment the window, keep what is possible."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -37,7 +38,8 @@ def segment_short_axis(
     Returns
     -------
     Segmentation or None
-        On the image's own grid; None when no heart is seen.
+        On the image's own grid; None when no heart is seen.  A heart smaller than any that the
+        network learnt from is segmented on a finer grid, which ``grid_scale`` tells.
     """
     box = find_heart(image, network)
     if box is None:
@@ -65,7 +67,7 @@ def segment_short_axis(
                 shares[:, t, z] = pasted
             progress(t * pixels.shape[0] + z + 1, total)
         labels[t] = keep_possible(labels[t], given.scheme)
-    return _segmentation(image, network, labels, shares)
+    return replace(_segmentation(image, network, labels, shares), grid_scale=box.scale)
 
 
 def empty_segmentation(

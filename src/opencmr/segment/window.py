@@ -99,15 +99,19 @@ def side_px(side_mm: float, wanted: SegmentationInput) -> int:
     return wanted.stride_px * max(min(strides, LARGEST_WINDOW_PX // wanted.stride_px), 1)
 
 
-def whole_window(image: Image, wanted: SegmentationInput) -> Window:
-    """Return the window that holds the whole image, padded to the network's stride."""
+def whole_window(image: Image, wanted: SegmentationInput, scale: float = 1.0) -> Window:
+    """Return the window that holds the whole image, padded to the network's stride.
+
+    Its pixels are ``scale`` times those of the network's own grid.
+    """
     grid = image.grid
+    step_mm = scale * wanted.spacing_mm
     return Window(
         centre=((grid.shape[1] - 1) / 2, (grid.shape[2] - 1) / 2),
-        rows_px=side_px(grid.shape[1] * grid.row_spacing_mm, wanted),
-        columns_px=side_px(grid.shape[2] * grid.column_spacing_mm, wanted),
-        row_step=wanted.spacing_mm / grid.row_spacing_mm,
-        column_step=wanted.spacing_mm / grid.column_spacing_mm,
+        rows_px=side_px(grid.shape[1] * grid.row_spacing_mm / scale, wanted),
+        columns_px=side_px(grid.shape[2] * grid.column_spacing_mm / scale, wanted),
+        row_step=step_mm / grid.row_spacing_mm,
+        column_step=step_mm / grid.column_spacing_mm,
         source_shape=(grid.shape[1], grid.shape[2]),
     )
 

@@ -1,0 +1,118 @@
+"""How large the heart is decides the grid, and only where it is certain."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from opencmr.anatomy.techniques import Technique
+from opencmr.anatomy.views import View
+from opencmr.geometry.grid import grid_from_spacing
+from opencmr.imaging.image import Image, untimed_image
+from opencmr.models.card import SegmentationInput
+from opencmr.segment.heart import (
+    LEAST_AREA_CM2,
+    LEAST_AREA_OF_A_PHASE_CM2,
+    LEAST_SCALE,
+    USUAL_AREA_CM2,
+    find_heart,
+    heart_window,
+)
+
+SLICE_MM = 8.0
+
+
+class Seer:
+    """A network that sees all that is bright, if it covers enough pixels, and counts its looks."""
+
+    def __init__(self, least_px: int = 1, swells_beyond_px: int | None = None) -> None:
+        self.card = SimpleNamespace(
+            input=SegmentationInput(
+                spacing_mm=1.4,
+                window_px=160,
+                intensity_percentiles=(0.0, 100.0),
+                view=View.SAX,
+                technique=Technique.CINE,
+                stride_px=16,
+                context_slices=0,
+            )
+        )
+        self.least_px, self.swells_beyond_px = least_px, swells_beyond_px
+        self.looks = 0
+
+    def __call__(self, windows: np.ndarray) -> np.ndarray:
+        self.looks += 1
+        seen = (windows[:, 0] > 0.5).astype(np.float32)
+        if seen.sum() < self.least_px:
+            seen[:] = 0
+        elif self.swells_beyond_px and seen.sum() > self.swells_beyond_px:
+            seen[:] = 1
+        return np.stack([1 - seen, seen], axis=1)
+
+
+def stack(area_cm2: float, slices: int = 10, phases: int = 2) -> Image:
+    """A bright column of ``area_cm2`` over all slices but one at each end, on 1 mm pixels."""
+    rows, columns = np.indices((220, 200))
+    disc = np.hypot(rows - 108, columns - 96) <= 10 * np.sqrt(area_cm2 / np.pi)
+    values = np.zeros((phases, slices, *disc.shape), np.float32)
+    values[:, 1 : max(slices - 1, 2)] = disc
+    if slices == 1:
+        values[:] = disc
+    return untimed_image(values, grid_from_spacing(values.shape[1:], (SLICE_MM, 1.0, 1.0)))
+
+
+@pytest.mark.parametrize("area_cm2", [LEAST_AREA_CM2 + 2, USUAL_AREA_CM2, 120.0])
+def test_a_heart_of_a_trained_size_is_looked_at_once_and_on_the_networks_own_grid(area_cm2):
+    network, image = Seer(), stack(area_cm2)
+    box = find_heart(image, network)
+    assert box.scale == 1.0
+    assert network.looks == image.phases * image.grid.shape[0]
+
+
+@pytest.mark.parametrize("area_cm2", [22.0, 28.0, 40.0])
+def test_a_small_heart_is_brought_to_the_usual_size(area_cm2):
+    image = stack(area_cm2)
+    box = find_heart(image, Seer())
+    assert box.scale == pytest.approx((area_cm2 / USUAL_AREA_CM2) ** 0.5, rel=0.03)
+    wanted = Seer().card.input
+    window, usual = heart_window(image, box, wanted), stack(USUAL_AREA_CM2)
+    assert window.row_step == pytest.approx(1.4 * box.scale)
+    seen = window.cut(image.values[0, 5]) > 0.5
+    other = heart_window(usual, find_heart(usual, Seer()), wanted)
+    assert seen.sum() == pytest.approx((other.cut(usual.values[0, 5]) > 0.5).sum(), rel=0.05)
+    assert (window.rows_px, window.columns_px) == (other.rows_px, other.columns_px)
+
+
+def test_one_phase_may_be_end_systole_and_is_held_against_smaller_hearts():
+    between = (LEAST_AREA_CM2 + LEAST_AREA_OF_A_PHASE_CM2) / 2
+    assert find_heart(stack(between), Seer()).scale < 1
+    assert find_heart(stack(between, phases=1), Seer()).scale == 1
+    assert find_heart(stack(20.0, phases=1), Seer()).scale < 1
+
+
+@pytest.mark.parametrize("slices", [1, 5])
+def test_a_few_slices_are_a_part_of_a_heart_and_no_small_one(slices):
+    assert find_heart(stack(30.0, slices=slices), Seer()).scale == 1
+
+
+def test_a_heart_too_small_to_be_seen_is_found_on_a_finer_grid():
+    image = stack(20.0)
+    blind = Seer(least_px=2000)
+    box = find_heart(image, blind)
+    assert box.scale == pytest.approx((20.0 / USUAL_AREA_CM2) ** 0.5, abs=0.01)
+    assert box.rows[0] == pytest.approx(108 - 25, abs=2)
+
+
+def test_no_grid_is_finer_than_the_limit():
+    assert find_heart(stack(12.0), Seer()).scale == LEAST_SCALE
+
+
+def test_nothing_stays_nothing():
+    assert find_heart(stack(0.0), Seer(least_px=10)) is None
+
+
+def test_a_spot_that_is_no_small_heart_on_the_finer_grid_changes_nothing():
+    image = stack(28.0)
+    alone = find_heart(image, Seer(swells_beyond_px=2500))
+    assert alone.scale == 1
+    assert alone.rows[0] == pytest.approx(108 - 30, abs=2)
