@@ -127,7 +127,7 @@ def analyze_studies(
     shown_as : Path
         What the folder will be called when all is written.
     networks : Networks or None
-        Loaded once for all studies.
+        Read once for all studies; their memory is given back before pages are made.
     beside : sequence of Path
         Files of a single study's result that are there already.
     """
@@ -137,8 +137,7 @@ def analyze_studies(
 
     def analysed(study: Study, place: Path, shown: Path) -> Outcome:
         report = analyze_study(study, configuration, networks=networks, progress=progress)
-        if alone:
-            networks.forget()  # pages need memory too, and no further study the networks
+        networks.forget()  # pages need the memory more than the next study a tenth of a second
         write_report(report, place, progress, beside=beside)
         return outcome_of(report, shown)
 

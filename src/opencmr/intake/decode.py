@@ -88,6 +88,10 @@ class DicomReader:
     ) -> None:
         self._kill()
 
+    def rest(self) -> None:
+        """End the process, which takes memory, until the next file is asked for."""
+        self._kill()
+
     def read(
         self, path: Path, *, pixels_of: Collection[str] | None = None
     ) -> tuple[Frame, ...] | Refusal:

@@ -173,6 +173,7 @@ def read_studies(
             return Studies([lambda: only[0]], loader.orphans())
         if not index.studies:
             raise InputError(_nothing_found(loader.orphans()))
+        reader.rest()
         readers = [partial(loader.read, study) for study in index.studies]
         return Studies(readers, loader.orphans(), resources.pop_all())
 
@@ -223,6 +224,7 @@ class _Loader:
             return _nifti_study(self._nifti(indexed), self.index.leftovers.rows())
         leftovers = Leftovers()
         frames = read_frames(indexed.files, self.reader, leftovers, self.progress)
+        self.reader.rest()
         return self._dicom_study(indexed, frames, leftovers)
 
     def _nifti(self, indexed: IndexedNifti) -> NiftiReading:
