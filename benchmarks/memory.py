@@ -12,12 +12,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-import psutil
 import pydicom
 from pydicom.uid import generate_uid
+from tree_memory import TreeMemory
 
 LEVELS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
 
@@ -65,27 +64,14 @@ def copy(source: Path, target: Path, salt: str) -> None:
 
 def peak_mib(source: Path, out: Path) -> int:
     """Return the greatest sum of resident memory of ``opencmr analyze`` and its children."""
-    process = psutil.Popen([*opencmr(), "analyze", source, "-o", out, "-q"])
-    peak = 0
-    while process.poll() is None:
-        resident = 0
-        for one in [process, *children(process)]:
-            try:
-                resident += one.memory_info().rss
-            except psutil.Error:
-                continue
-        peak = max(peak, resident)
-        time.sleep(0.02)
-    if process.returncode not in (0, 3):
-        raise SystemExit(f"analyze failed with {process.returncode}")
-    return round(peak / 2**20)
-
-
-def children(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return process.children(recursive=True)
-    except psutil.Error:
-        return []
+    process = subprocess.Popen([*opencmr(), "analyze", source, "-o", out, "-q"])
+    memory = TreeMemory(process.pid)
+    memory.start()
+    status = process.wait()
+    peak_bytes = memory.stop()
+    if status not in (0, 3):
+        raise SystemExit(f"analyze failed with {status}")
+    return round(peak_bytes / 2**20)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import venv
 from collections.abc import Sequence
@@ -40,6 +39,7 @@ from typing import Any
 import numpy as np
 import psutil
 from clocked_opencmr import clocked_networks
+from tree_memory import TreeMemory
 
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
@@ -54,7 +54,6 @@ from opencmr.sort.sorting import choose_sax_cine, sort_study
 
 HERE = Path(__file__).parent
 CORES = 2
-SAMPLING_S = 0.02
 GIB = 2**30
 
 FINISHED = (0, 3)
@@ -109,39 +108,6 @@ def read_cine(folder: Path) -> Image:
     series = choose_sax_cine(judge_stacks(sort_study(study))).series
     assert series is not None, "no short-axis cine found in the simulated study"
     return series.image
-
-
-class TreeMemory(threading.Thread):
-    """Samples the resident memory of a process and its descendants until it ends."""
-
-    def __init__(self, pid: int) -> None:
-        super().__init__(daemon=True)
-        self.peak_bytes = 0
-        self._process = psutil.Process(pid)
-        self._over = threading.Event()
-
-    def run(self) -> None:
-        """Sample until told to stop."""
-        while not self._over.wait(SAMPLING_S):
-            total = 0
-            for process in self._tree():
-                try:
-                    total += process.memory_info().rss
-                except psutil.Error:  # ended meanwhile
-                    continue
-            self.peak_bytes = max(self.peak_bytes, total)
-
-    def _tree(self) -> list[psutil.Process]:
-        try:
-            return [self._process, *self._process.children(recursive=True)]
-        except psutil.Error:
-            return []
-
-    def stop(self) -> int:
-        """Return the peak in bytes."""
-        self._over.set()
-        self.join()
-        return self.peak_bytes
 
 
 def time_analyze(cine: Path, folder: Path) -> dict[str, Any]:

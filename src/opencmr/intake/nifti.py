@@ -196,12 +196,18 @@ def read_nifti_pair(
         raise GeometryError(
             f"ED and ES lie up to {apart_mm.max():.1f} mm apart: not one stack. Export both again."
         )
+    return as_phases((first, second))
+
+
+def as_phases(readings: Sequence[NiftiReading]) -> NiftiReading:
+    """Return stacks of one phase each, on one grid, as a cine whose times are unknown."""
+    images = [reading.image for reading in readings]
     image = untimed_image(
-        np.concatenate([first.image.values, second.image.values]),
-        one,
-        (*first.image.sources, *second.image.sources),
+        np.concatenate([one.values for one in images]),
+        images[0].grid,
+        tuple(source for one in images for source in one.sources),
     )
-    return NiftiReading(image, first.flags + tuple(f for f in second.flags if f not in first.flags))
+    return NiftiReading(image, tuple(dict.fromkeys(f for one in readings for f in one.flags)))
 
 
 @contextmanager

@@ -6,7 +6,7 @@ Names may say which frame a file is, pictures whether it may be true; neither su
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,10 +16,9 @@ from opencmr.anatomy.plausible import CINE_PHASES
 from opencmr.errors import InputError
 from opencmr.geometry.grid import Grid
 from opencmr.imaging.flag import QualityFlag, Severity
-from opencmr.imaging.image import untimed_image
 from opencmr.imaging.likeness import LIKE_ONE_HEART, likeness, thumbnail
 from opencmr.intake import limits
-from opencmr.intake.nifti import NiftiReading, read_nifti, require_image
+from opencmr.intake.nifti import NiftiReading, as_phases, read_nifti, require_image
 
 SAME_GRID_MM = 1e-2
 """Grids whose affines differ by less are identical: a float's rounding."""
@@ -130,14 +129,8 @@ def read_nifti_frames(
         When one cannot be read or is no picture, or they no longer fit together.
     """
     readings = [require_image(read_nifti(path, spacing_mm=spacing_mm)) for path in paths]
-    images = [reading.image for reading in readings]
-    if {image.values.shape for image in images} != {images[0].values.shape}:
+    if len({reading.image.values.shape for reading in readings}) > 1:
         raise InputError("the files of one cine have changed while they were read")
-    image = untimed_image(
-        np.concatenate([one.values for one in images]),
-        images[0].grid,
-        tuple(source for one in images for source in one.sources),
-    )
     joined = QualityFlag(
         Severity.INFO,
         "SERIES_PER_PHASE",
@@ -145,5 +138,5 @@ def read_nifti_frames(
         "names state, and no time between them is known.",
         f"{len(paths)} files",
     )
-    flags = dict.fromkeys(flag for reading in readings for flag in reading.flags)
-    return NiftiReading(image, (*flags, joined))
+    cine = as_phases(readings)
+    return replace(cine, flags=(*cine.flags, joined))

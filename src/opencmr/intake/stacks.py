@@ -16,7 +16,7 @@ from opencmr.imaging.axis import Axis, Beats, Echo, Heartbeat, Preparation, Prep
 from opencmr.imaging.image import Image, Instance, Unit
 from opencmr.intake.frame import Frame
 from opencmr.intake.limits import FIELD_OF_VIEW_MM
-from opencmr.intake.timing import beat_shares, is_doubtful, nearest_pictures
+from opencmr.intake.timing import beat_shares, is_doubtful, nearest_pictures, shares_apart
 
 UNIT_LENGTH_TOLERANCE = 1e-3
 """Greatest deviation of a direction cosine's length from one."""
@@ -758,8 +758,7 @@ def _shown_frames(one: Pass, phases: int, fractions: np.ndarray) -> tuple[Frame,
     """Return the frame behind each phase; of a slice resampled in time, the nearest one."""
     if one.phases == phases:
         return one.frames
-    apart = np.abs(phase_fractions(one, phases)[None] - fractions[:, None]) % 1.0
-    nearest = np.minimum(apart, 1 - apart).argmin(1)
+    nearest = shares_apart(phase_fractions(one, phases), fractions).argmin(1)
     return tuple(one.frames[index] for index in nearest)
 
 

@@ -89,6 +89,18 @@ def beat_shares(times_ms: np.ndarray, rr_ms: float) -> np.ndarray:
     return np.asarray(times_ms / (whole_ms if full else rr_ms))
 
 
+def shares_apart(shares: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return how far each picture lies from each wanted share ``(T, N)``, round the heartbeat.
+
+    Examples
+    --------
+    >>> shares_apart(np.array([0.0, 0.5]), np.array([0.75])).tolist()
+    [[0.25, 0.25]]
+    """
+    apart = np.abs(shares[None] - wanted[:, None]) % 1.0
+    return np.asarray(np.minimum(apart, 1 - apart))
+
+
 def nearest_pictures(shares: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Return which picture ``(T,)`` of a slice is nearest to each wanted share of the heartbeat.
 
@@ -101,8 +113,7 @@ def nearest_pictures(shares: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     ([0, 1, 2, 3], [3, 0, 1, 2])
     """
     half_step = float(np.median(np.diff(wanted))) / 2
-    apart = np.abs(shares[None] - wanted[:, None]) % 1.0
-    apart = np.minimum(apart, 1 - apart)
+    apart = shares_apart(shares, wanted)
     own = np.diagonal(apart)
     if (own <= half_step + 1e-9).all():
         return np.arange(len(wanted))
