@@ -1,12 +1,9 @@
 """``report.pdf``: the page's content on A4, set by typst."""
 
-import json
 import re
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
-
-import typst
 
 from opencmr.report import palette
 from opencmr.report.charts import Bullseye, bullseyes
@@ -14,6 +11,7 @@ from opencmr.report.contents import Report
 from opencmr.report.hearts import Heart, draw_hearts
 from opencmr.report.story import tell
 from opencmr.report.templating import environment
+from opencmr.report.typesetting import typeset
 from opencmr.storage import write_bytes
 
 FONT = "Libertinus Serif"
@@ -30,9 +28,8 @@ def write(report: Report, folder: Path) -> list[Path]:
 
 def document(report: Report) -> bytes:
     """Return the PDF.  Texts reach typst as JSON data alone, never as markup."""
-    template = files("opencmr.report").joinpath("templates/report.typ").read_bytes()
-    content = json.dumps(contents(report), ensure_ascii=False, allow_nan=False)
-    return bytes(typst.compile(template, format="pdf", sys_inputs={"data": content}))
+    template = files("opencmr.report").joinpath("templates/report.typ").read_text("utf-8")
+    return typeset(template, contents(report))
 
 
 def contents(report: Report) -> dict[str, object]:
