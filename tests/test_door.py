@@ -30,7 +30,10 @@ def report(phantom: SimulatedStudy, monkeypatch: pytest.MonkeyPatch) -> Report:
     identity = Identity(patient_name=NAME, patient_id=NUMBER)
     series = Series("s01", image, uids=(UID,), frame_of_reference_uid=UID)
     return opencmr.analyze(
-        Study("phantom", (series,), uid=UID, identity=identity), sex="F", height_cm=170, weight_kg=60
+        Study("phantom", (series,), uid=UID, identity=identity),
+        sex="F",
+        height_cm=170,
+        weight_kg=60,
     )
 
 

@@ -96,7 +96,5 @@ def _axes(axes: "Axes | None") -> "Axes":
     try:
         from matplotlib import pyplot
     except ImportError as error:
-        raise ConfigurationError(
-            "pictures need matplotlib: pip install 'opencmr[plot]'"
-        ) from error
+        raise ConfigurationError("pictures need matplotlib: pip install 'opencmr[plot]'") from error
     return pyplot.gca()
