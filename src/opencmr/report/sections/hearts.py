@@ -24,8 +24,8 @@ ABOUT_SLICES = (
 
 
 def tell(report: Report) -> tuple[Block, ...]:
-    """Return the pictures of every segmented series."""
-    measured = report.measured_series()
+    """Return the pictures of every segmented series whose slices have an order."""
+    measured = [series for series in report.measured_series() if series.key in report.landmarks]
     several = len(measured) > 1
     return tuple(
         block

@@ -1,11 +1,18 @@
 """How it was measured: from what, by whom or what, with which versions."""
 
+from opencmr.analyses.function import NAME as FUNCTION
 from opencmr.anatomy.plausible import MYOCARDIUM_G_PER_ML
 from opencmr.imaging.reading import ModelUse
 from opencmr.report.blocks import Block, Fact, Facts, Notes
 from opencmr.report.contents import Report
 from opencmr.report.plain_text import shown
 from opencmr.report.rows import TEXT_LIMIT, distinct, spacing_text
+
+VOLUMES = Fact(
+    "Volumes",
+    "Summation of discs over the whole stack, gap between slices included; "
+    f"mass with {MYOCARDIUM_G_PER_ML} g/mL.",
+)
 
 
 def tell(report: Report) -> tuple[Block, ...]:
@@ -40,11 +47,7 @@ def _method(report: Report) -> tuple[Fact, ...]:
         Fact("Measured from", measured_from(report)),
         Fact("Contours by", "; ".join(authors) or "nobody"),
         Fact("Contour policy", "; ".join(policies) or "none"),
-        Fact(
-            "Volumes",
-            "Summation of discs over the whole stack, gap between slices included; "
-            f"mass with {MYOCARDIUM_G_PER_ML} g/mL.",
-        ),
+        *(VOLUMES,) * bool(len(report.measurements.of(FUNCTION))),
         Fact("Input SHA-256", report.study.input_sha256 or "not known"),
     ]
     facts += [

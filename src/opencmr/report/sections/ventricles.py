@@ -41,7 +41,7 @@ KEY_NUMBERS = (("LVEF",), ("LVEDVi", "LVEDV"), ("RVEF",), ("LVMi", "LVM"))
 COLUMNS = (
     Column("Quantity"),
     Column("Measured", "number"),
-    Column("Normal range", "number", share=1),
+    Column("Normal", "number", share=1),
     Column("", "strip"),
     Column("z", "number", hint="standard deviations from the mean of the normal range"),
 )
