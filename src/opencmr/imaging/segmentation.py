@@ -10,6 +10,7 @@ from opencmr.anatomy.policy import ContourPolicy
 from opencmr.anatomy.structures import LabelScheme, Structure
 from opencmr.errors import GeometryError
 from opencmr.geometry.grid import Grid
+from opencmr.imaging.brief import brief
 
 
 class AuthorKind(StrEnum):
@@ -34,7 +35,7 @@ class Author:
         return f"{self.name} {self.version}".strip()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Segmentation:
     """A segmentation of an image.
 
@@ -102,6 +103,8 @@ class Segmentation:
                 f"labels {strange} are not in the scheme {self.scheme.name!r}, which has "
                 f"{sorted(self.scheme.structures)}"
             )
+
+    __repr__ = brief
 
     def __reduce__(self) -> tuple[type["Segmentation"], tuple[Any, ...]]:
         """Pickle as the call that makes it, so that a copy is checked and locked too."""
