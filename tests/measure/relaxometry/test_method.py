@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from opencmr.errors import ConfigurationError
-from opencmr.measure.relaxometry.method import MapKind, Method, Scheme, is_magnitude, scheme_named
+from opencmr.errors import ConfigurationError, InputError
+from opencmr.imaging.relaxation import MapKind
+from opencmr.measure.relaxometry.method import Method, Scheme, is_magnitude, scheme_named
 
 
 @pytest.mark.parametrize(
@@ -33,16 +34,16 @@ def test_another_scheme_is_refused_with_those_there_are(text):
 
 def test_a_scheme_whose_counts_are_not_those_of_the_series_is_refused():
     method = Method(MapKind.T1, Scheme.MOLLI, pictures=8)
-    with pytest.raises(ConfigurationError, match="names 8 pictures, the series has 7"):
+    with pytest.raises(InputError, match="names 8 pictures, the series has 7"):
         method.require_pictures(7, magnitude=True)
-    with pytest.raises(ConfigurationError, match="7 pictures"):
+    with pytest.raises(InputError, match="7 pictures"):
         Method(MapKind.T1, Scheme.SHMOLLI).require_pictures(8, magnitude=True)
 
 
 def test_magnitudes_need_one_picture_more_than_signed_signals():
     method = Method(MapKind.T1, Scheme.MOLLI)
     method.require_pictures(3, magnitude=False)
-    with pytest.raises(ConfigurationError, match="need 4 or more"):
+    with pytest.raises(InputError, match="need 4 or more"):
         method.require_pictures(3, magnitude=True)
     Method(MapKind.T2).require_pictures(2, magnitude=True)
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from opencmr.measure.relaxometry.method import MapKind, Method, Scheme, map_of
+from opencmr.imaging.relaxation import MapKind
+from opencmr.measure.relaxometry.method import Method, Scheme, map_of
 from opencmr.measure.relaxometry.recovery import (
     t1_inversion_recovery,
     t1_saturation_recovery,

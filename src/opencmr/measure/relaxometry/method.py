@@ -6,7 +6,8 @@ from enum import StrEnum
 
 import numpy as np
 
-from opencmr.errors import ConfigurationError
+from opencmr.errors import ConfigurationError, InputError
+from opencmr.imaging.relaxation import MapKind
 from opencmr.measure.relaxometry.decay import exponential_decay, truncated_decay
 from opencmr.measure.relaxometry.recovery import (
     SHMOLLI_PICTURES,
@@ -19,14 +20,6 @@ from opencmr.measure.relaxometry.relaxation_map import RelaxationMap
 SIGNED_SHARE = 0.01
 """Of all values by size, so many must be below zero in signed pictures; an interpolation of
 magnitudes leaves less (proposal)."""
-
-
-class MapKind(StrEnum):
-    """The relaxation time that is mapped."""
-
-    T1 = "t1"
-    T2 = "t2"
-    T2_STAR = "t2star"
 
 
 class Scheme(StrEnum):
@@ -120,21 +113,21 @@ class Method:
 
         Raises
         ------
-        ConfigurationError
+        InputError
             Says how many are needed.
         """
         least = self.fitted_parameters + (magnitude and self.restores_polarity)
         if self.pictures is not None and count != self.pictures:
-            raise ConfigurationError(
+            raise InputError(
                 f"the scheme names {self.pictures} pictures, the series has {count}: one is "
                 "missing or too many"
             )
         if self.scheme is Scheme.SHMOLLI and count != SHMOLLI_PICTURES:
-            raise ConfigurationError(
+            raise InputError(
                 f"ShMOLLI has {SHMOLLI_PICTURES} pictures (5 + 1 + 1), the series has {count}"
             )
         if count < least:
-            raise ConfigurationError(
+            raise InputError(
                 f"{count} pictures are too few for a map: {self.fitted_parameters} parameters of "
                 f"{'magnitudes' if magnitude else 'signals'} need {least} or more"
             )
@@ -200,7 +193,7 @@ def map_of(
 
     Raises
     ------
-    ConfigurationError
+    InputError
         When the pictures are too few for the method.
     """
     method.require_pictures(len(values), magnitude=magnitude)
