@@ -8,8 +8,8 @@ from opencmr.measure.relaxometry.relaxation_map import RelaxationMap, fitted
 T2_LIMITS_MS = (0.5, 3000.0)
 """Looked for; iron-laden myocardium has a T2* of some 3 ms, water a T2 of 2000 ms."""
 TRUNCATION_R2 = 0.995
-"""Late echoes are left out until the curve explains this share of the variance (He et al., J
-Magn Reson Imaging 2013;37:324)."""
+"""Late echoes are left out until the curve explains this share of the variance.  Truncation is
+that of He et al. (Magn Reson Med 2008;60:1082); the share is a proposal."""
 TRUNCATION_ECHOES = 3
 """So few echoes are never shortened further."""
 

@@ -70,7 +70,8 @@ def t1_shmolli(signals: np.ndarray, times_ms: np.ndarray, *, magnitude: bool) ->
     short T1 alone (Piechnik et al., J Cardiovasc Magn Reson 2010;12:69).  With the residual ``R``
     and the result of five, six and seven pictures and the heartbeat ``RR``: six count if T1(5)
     is at most RR and R(6) T1(6) < R(5) RR; seven if T1 so far is below RR and
-    R(7) T1(7) < R(5) 0.4 RR; else the five of the first inversion.
+    R(7) T1(7) < R(5) 0.4 RR; else the five of the first inversion.  (The rule as the authors'
+    own group states it in Tomato, github.com/MRKonrad/tomato.)
 
     Parameters
     ----------
