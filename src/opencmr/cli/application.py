@@ -11,6 +11,7 @@ from opencmr.cli import (
     demo,
     doctor,
     export,
+    map,
     models,
     plan,
     segment,
@@ -62,6 +63,7 @@ def _root(
 application.command("analyze")(analyze.analyze)
 application.command("plan")(plan.plan)
 application.command("segment")(segment.segment)
+application.command("map")(map.map_relaxation)
 application.command("models")(models.models)
 application.command("simulate")(simulate.simulate)
 application.command("demo")(demo.demo)
