@@ -43,6 +43,8 @@ CHECKPOINT_SECONDS = 60.0
 LOG_EVERY_STEPS = 50
 PREFETCHED_BATCHES = 3
 STATISTICS_BATCHES = 8
+BFLOAT16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")
+"""Names, in torch's list of a processor's abilities, of computing with bfloat16 (x86 and Arm)."""
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
@@ -167,6 +169,17 @@ def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return entropy + 1 - dice.mean()
 
 
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether half as many bits save time: a processor that must emulate them is many times slower.
+
+    Float32 gives the same training but for rounding.
+    """
+    if device.type != "cpu":
+        return True
+    abilities = torch.cpu.get_capabilities()
+    return any(abilities.get(name, False) for name in BFLOAT16_INSTRUCTIONS)
+
+
 def learning_rate(recipe: Recipe, step: int) -> float:
     """Return the rate at ``step``: linear warm-up, then half a cosine down to zero."""
     settings = recipe.optimiser
@@ -254,7 +267,9 @@ class _State:
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.recipe, self.step)
         images = windows.to(self.device, memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with torch.autocast(
+            self.device.type, torch.bfloat16, enabled=computes_bfloat16(self.device)
+        ):
             logits = self.network(images)
         loss = segmentation_loss(logits, labels.to(self.device))
         self.optimiser.zero_grad(set_to_none=True)
