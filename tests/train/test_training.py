@@ -345,7 +345,7 @@ def test_a_structure_unknown_to_the_start_model_starts_as_the_one_that_holds_it(
 
 
 def test_a_start_model_must_name_what_holds_each_structure():
-    with pytest.raises(ModelError, match="nothing that RV"):
+    with pytest.raises(ConfigurationError, match="no RV"):
         _classes_to_start_from(ACDC, EMIDEC)
 
 

@@ -8,7 +8,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from opencmr.anatomy.structures import LabelScheme, with_inside
+from opencmr.anatomy.structures import LabelScheme
 from opencmr.errors import ModelError
 from opencmr.models.card import WEIGHTS_FILE, SegmentationCard
 from opencmr.models.library import model_titled
@@ -27,8 +27,9 @@ def start_from_model(network: UNet, title: str, images: Tensor, scheme: LabelSch
     Raises
     ------
     ModelError
-        When there is no such model, its network is not of this kind and these widths, or it knows
-        nothing that holds a structure of ``scheme``.
+        When there is no such model, or its network is not of this kind and these widths.
+    ConfigurationError
+        When the model knows nothing that holds a structure of ``scheme``.
     """
     card = model_titled(title)
     if not isinstance(card, SegmentationCard):
@@ -62,17 +63,7 @@ def _classes_to_start_from(wanted: LabelScheme, known: LabelScheme) -> list[int]
     >>> _classes_to_start_from(EMIDEC, ACDC)
     [0, 3, 2, 2, 2]
     """
-    of_structure = {structure: label for label, structure in known.pairs}
-    classes = [0]
-    for _, structure in sorted(wanted.pairs):
-        holding = [one for one in of_structure if structure in with_inside(one)]
-        if not holding:
-            raise ModelError(
-                f"the labels {known.name} name nothing that {structure.value} could start from"
-            )
-        innermost = min(holding, key=lambda one: len(with_inside(one)))
-        classes.append(of_structure[innermost])
-    return classes
+    return [0, *(known.label_holding(structure) for _, structure in sorted(wanted.pairs))]
 
 
 def _widened(weights: Tensor, shape: torch.Size) -> Tensor:
