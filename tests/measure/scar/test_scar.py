@@ -85,11 +85,13 @@ def test_n_sd_lies_that_many_deviations_above_the_remote_mean(name, sds):
     assert share < {2: 0.06, 3: 0.01, 5: 1e-3, 6: 1e-3}[sds]
 
 
-def test_half_maximum_is_half_of_the_brightest_scar():
+@pytest.mark.parametrize("pedestal", [0.0, 500.0])
+def test_half_maximum_lies_half_way_from_remote_to_scar_whatever_zero_means(pedestal):
     intensities, wall, cavity = ring(quarter())
+    intensities = intensities + pedestal
     remote = remote_region(intensities, wall, cavity)
     found = scar_by_rule(RULES["FWHM"], intensities, wall, cavity, remote)
-    assert found.threshold == pytest.approx(BRIGHT / 2, rel=0.05)
+    assert found.threshold == pytest.approx(pedestal + (DARK + BRIGHT) / 2, abs=2 * NOISE)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.6])

@@ -1,13 +1,14 @@
 """The classical rules: a threshold of brightness inside the myocardium.
 
-| rule | threshold | source |
-|---|---|---|
-| n-SD | mean of the remote region plus 2, 3, 5 or 6 of its standard deviations | Kim et al.,
-Circulation 1999; 100:1992 (2 SD); Bondarenko et al., JCMR 2005; 7:481 (2 to 6 SD) |
-| FWHM | half of the greatest brightness of the myocardium | Amado et al., JACC 2004; 44:2383 |
-| Otsu | greatest variance between what is below and above | Otsu, IEEE TSMC 1979; 9:62 |
-| mixture | where the brighter of two Gaussians becomes the likelier | Dempster et al., JRSS B
-1977; 39:1 (EM); Hennemuth et al., IEEE TMI 2008; 27:1592 (on LGE) |
+- *n-SD*: the mean of the remote region plus 2, 3, 5 or 6 of its standard deviations (2 SD: Kim et
+  al., Circulation 1999; 100:1992; 2 to 6 SD: Bondarenko et al., JCMR 2005; 7:481).
+- *FWHM*, full width at half maximum: half way from the remote region's mean to the greatest
+  brightness of the myocardium.  As published it is half of the greatest brightness (Amado et al.,
+  JACC 2004; 44:2383), in pictures whose remote myocardium is nulled; in phase-sensitive or rescaled
+  ones zero means nothing, so it is counted from the remote region.
+- *Otsu*: the greatest variance between what is below and what is above (IEEE TSMC 1979; 9:62).
+- *mixture*: where the brighter of two Gaussians becomes the likelier (EM: Dempster et al., JRSS B
+  1977; 39:1; a mixture on late enhancement: Hennemuth et al., IEEE TMI 2008; 27:1592).
 
 Pixels above it are scar.  Each rule is as published: none cleans up islands, and FWHM, Otsu and
 the mixture find "scar" in a wall that has none, because they presume two tissues.
@@ -92,8 +93,8 @@ def above_remote(values: np.ndarray, remote: Remote, *, sds: float) -> float:
 
 
 def half_maximum(values: np.ndarray, remote: Remote) -> float:
-    """Return half of the greatest brightness of the wall."""
-    return float(np.percentile(values, BRIGHTEST_PERCENTILE)) / 2
+    """Return the brightness half way from the remote region to the brightest wall."""
+    return (remote.mean + float(np.percentile(values, BRIGHTEST_PERCENTILE))) / 2
 
 
 def otsu(values: np.ndarray, remote: Remote) -> float:
