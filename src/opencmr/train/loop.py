@@ -134,8 +134,10 @@ def draw_chances(slices: tuple[Slice, ...], recipe: DataRecipe) -> np.ndarray:
         (source.phase == "es") + (source.from_stack_end < recipe.end_slices) for source in slices
     ]
     scheme = scheme_named(MANIFESTS[recipe.manifest].data_set.label_scheme)
-    rare_labels = [scheme.label_of(structure) for structure in recipe.rare_structures]
-    rare = [np.isin(source.labels, rare_labels).any() for source in slices]
+    rare = [
+        any(scheme.mask(source.labels, structure).any() for structure in recipe.rare_structures)
+        for source in slices
+    ]
     weights = np.power(recipe.hard_weight, hard) * np.where(rare, recipe.rare_weight, 1.0)
     return np.asarray(weights / weights.sum())
 
