@@ -117,12 +117,14 @@ class Segmentation:
     def to_scheme(self, scheme: LabelScheme) -> np.ndarray:
         """Return the labels ``(T, Z, Y, X) uint8`` in another convention.
 
+        A structure that the other lacks becomes what it lies in: scar becomes myocardium.
+
         Raises
         ------
         ConfigurationError
-            When the other convention lacks a structure that is labelled here.
+            When the other convention has nothing that holds a structure labelled here.
         """
         table = np.zeros(256, dtype=np.uint8)
         for label, structure in self.scheme.structures.items():
-            table[label] = scheme.label_of(structure)
+            table[label] = scheme.label_holding(structure)
         return np.asarray(table[self.labels])

@@ -129,11 +129,16 @@ def training_slices(recipe: Recipe, data: Path) -> tuple[Slice, ...]:
 
 
 def draw_chances(slices: tuple[Slice, ...], recipe: DataRecipe) -> np.ndarray:
-    """Return how probably each slice is drawn ``(N,)``: hard ones more often."""
+    """Return how probably each slice is drawn ``(N,)``: hard ones and rare ones more often."""
     hard = [
         (source.phase == "es") + (source.from_stack_end < recipe.end_slices) for source in slices
     ]
-    weights = np.power(recipe.hard_weight, hard)
+    scheme = scheme_named(MANIFESTS[recipe.manifest].data_set.label_scheme)
+    rare = [
+        any(scheme.mask(source.labels, structure).any() for structure in recipe.rare_structures)
+        for source in slices
+    ]
+    weights = np.power(recipe.hard_weight, hard) * np.where(rare, recipe.rare_weight, 1.0)
     return np.asarray(weights / weights.sum())
 
 
@@ -325,7 +330,12 @@ def train(
     elif start_from is not None:
         state.start_from(start_from / CHECKPOINT_FILE)
     elif recipe.network.start_model:
-        start_from_model(state.network, recipe.network.start_model, _many_images(slices, recipe))
+        start_from_model(
+            state.network,
+            recipe.network.start_model,
+            _many_images(slices, recipe),
+            scheme_named(manifest_of(recipe).data_set.label_scheme),
+        )
         state.start_average()
     shutil.copyfile(recipe_path, run / RECIPE_FILE)
     (run / MANIFEST_FILE).write_bytes(ROWS.dump_json(rows, indent=1))
