@@ -26,14 +26,14 @@ from opencmr.anatomy.views import View
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.phase_times import phase_shares
 from opencmr.imaging.study import Demographics, Series
-from opencmr.intake.nifti import read_nifti_pair
+from opencmr.intake.nifti.files import read_nifti_pair
 from opencmr.intake.studies import read_studies
-from opencmr.measure.ejection import EJECTION
+from opencmr.measure.function.ejection import EJECTION
+from opencmr.measure.function.mass import MASS
+from opencmr.measure.function.rates import lv_rates_ml_s, rates_ml_s
+from opencmr.measure.function.volumes import VOLUMES
 from opencmr.measure.long_axis import slices_from_base
-from opencmr.measure.mass import MASS
-from opencmr.measure.rates import lv_rates_ml_s, rates_ml_s
 from opencmr.measure.ventricles import Ventricles
-from opencmr.measure.volumes import VOLUMES
 from opencmr.models.library import choose_model
 from opencmr.models.session import Network
 from opencmr.quality.checks import check

@@ -32,13 +32,13 @@ from opencmr.imaging.image import untimed_image
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics, Series
-from opencmr.intake.nifti import read_nifti_pair
+from opencmr.intake.nifti.files import read_nifti_pair
 from opencmr.measure import Ventricles
-from opencmr.measure.ejection import EJECTION
+from opencmr.measure.function.ejection import EJECTION
+from opencmr.measure.function.mass import MASS
+from opencmr.measure.function.volumes import VOLUMES
 from opencmr.measure.long_axis import base_to_apex
-from opencmr.measure.mass import MASS
 from opencmr.measure.ventricles import Unmeasurable
-from opencmr.measure.volumes import VOLUMES
 from opencmr.models.library import choose_model
 from opencmr.models.session import Network
 from opencmr.quality import limits

@@ -17,7 +17,7 @@ from pydicom.uid import JPEG2000Lossless
 
 from opencmr.errors import InputError
 from opencmr.imaging.flag import LeftOut, Severity
-from opencmr.intake.limits import DecodeLimits
+from opencmr.intake.containers.limits import DecodeLimits
 from opencmr.intake.studies import read_pair, read_studies
 
 
@@ -402,7 +402,7 @@ def test_a_study_that_cannot_be_decoded_does_not_stop_the_others(dicom, tmp_path
 
 
 def test_a_study_has_one_limit_for_its_pixels(dicom, tmp_path, monkeypatch):
-    monkeypatch.setattr("opencmr.intake.limits.STUDY_DECODED_BYTES", 11 * 128 * 128 * 4)
+    monkeypatch.setattr("opencmr.intake.containers.limits.STUDY_DECODED_BYTES", 11 * 128 * 128 * 4)
     for study in read_studies(_many_studies(tmp_path, dicom, 2)):
         assert _codes(study.left_out)["TOO_LARGE"] == 1
 

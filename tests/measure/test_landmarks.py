@@ -15,7 +15,7 @@ from opencmr.imaging.study import Demographics
 from opencmr.measure import Ventricles
 from opencmr.measure.landmarks import find_landmarks
 from opencmr.measure.long_axis import ring_slices
-from opencmr.measure.wall import WALL
+from opencmr.measure.wall.thickness import WALL
 
 
 def test_the_landmarks_of_a_tube_are_where_it_was_built(tube, tube_ventricles) -> None:

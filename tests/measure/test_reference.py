@@ -10,9 +10,9 @@ from opencmr.anatomy.reasons import REASON_CODES
 from opencmr.imaging.measurement import Measurement, ReferenceVerdict
 from opencmr.imaging.study import Demographics
 from opencmr.measure import QUANTITIES, measure_all
-from opencmr.measure.ejection import LVEF
+from opencmr.measure.function.ejection import LVEF
+from opencmr.measure.function.volumes import LVEDV
 from opencmr.measure.reference import verdict
-from opencmr.measure.volumes import LVEDV
 
 IN_CAVITY = ContourPolicy(PapillaryRule.IN_CAVITY, BasalRule.AS_SEGMENTED)
 MAN, WOMAN = Demographics("M", 60.0), Demographics("F", 60.0)

@@ -15,7 +15,7 @@ from opencmr.imaging.landmarks import Landmarks
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics, Series
 from opencmr.measure import Ventricles
-from opencmr.measure.wall_profile import WallProfile
+from opencmr.measure.wall.profile import WallProfile
 from opencmr.report.contents import Report
 from opencmr.report.heart_pictures import (
     CINE_FRAMES,

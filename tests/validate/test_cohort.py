@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from opencmr.anatomy.structures import Structure
-from opencmr.measure.volumes import LVEDV
+from opencmr.measure.function.volumes import LVEDV
 from opencmr.validate.case import MeasuredTwice, Score
 from opencmr.validate.cohort import RESAMPLES, bootstrap_interval, summarise
 

@@ -15,17 +15,17 @@ from opencmr.errors import OpencmrError
 from opencmr.imaging.flag import LeftOut, QualityFlag
 from opencmr.imaging.likeness import phases_apart
 from opencmr.imaging.study import short_hash
-from opencmr.intake import limits
-from opencmr.intake.assemble import misplaced
-from opencmr.intake.decode import NOT_TRIED, DicomReader
-from opencmr.intake.files import Candidate, Kind, walk
-from opencmr.intake.frame import Frame, PatientKey
+from opencmr.intake.containers import limits
+from opencmr.intake.containers.files import Candidate, Kind, walk
+from opencmr.intake.dicom.decode import NOT_TRIED, DicomReader
+from opencmr.intake.dicom.frame import Frame, PatientKey
+from opencmr.intake.dicom.read import READING, Instances, image_name, leave_out
 from opencmr.intake.leftovers import Leftovers
-from opencmr.intake.nifti import NiftiReading, read_nifti, require_image
-from opencmr.intake.nifti_frames import NiftiFile, frames_of_cines, lone_frames, nifti_file
-from opencmr.intake.read import READING, Instances, image_name, leave_out
+from opencmr.intake.nifti.files import NiftiReading, read_nifti, require_image
+from opencmr.intake.nifti.frames import NiftiFile, frames_of_cines, lone_frames, nifti_file
 from opencmr.intake.refusal import Refusal
 from opencmr.intake.split_studies import Part, Plane, parts_of_studies, plane_of, split_flag
+from opencmr.intake.stacks.assemble import misplaced
 from opencmr.progress import Progress
 from opencmr.storage import sha256_of_bytes
 

@@ -11,12 +11,13 @@ from opencmr.errors import InputError
 from opencmr.geometry.grid import Grid, grid_from_spacing
 from opencmr.imaging.image import Image
 from opencmr.imaging.relaxation import MapKind, RelaxationSeries
-from opencmr.intake.decode import DicomReader
-from opencmr.intake.files import HEAD_BYTES, Kind, kind_of, walk
-from opencmr.intake.frame import Frame
+from opencmr.intake.containers.files import HEAD_BYTES, Kind, kind_of, walk
+from opencmr.intake.dicom.decode import DicomReader
+from opencmr.intake.dicom.frame import Frame
+from opencmr.intake.dicom.read import read_frames
+from opencmr.intake.dicom.scaling import MAP_WORD
 from opencmr.intake.leftovers import Leftovers
-from opencmr.intake.nifti import read_pictures, sidecar_of, without_geometry
-from opencmr.intake.read import read_frames
+from opencmr.intake.nifti.files import read_pictures, sidecar_of, without_geometry
 from opencmr.intake.relaxation_times import (
     T2_PREPARATION,
     axis_of,
@@ -24,8 +25,7 @@ from opencmr.intake.relaxation_times import (
     refuse_impossible,
     unknown_keys,
 )
-from opencmr.intake.scaling import MAP_WORD
-from opencmr.intake.stacks import (
+from opencmr.intake.stacks.stacking import (
     PARALLEL_TOLERANCE_DEG,
     SAME_POSITION_MM,
     SPACING_TOLERANCE,

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from opencmr.imaging.flag import QualityFlag, Severity
-from opencmr.intake.frame import Frame
-from opencmr.intake.stacks import WHOLE_STACK_SLICES, axes_of, centre_of
+from opencmr.intake.dicom.frame import Frame
+from opencmr.intake.stacks.stacking import WHOLE_STACK_SLICES, axes_of, centre_of
 
 
 @dataclass(frozen=True, slots=True)

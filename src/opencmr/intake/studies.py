@@ -17,10 +17,11 @@ from opencmr.anatomy.reasons import REASON_CODES, Reason
 from opencmr.errors import GeometryError, InputError
 from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
 from opencmr.imaging.study import Identity, Scanner, Series, Study, short_hash
-from opencmr.intake.assemble import assemble_series
-from opencmr.intake.decode import DicomReader
+from opencmr.intake.containers.limits import DecodeLimits
 from opencmr.intake.demographics import Body, demographics_of
-from opencmr.intake.frame import Frame
+from opencmr.intake.dicom.decode import DicomReader
+from opencmr.intake.dicom.frame import Frame
+from opencmr.intake.dicom.read import read_frames
 from opencmr.intake.index import (
     Index,
     Indexed,
@@ -30,10 +31,9 @@ from opencmr.intake.index import (
     index_input,
 )
 from opencmr.intake.leftovers import Leftovers
-from opencmr.intake.limits import DecodeLimits
-from opencmr.intake.nifti import NiftiReading, read_nifti, read_nifti_pair, require_image
-from opencmr.intake.nifti_frames import read_nifti_frames
-from opencmr.intake.read import read_frames
+from opencmr.intake.nifti.files import NiftiReading, read_nifti, read_nifti_pair, require_image
+from opencmr.intake.nifti.frames import read_nifti_frames
+from opencmr.intake.stacks.assemble import assemble_series
 from opencmr.progress import Progress, silent
 from opencmr.storage import spool
 

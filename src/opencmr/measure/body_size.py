@@ -8,11 +8,11 @@ from opencmr.anatomy.plausible import (
 )
 from opencmr.anatomy.quantities import Code, Quantity
 from opencmr.imaging.study import Demographics
-from opencmr.measure.ejection import EJECTION_ROWS, LVCO, RVCO
-from opencmr.measure.mass import LVM, MASS_ROWS
+from opencmr.measure.function.ejection import EJECTION_ROWS, LVCO, RVCO
+from opencmr.measure.function.mass import LVM, MASS_ROWS
+from opencmr.measure.function.volumes import LVEDV, LVESV, LVSV, RVEDV, RVESV, RVSV, VOLUME_ROWS
 from opencmr.measure.scalars import Scalar, private, table
 from opencmr.measure.ventricles import Unmeasurable, Ventricles
-from opencmr.measure.volumes import LVEDV, LVESV, LVSV, RVEDV, RVESV, RVSV, VOLUME_ROWS
 
 
 def mosteller_m2(height_cm: float, weight_kg: float) -> float:

@@ -1,7 +1,7 @@
 """Landmarks found in the segmentation of a short-axis stack.
 
 End-diastole and end-systole: :mod:`opencmr.measure.ventricles`; base, apex and levels:
-:mod:`opencmr.measure.long_axis`; insertions: :mod:`opencmr.measure.anchors`.
+:mod:`opencmr.measure.long_axis`; insertions: :mod:`opencmr.measure.wall.anchors`.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from opencmr.errors import GeometryError
 from opencmr.imaging.landmarks import Cycle, Insertion, Landmarks, PhaseLandmarks, Point
 from opencmr.measure.long_axis import base_to_apex, slices_from_base
 from opencmr.measure.ventricles import Chamber, Unmeasurable, Ventricles
-from opencmr.measure.wall_profile import WallProfile
+from opencmr.measure.wall.profile import WallProfile
 
 
 def find_landmarks(ventricles: Ventricles) -> Landmarks:

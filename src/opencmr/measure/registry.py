@@ -3,15 +3,15 @@
 from opencmr.anatomy.quantities import Quantity
 from opencmr.imaging.measurements import Measurements
 from opencmr.measure.body_size import BODY_SIZE
-from opencmr.measure.curves import CURVES
-from opencmr.measure.ejection import EJECTION
-from opencmr.measure.mass import MASS
-from opencmr.measure.rates import RATES
+from opencmr.measure.function.curves import CURVES
+from opencmr.measure.function.ejection import EJECTION
+from opencmr.measure.function.mass import MASS
+from opencmr.measure.function.rates import RATES
+from opencmr.measure.function.volumes import VOLUMES
 from opencmr.measure.reference import with_reference
 from opencmr.measure.scalars import Measure
 from opencmr.measure.ventricles import Ventricles
-from opencmr.measure.volumes import VOLUMES
-from opencmr.measure.wall import WALL
+from opencmr.measure.wall.thickness import WALL
 
 MEASURES: tuple[Measure, ...] = (VOLUMES, EJECTION, MASS, BODY_SIZE, RATES, WALL, CURVES)
 """A new measurement is one file and one line here."""

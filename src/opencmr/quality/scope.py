@@ -1,9 +1,9 @@
 """Which quantities a flag on a stack concerns."""
 
 from opencmr.measure.body_size import BSA, BSA_DUBOIS
-from opencmr.measure.ejection import HR
+from opencmr.measure.function.ejection import HR
 from opencmr.measure.registry import MEASURES
-from opencmr.measure.wall import WALL
+from opencmr.measure.wall.thickness import WALL
 
 OF_THE_PATIENT = frozenset(q.symbol for q in (BSA, BSA_DUBOIS, HR))
 """Never withheld: they say nothing about the heart's labels."""

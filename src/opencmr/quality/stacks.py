@@ -10,7 +10,7 @@ from opencmr.geometry.grid import Grid
 from opencmr.imaging.flag import About, QualityFlag, Severity
 from opencmr.imaging.study import Series, StackFacts, Study
 from opencmr.intake.signal import saturation_flags
-from opencmr.intake.stacks import EVEN_TOLERANCE, PHASE_SHARE
+from opencmr.intake.stacks.stacking import EVEN_TOLERANCE, PHASE_SHARE
 from opencmr.quality.limits import (
     LATE_DIASTOLE_SHARE,
     MISSING_SLICE_SHARE,

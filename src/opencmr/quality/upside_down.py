@@ -12,8 +12,8 @@ from scipy import stats
 
 from opencmr.anatomy.structures import Structure
 from opencmr.imaging.flag import QualityFlag, Severity
-from opencmr.measure.anchors import Insertions, anterior_sign, unit_vectors
 from opencmr.measure.ventricles import Ventricles
+from opencmr.measure.wall.anchors import Insertions, anterior_sign, unit_vectors
 from opencmr.quality.limits import UPSIDE_DOWN_SKEWNESS
 
 LEAST_RV_PX = 30

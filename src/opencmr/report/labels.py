@@ -6,7 +6,7 @@ from pathlib import Path
 
 from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import short_hash
-from opencmr.intake.nifti import write_labels_nifti
+from opencmr.intake.nifti.files import write_labels_nifti
 from opencmr.report.contents import DISCLAIMER, Report
 from opencmr.report.plain_text import identifying_words, redacted, shown
 from opencmr.storage import write_json

@@ -13,12 +13,12 @@ from opencmr.imaging.image import untimed_image
 from opencmr.imaging.landmarks import Landmarks
 from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Demographics
-from opencmr.measure.ejection import EJECTION_ROWS
+from opencmr.measure.function.ejection import EJECTION_ROWS
+from opencmr.measure.function.mass import MASS_ROWS
+from opencmr.measure.function.volumes import VOLUME_ROWS
 from opencmr.measure.landmarks import find_landmarks
-from opencmr.measure.mass import MASS_ROWS
 from opencmr.measure.scalars import Scalar
 from opencmr.measure.ventricles import Unmeasurable, Ventricles
-from opencmr.measure.volumes import VOLUME_ROWS
 from opencmr.validate.overlap import dice, iou
 from opencmr.validate.surface import SurfaceDistances, surface_distances
 

@@ -21,7 +21,7 @@ from opencmr.measure.scar.extent import (
 from opencmr.measure.scar.remote import LEAST_PIXELS, remote_region
 from opencmr.measure.scar.rules import SCAR_RULES, mixture, otsu, scar_by_rule
 from opencmr.measure.ventricles import Unmeasurable
-from opencmr.measure.wall_profile import WallProfile
+from opencmr.measure.wall.profile import WallProfile
 
 RULES = {rule.name: rule for rule in SCAR_RULES}
 INNER, OUTER = 24.0, 40.0

@@ -1,6 +1,6 @@
 """How far scar reaches through the wall, by AHA segment, and its pattern.
 
-Rays leave the cavity's centre as in :mod:`opencmr.measure.wall_profile`; the wall on a ray is
+Rays leave the cavity's centre as in :mod:`opencmr.measure.wall.profile`; the wall on a ray is
 read at :data:`DEPTHS` depths from endocardium to epicardium, each weighted by the area that it
 stands for.
 """
@@ -11,8 +11,8 @@ from enum import StrEnum
 import numpy as np
 
 from opencmr.geometry.contours import radii_mm
-from opencmr.measure.anchors import unit_vectors
-from opencmr.measure.wall_profile import STEP_DEG, RingOutlines, WallProfile, segment_of
+from opencmr.measure.wall.anchors import unit_vectors
+from opencmr.measure.wall.profile import STEP_DEG, RingOutlines, WallProfile, segment_of
 
 DEPTHS = 20
 """Points of the wall on a ray (proposal): finer than the pixels of any wall."""

@@ -1,0 +1,1 @@
+"""The wall of the left ventricle by AHA segment."""
