@@ -3,6 +3,7 @@
 import contextlib
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,8 +38,8 @@ def test_measurements_and_their_file_give_the_same_facts() -> None:
     facts = facts_of(measured)
     assert facts == facts_of_rows(json.loads(json.dumps(rows)))
     assert facts["LVEF"].papillary is PapillaryRule.IN_CAVITY
-    assert facts["wt_sector_max"].value == 24.0
-    assert facts["wt_es_max"].value == pytest.approx(36.0)
+    assert facts["wt_es_sd"].value == pytest.approx(1.5 * np.std(np.arange(16)))
+    assert facts["wth_poor"].value == 0
 
 
 def test_a_null_is_a_fact_with_a_reason_and_a_curve_is_none() -> None:

@@ -9,6 +9,7 @@ from opencmr import __version__, storage
 from opencmr.cli import (
     analyze,
     demo,
+    diagnose,
     doctor,
     export,
     models,
@@ -61,6 +62,7 @@ def _root(
 
 application.command("analyze")(analyze.analyze)
 application.command("plan")(plan.plan)
+application.command("diagnose")(diagnose.diagnose)
 application.command("segment")(segment.segment)
 application.command("models")(models.models)
 application.command("simulate")(simulate.simulate)

@@ -77,6 +77,8 @@ class Rule:
         Completed years, both included.
     papillary : PapillaryRule or None
         The contour policy under which the cut-point was made; None: not told, or no matter.
+    group : str
+        Group of ACDC that the row defines; empty: none.
     """
 
     criterion: str
@@ -86,6 +88,7 @@ class Rule:
     sex: str | None = None
     ages: tuple[int, int] = (18, 125)
     papillary: PapillaryRule | None = None
+    group: str = ""
 
     def __post_init__(self) -> None:
         if not (self.criterion and self.conditions and self.source):
@@ -217,6 +220,7 @@ RULES: tuple[Rule, ...] = (
         (_ef("LVEF", _BELOW, 40), _POOR_SEGMENTS),
         f"{_ACDC}; abnormal segments by thickening: proposal",
         Strength.DATA_SET,
+        group="MINF",
     ),
     Rule(
         "ACDC's definition of dilated cardiomyopathy (DCM)",
@@ -224,12 +228,14 @@ RULES: tuple[Rule, ...] = (
         _ACDC,
         Strength.DATA_SET,
         papillary=PapillaryRule.IN_CAVITY,
+        group="DCM",
     ),
     Rule(
         "ACDC's definition of hypertrophic cardiomyopathy (HCM)",
         (_ef("LVEF", _ABOVE, 55), _wall(_ABOVE, 15)),
         _ACDC,
         Strength.DATA_SET,
+        group="HCM",
     ),
     *(
         Rule(
@@ -239,6 +245,7 @@ RULES: tuple[Rule, ...] = (
             Strength.DATA_SET,
             sex,
             papillary=PapillaryRule.IN_CAVITY,
+            group="RV",
         )
         for sex, cut_ml_m2 in (("M", 110), ("F", 100))
     ),
@@ -247,6 +254,7 @@ RULES: tuple[Rule, ...] = (
         (_ef("RVEF", _BELOW, 40),),
         _ACDC,
         Strength.DATA_SET,
+        group="RV",
     ),
     Rule("Myocardial iron (T2* below 20 ms)", (_t2_star(20),), _IRON, Strength.GUIDELINE),
     Rule("Severe myocardial iron (T2* below 10 ms)", (_t2_star(10),), _IRON, Strength.GUIDELINE),

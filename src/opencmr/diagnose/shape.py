@@ -7,7 +7,6 @@ inferior) is not, and nothing here depends on it.
 
 import numpy as np
 
-from opencmr.anatomy.structures import Structure
 from opencmr.diagnose.wall_shape import wall_values
 from opencmr.geometry.contours import radii_mm
 from opencmr.measure.anchors import unit_vectors
@@ -35,12 +34,8 @@ def shape_values(ventricles: Ventricles) -> dict[str, float]:
     length_mm = cavity_length_mm(ventricles, diastole.phase)
     return wall | {
         "inward_sd": float(inward.std()),
-        "inward_min": float(inward.min()),
-        "inward_max": float(inward.max()),
         "lv_sphericity": 6000 * ventricles.lv.edv_ml / (np.pi * length_mm**3),
-        "septum_ed": septal_ratio(diastole),
-        "septum_es": septal_ratio(systole),
-        "rv_lv_area": right_to_left(ventricles),
+        "septum_ratio": septal_ratio(diastole),
     }
 
 
@@ -98,15 +93,6 @@ def septal_ratio(profile: WallProfile) -> float:
         across, opposite, along, along_opposite = _radii_mm(profile, z, quarter)
         ratios.append((across + opposite) / (along + along_opposite))
     return float(np.mean(ratios))
-
-
-def right_to_left(ventricles: Ventricles) -> float:
-    """Return the largest area of the right cavity over that of the left one, at end-diastole."""
-    phase = ventricles.lv.ed_phase
-    left = ventricles.lv_voxels[phase].max()
-    if not left:
-        raise Unmeasurable("NO_HEART_FOUND", f"no {Structure.LV.value} at end-diastole")
-    return float(ventricles.rv_voxels[phase].max() / left)
 
 
 def _radii_mm(profile: WallProfile, z: int, angles: np.ndarray) -> np.ndarray:

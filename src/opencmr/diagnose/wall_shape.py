@@ -30,8 +30,8 @@ def wall_values(ed_mm: Mapping[int, float], es_mm: Mapping[int, float]) -> dict[
     --------
     >>> even = dict.fromkeys(range(1, 17), 8.0)
     >>> found = wall_values(even | {2: 16.0}, dict.fromkeys(range(1, 17), 12.0))
-    >>> found["wt_sector_max"], found["wth_min"], found["wt_septum_lateral"]
-    (16.0, -25.0, 1.25)
+    >>> found["wth_poor"], found["wt_septum_lateral"], found["wt_es_sd"]
+    (6.25, 1.25, 0.0)
     """
     both = sorted(n for n in set(ed_mm) & set(es_mm) if ed_mm[n] > 0)
     walls = [[ed_mm[n] for n in numbers if n in both] for numbers in (SEPTAL, LATERAL)]
@@ -40,12 +40,8 @@ def wall_values(ed_mm: Mapping[int, float], es_mm: Mapping[int, float]) -> dict[
     thin, thick = (np.array([one[n] for n in both]) for one in (ed_mm, es_mm))
     thickening = 100 * (thick / thin - 1)
     return {
-        "wt_sd": float(thin.std()),
-        "wt_sector_max": float(thin.max()),
         "wt_septum_lateral": float(np.mean(walls[0]) / np.mean(walls[1])),
         "wt_es_sd": float(thick.std()),
-        "wt_es_max": float(thick.max()),
         "wth_sd": float(thickening.std()),
-        "wth_min": float(thickening.min()),
         "wth_poor": 100 * float((thickening < POOR_THICKENING_PERCENT).mean()),
     }
