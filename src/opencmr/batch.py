@@ -18,13 +18,11 @@ from opencmr.intake.studies import Studies
 from opencmr.models.session import Networks
 from opencmr.pipeline import Configuration, analyze_study
 from opencmr.progress import Progress
-from opencmr.report.contents import Report
+from opencmr.report.contents import HEADLINE, SINGLE_PHASE_HEADLINE, Report
 from opencmr.report.writers import write_report
 
 PARTLY_FAILED = 3
 NOTHING_ANALYSABLE = 4
-HEADLINE = ("LVEDV", "LVESV", "LVEF", "LVM", "RVEDV", "RVESV", "RVEF")
-SINGLE_PHASE_HEADLINE = ("LVV", "RVV")
 HARMLESS = frozenset(
     {"NOT_AN_IMAGE", "DUPLICATE", "NOT_MR", "NOT_MEASURABLE_PIXELS", "LABEL_MAP", "OWN_RESULT"}
 )

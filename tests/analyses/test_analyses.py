@@ -19,7 +19,12 @@ from opencmr.imaging.reading import Reading
 from opencmr.imaging.study import Series, Study
 from opencmr.models.session import Networks
 from opencmr.pipeline import Configuration, analyze_study
+from opencmr.report import html, pdf
+from opencmr.report.blocks import Beside, Block, Line, Notes, Number, Numbers
+from opencmr.report.charts import bullseye, bullseye_block
 from opencmr.report.contents import Report
+from opencmr.report.rows import row_of
+from opencmr.report.sections import further, table
 from opencmr.report.writers import write_report
 from opencmr.simulate import HeartParameters, Protocol, simulate_study
 from opencmr.sort.roles import Role
@@ -96,6 +101,60 @@ def test_a_toy_analysis_is_found_in_every_output_for_programs(
         ("ventricular function", True),
         (TOY, True),
     ]
+
+
+def tell_brightness(report: Report) -> tuple[Block, ...]:
+    """The toy's section: a number, its bull's-eye and why, from its own values alone."""
+    toy = report.measurements.of(TOY).find("TOYB")
+    if toy is None:
+        return ()
+    row = row_of(toy, "brightness")
+    apex = bullseye({17: replace(toy, segment=17)}, (0.0, 1000.0))
+    return (
+        Numbers((Number(row.name, row.value, row.unit, "of the toy"),)),
+        Beside(((bullseye_block(apex),), (Notes((Line(row.evidence, "Toy:"),)),)), "Toy section"),
+    )
+
+
+def test_a_toy_analysis_shows_on_page_and_pdf_with_one_section_and_one_line(
+    report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = table.Section(tell_brightness, TOY, "Toys")
+    monkeypatch.setattr(table, "SECTIONS", (*table.SECTIONS, line))
+    page = table.page_of(report)
+    truth = f"{report.measurements.value('TOYB'):.1f}"
+    for shown in (html.markup(page), str(pdf.plain(page))):
+        assert "Toy section" in shown
+        assert truth in shown
+        assert "after ventricular function" in shown
+    assert page.subject == "Cardiac function from cine CMR; Toys"
+    assert "TOYB" not in str(further.tell(report, {TOY}))
+    assert pdf.document(page).startswith(b"%PDF-")
+
+
+def test_without_a_section_of_its_own_a_value_is_still_on_the_page(report: Report) -> None:
+    assert "TOYB" in html.markup(table.page_of(report))
+
+
+def test_a_report_without_ventricles_has_no_word_of_them_before_what_is_missing(
+    report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = table.Section(tell_brightness, TOY, "Toys")
+    monkeypatch.setattr(table, "SECTIONS", (*table.SECTIONS, line))
+    only = replace(
+        report,
+        segmentations={},
+        landmarks={},
+        measurements=report.measurements.of(TOY),
+        flags=(),
+    )
+    page = table.page_of(only)
+    markup = html.markup(page)
+    assert page.subject == "Toys"
+    assert "Nothing was measured" not in markup
+    for word in ("Left ventricle", "Volumes over the beat", "Wall by AHA", "Summation of discs"):
+        assert word not in markup
+    assert pdf.document(page).startswith(b"%PDF-")
 
 
 def test_a_later_analysis_gets_the_earlier_readings(report: Report) -> None:

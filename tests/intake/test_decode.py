@@ -241,7 +241,7 @@ class _PanicError(BaseException):
 
 
 def test_a_codecs_panic_is_answered_with_a_refusal(monkeypatch):
-    def panic(path, pixels_of, answers, known):
+    def panic(path, pixels_of, answers, known, captures_with_times):
         known["has_header"] = True
         raise _PanicError
 

@@ -185,5 +185,5 @@ def test_measuring_changes_nothing_it_was_given(tube_ventricles) -> None:
 
 
 def test_measuring_twice_gives_the_same(tube_ventricles) -> None:
-    once, again = (list(measure_all(tube_ventricles).rows()) for _ in range(2))
+    once, again = (list(measure_all(tube_ventricles).points()) for _ in range(2))
     assert once == again

@@ -78,11 +78,11 @@ def test_every_range_is_of_a_quantity_and_has_its_source() -> None:
 
 
 def test_measuring_puts_the_verdict_beside_the_value_or_says_why_not(tube_ventricles) -> None:
-    for _, measurement in measure_all(tube_ventricles).rows():
+    for _, measurement in measure_all(tube_ventricles).points():
         assert (measurement.reference is None) == (measurement.reference_reason is not None)
         if measurement.reference is None:
             assert measurement.reference_reason.code in REASON_CODES
         if measurement.value is None:
             assert measurement.reason.code in REASON_CODES
-    ranged = {m.quantity.symbol for _, m in measure_all(tube_ventricles).rows() if m.reference}
+    ranged = {m.quantity.symbol for _, m in measure_all(tube_ventricles).points() if m.reference}
     assert ranged == {"LVEF", "LVMi"}

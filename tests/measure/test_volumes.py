@@ -141,7 +141,7 @@ def test_a_pair_needs_no_order(untimed, tube) -> None:
 
 def test_nothing_labelled_gives_reasons_and_no_number(untimed) -> None:
     ventricles = untimed(np.zeros((4, 3, 8, 8), dtype=np.uint8))
-    assert {m.value for _, m in measure_all(ventricles).rows()} == {None}
+    assert {m.value for _, m in measure_all(ventricles).points()} == {None}
     assert reasons(ventricles)["LVEDV"] == "NO_HEART_FOUND"
 
 
@@ -176,7 +176,7 @@ def test_the_numbers_do_not_depend_on_the_label_scheme(tube_ventricles) -> None:
         of_acdc.to_scheme(MNMS), MNMS, of_acdc.grid, of_acdc.policy, of_acdc.author
     )
     other = Ventricles(of_mnms, tube_ventricles.image, tube_ventricles.demographics, "s01")
-    assert list(measure_all(other).rows()) == list(measure_all(tube_ventricles).rows())
+    assert list(measure_all(other).points()) == list(measure_all(tube_ventricles).rows())
 
 
 def test_an_image_of_other_phases_is_refused(tube_ventricles) -> None:

@@ -258,7 +258,7 @@ def test_no_labels_whatever_make_measuring_or_checking_fail(
     coarse = rng.choice(4, size=(phases, slices, 5, 4), p=rng.dirichlet(np.ones(4)))
     labels = coarse.repeat(blob, axis=2).repeat(blob, axis=3).astype(np.uint8)
     measurements, flags = judge(labels, (7.0, 1.3, 1.9))
-    for _, measurement in withhold(measurements, flags).rows():
+    for _, measurement in withhold(measurements, flags).points():
         assert measurement.value is None or np.isfinite(measurement.value)
         assert (measurement.value is None) == (measurement.reason is not None)
 

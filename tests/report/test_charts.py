@@ -13,8 +13,9 @@ from opencmr.imaging.landmarks import Cycle
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.study import Series
 from opencmr.report import palette
-from opencmr.report.charts import HEIGHT, LEFT, WIDTH, bullseyes, curve_chart
+from opencmr.report.charts import HEIGHT, LEFT, WIDTH, curve_chart
 from opencmr.report.contents import Report
+from opencmr.report.sections.wall import bullseyes
 
 from .conftest import ES_PHASE, RR_MS
 

@@ -21,6 +21,7 @@ from opencmr.imaging.study import Identity, Scanner, SeriesHeader
 from opencmr.report import html, labels, pdf, run_record, tables
 from opencmr.report.contents import Report
 from opencmr.report.plain_text import identifying_words
+from opencmr.report.sections.table import page_of
 from opencmr.report.tables import FORMULA_STARTS
 from opencmr.report.writers import write_report
 
@@ -121,8 +122,8 @@ def _elements(page: str) -> list[tuple[str, tuple[str, ...]]]:
 def test_the_page_has_the_same_elements_whatever_a_header_says(
     tiny_report: Report, text: str
 ) -> None:
-    harmless = _elements(html.page(hostile_report(tiny_report, "harmless")))
-    page = html.page(hostile_report(tiny_report, text))
+    harmless = _elements(html.markup(page_of(hostile_report(tiny_report, "harmless"))))
+    page = html.markup(page_of(hostile_report(tiny_report, text)))
     assert _elements(page) == harmless
     assert "script" not in {tag for tag, _ in harmless}
     page.encode("utf-8")
@@ -131,7 +132,7 @@ def test_the_page_has_the_same_elements_whatever_a_header_says(
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_the_document_takes_text_as_text(tiny_report: Report, text: str) -> None:
-    document = pdf.document(hostile_report(tiny_report, text))
+    document = pdf.document(page_of(hostile_report(tiny_report, text)))
     assert document.startswith(b"%PDF")
     assert ACTIVE.findall(_objects(document)) == []
 

@@ -17,12 +17,13 @@ from opencmr.measure import Ventricles
 from opencmr.measure.landmarks import find_landmarks
 from opencmr.report import html, pdf
 from opencmr.report.contents import DISCLAIMER, Report
+from opencmr.report.sections.table import page_of
 from opencmr.report.writers import write_report
 
 
 @pytest.fixture(scope="module")
 def page(report: Report) -> str:
-    return html.page(report)
+    return html.markup(page_of(report))
 
 
 def _without_measurement(report: Report) -> Report:
@@ -109,13 +110,15 @@ def test_the_page_shows_every_slice_at_both_phases_and_the_beating_heart(
 
 def test_truth_is_shown_only_where_it_is_known(tiny_report: Report, page: str) -> None:
     assert "Truth beside measurement" not in page
-    assert "Truth beside measurement" in html.page(replace(tiny_report, truth={"LVEF": 57.0}))
+    assert "Truth beside measurement" in html.markup(
+        page_of(replace(tiny_report, truth={"LVEF": 57.0}))
+    )
 
 
 def test_withheld_numbers_are_not_on_the_page(small_report: Report) -> None:
     why = Reason("SPARSE_STACK", "withheld by a check")
     withheld = tuple(m.withheld(why) for m in small_report.measurements)
-    page = html.page(replace(small_report, measurements=Measurements(withheld)))
+    page = html.markup(page_of(replace(small_report, measurements=Measurements(withheld))))
     assert "58.9" not in page
     assert "withheld by a check" in page
 
@@ -126,7 +129,9 @@ def test_the_pdf_says_the_disclaimer_on_every_page_and_shows_hostile_text_as_tex
 ) -> None:
     scanner = replace(report.study.scanner, model="#panic() *bold* {{7*7}}")
     path = tmp_path / "report.pdf"
-    path.write_bytes(pdf.document(replace(report, study=replace(report.study, scanner=scanner))))
+    path.write_bytes(
+        pdf.document(page_of(replace(report, study=replace(report.study, scanner=scanner))))
+    )
     text = subprocess.run(
         ["pdftotext", "-layout", str(path), "-"], check=True, capture_output=True, text=True
     ).stdout

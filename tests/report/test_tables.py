@@ -40,7 +40,7 @@ def test_json_and_csv_hold_the_same_numbers(small_report: Report, tmp_path: Path
     rows = content["measurements"]
     assert isinstance(rows, list)
     lines = list(csv.DictReader(io.StringIO(csv_path.read_text(encoding="utf-8"))))
-    told = list(small_report.measurements.rows())
+    told = list(small_report.measurements.points())
     assert len(rows) == len(lines) == len(told)
     for row, line, (phase, measurement) in zip(rows, lines, told, strict=True):
         assert row["symbol"] == line["symbol"] == measurement.quantity.symbol

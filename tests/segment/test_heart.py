@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from opencmr.anatomy.structures import ACDC, EMIDEC, LabelScheme
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.geometry.grid import grid_from_spacing
@@ -25,7 +26,12 @@ SLICE_MM = 8.0
 class Seer:
     """A network that sees all that is bright, if it covers enough pixels, and counts its looks."""
 
-    def __init__(self, least_px: int = 1, swells_beyond_px: int | None = None) -> None:
+    def __init__(
+        self,
+        least_px: int = 1,
+        swells_beyond_px: int | None = None,
+        scheme: LabelScheme = ACDC,
+    ) -> None:
         self.card = SimpleNamespace(
             input=SegmentationInput(
                 spacing_mm=1.4,
@@ -35,7 +41,8 @@ class Seer:
                 technique=Technique.CINE,
                 stride_px=16,
                 context_slices=0,
-            )
+            ),
+            output=SimpleNamespace(scheme=scheme),
         )
         self.least_px, self.swells_beyond_px = least_px, swells_beyond_px
         self.looks = 0
@@ -88,6 +95,12 @@ def test_one_phase_may_be_end_systole_and_is_held_against_smaller_hearts():
     assert find_heart(stack(between), Seer()).scale < 1
     assert find_heart(stack(between, phases=1), Seer()).scale == 1
     assert find_heart(stack(20.0, phases=1), Seer()).scale < 1
+
+
+def test_a_left_ventricle_alone_is_not_held_against_the_size_of_both():
+    network, image = Seer(scheme=EMIDEC), stack(28.0)
+    assert find_heart(image, network).scale == 1.0
+    assert network.looks == image.phases * image.grid.shape[0]
 
 
 @pytest.mark.parametrize("slices", [1, 5])

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 torch = pytest.importorskip("torch")
 
-from opencmr.anatomy.structures import Structure  # noqa: E402
+from opencmr.anatomy.structures import ACDC, EMIDEC, Structure  # noqa: E402
 from opencmr.errors import ConfigurationError, ModelError  # noqa: E402
 from opencmr.models.card import read_card  # noqa: E402
 from opencmr.models.library import model_titled  # noqa: E402
@@ -25,7 +25,7 @@ from opencmr.train.export import export  # noqa: E402
 from opencmr.train.manifest import MANIFESTS, Slice, box_limits, read_slices  # noqa: E402
 from opencmr.train.recipe import Recipe, read_recipe  # noqa: E402
 from opencmr.train.runner import TorchNetwork, averaged_network, averaged_runner  # noqa: E402
-from opencmr.train.warm_start import start_from_model  # noqa: E402
+from opencmr.train.warm_start import _classes_to_start_from, start_from_model  # noqa: E402
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "cine_sax_fold0.toml"
 
@@ -212,7 +212,7 @@ def test_torch_and_onnx_segment_alike():
     card = model_titled("cine_sax@0.1.0")
     network = loop.build_network(read_recipe(RECIPE))
     images = torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(1))
-    start_from_model(network, card.reference, images)
+    start_from_model(network, card.reference, images, ACDC)
     phantom = simulate_study(HeartParameters(seed=3), protocol=Protocol.small())
     (image,) = next(s.images for s in phantom.series if s.images[0].grid == phantom.labels.grid)
     by_onnx = segment_short_axis(image, Network(card))
@@ -227,7 +227,7 @@ def test_torch_and_onnx_segment_alike():
     ("old", "new", "said"),
     [
         ('architecture = "unet"', 'architecture = "other"', "no architecture 'other'; known: unet"),
-        ('manifest = "acdc"', 'manifest = "none"', "no manifest 'none'; known: acdc"),
+        ('manifest = "acdc"', 'manifest = "none"', "no manifest 'none'; known: acdc, emidec"),
         ("classes = 4", "classes = 3", "3 classes"),
     ],
 )
@@ -311,7 +311,7 @@ def test_a_network_started_from_a_shipped_model_says_what_that_model_says():
     recipe = still_recipe(context_slices=1)
     network = loop.build_network(recipe)
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
-    start_from_model(network, "cine_sax@0.1.0", images)
+    start_from_model(network, "cine_sax@0.1.0", images, ACDC)
     shipped = Network(model_titled("cine_sax@0.1.0"))
     with torch.no_grad():
         shares = network.eval()(images).softmax(1).numpy()
@@ -321,7 +321,42 @@ def test_a_network_started_from_a_shipped_model_says_what_that_model_says():
 def test_a_model_of_other_widths_is_no_start():
     recipe = still_recipe(widths=(8, 16))
     with pytest.raises(ModelError, match="does not fit"):
-        start_from_model(loop.build_network(recipe), "cine_sax@0.1.0", torch.zeros(2, 1, 32, 32))
+        start_from_model(
+            loop.build_network(recipe), "cine_sax@0.1.0", torch.zeros(2, 1, 32, 32), ACDC
+        )
+
+
+def test_a_structure_unknown_to_the_start_model_starts_as_the_one_that_holds_it():
+    """The shipped model knows no scar: scar and no-reflow start as myocardium, LV stays LV."""
+    network = loop.build_network(still_recipe(classes=5))
+    images = torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(1))
+    start_from_model(network, "cine_sax@0.1.0", images, EMIDEC)
+    shipped = np.log(Network(model_titled("cine_sax@0.1.0"))(images.numpy()))
+    with torch.no_grad():
+        logits = network.eval()(images).numpy()
+    background, cavity, wall, scar, no_reflow = range(5)
+    for one, other, known in (
+        (cavity, background, shipped[:, 3] - shipped[:, 0]),
+        (wall, cavity, shipped[:, 2] - shipped[:, 3]),
+        (scar, wall, np.zeros_like(shipped[:, 0])),
+        (no_reflow, wall, np.zeros_like(shipped[:, 0])),
+    ):
+        assert logits[:, one] - logits[:, other] == pytest.approx(known, abs=5e-3)
+
+
+def test_a_start_model_must_name_what_holds_each_structure():
+    with pytest.raises(ConfigurationError, match="no RV"):
+        _classes_to_start_from(ACDC, EMIDEC)
+
+
+def test_rare_slices_are_drawn_more_often():
+    first = ring_slice()
+    no_wall = dataclasses.replace(first, labels=np.where(first.labels == 2, 3, first.labels))
+    data = dataclasses.replace(
+        read_recipe(RECIPE).data, rare_structures=(Structure.MYOCARDIUM,), rare_weight=3.0
+    )
+    chances = loop.draw_chances((first, no_wall), data)
+    assert chances == pytest.approx(np.array([3, 1]) / 4)
 
 
 @pytest.mark.real_data

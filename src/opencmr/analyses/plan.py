@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 
 from opencmr.analyses.analysis import Analysis, Need
 from opencmr.anatomy.reasons import Reason
+from opencmr.imaging.brief import brief
 from opencmr.imaging.flag import About, QualityFlag
 from opencmr.imaging.study import Series, Study
 from opencmr.models.library import Library, read_library
 from opencmr.sort.criteria import Candidate
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Planned:
     """One analysis and what was decided about it.
 
@@ -39,6 +40,8 @@ class Planned:
     reason: Reason | None
     flags: tuple[QualityFlag, ...] = ()
     candidates: Mapping[str, tuple[Candidate, ...]] = field(default_factory=dict)
+
+    __repr__ = brief
 
     @property
     def runs(self) -> bool:

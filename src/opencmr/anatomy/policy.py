@@ -37,3 +37,6 @@ class ContourPolicy:
 
 ACDC_POLICY = ContourPolicy(PapillaryRule.IN_CAVITY, BasalRule.AS_SEGMENTED)
 """The rule of the ACDC reference contours, which the shipped cine model learnt."""
+EMIDEC_POLICY = ContourPolicy(PapillaryRule.IN_CAVITY, BasalRule.AS_SEGMENTED)
+"""The rule of the EMIDEC reference contours, seen in them: every cavity is one convex region
+(solidity at least 0.91 in all 487 slices), so papillary muscles lie in it."""

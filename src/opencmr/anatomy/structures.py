@@ -96,6 +96,24 @@ class LabelScheme:
                 return label
         raise ConfigurationError(f"the label scheme {self.name!r} has no {structure.value}")
 
+    def label_holding(self, structure: Structure) -> int:
+        """Return the integer of ``structure``, else of the innermost one here that holds it.
+
+        Raises
+        ------
+        ConfigurationError
+            When no structure of the scheme holds it.
+
+        Examples
+        --------
+        >>> ACDC.label_holding(Structure.NO_REFLOW), EMIDEC.label_holding(Structure.NO_REFLOW)
+        (2, 4)
+        """
+        holding = [pair for pair in self.pairs if structure in with_inside(pair[1])]
+        if not holding:
+            return self.label_of(structure)
+        return min(holding, key=lambda pair: len(with_inside(pair[1])))[0]
+
     def labels_of(self, structure: Structure) -> tuple[int, ...]:
         """Return the integers of ``structure`` and of all that lies inside it; none, if unknown.
 

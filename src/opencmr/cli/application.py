@@ -12,6 +12,7 @@ from opencmr.cli import (
     diagnose,
     doctor,
     export,
+    map,
     models,
     plan,
     segment,
@@ -64,6 +65,7 @@ application.command("analyze")(analyze.analyze)
 application.command("plan")(plan.plan)
 application.command("diagnose")(diagnose.diagnose)
 application.command("segment")(segment.segment)
+application.command("map")(map.map_relaxation)
 application.command("models")(models.models)
 application.command("simulate")(simulate.simulate)
 application.command("demo")(demo.demo)

@@ -3,6 +3,7 @@
 import json
 import os
 from contextlib import ExitStack
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,10 +17,22 @@ if TYPE_CHECKING:
     from opencmr.imaging.segmentation import Segmentation
 
 
+class Sequence(StrEnum):
+    """What a stack may be; each member has the name of its technique."""
+
+    CINE = "cine"
+    LGE = "lge"
+
+
 def segment(
     source: Annotated[Path, typer.Argument(metavar="IN.nii.gz", help="NIfTI stack or cine.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.nii.gz")],
-    labels: Annotated[str, typer.Option(help="Label convention: acdc or mnms.")] = "acdc",
+    sequence: Annotated[
+        Sequence, typer.Option(help="How the stack was made: cine, or late enhancement (lge).")
+    ] = Sequence.CINE,
+    labels: Annotated[
+        str, typer.Option(help="Label convention: acdc, mnms or (lge alone) emidec.")
+    ] = "acdc",
     probabilities: Annotated[
         Path | None,
         typer.Option(
@@ -66,7 +79,7 @@ def segment(
         shares_path = place_of(probabilities) if probabilities else None
         read = read_nifti(source, spacing_mm=console.parse_spacing(spacing))
         networks = Networks()
-        network = networks.segmentation(View.SAX, Technique.CINE, name=model)
+        network = networks.segmentation(View.SAX, Technique[sequence.name], name=model)
         for remark in networks.remarks:
             console.say(remark, quiet=quiet)
         progress = places.enter_context(console.progress_bar(quiet=quiet))

@@ -67,7 +67,7 @@ def facts_of(measurements: Measurements) -> dict[str, Fact]:
                     one.policy.papillary if one.policy else None,
                 ),
             )
-            for phase, one in measurements.rows()
+            for phase, one in measurements.points()
             if phase is None
         ]
     )

@@ -16,7 +16,7 @@ REGULAR_TOLERANCE_MM = 0.1
 """Greatest distance between a slice's corner and where one affine would put it."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Grid:
     """Positions of the voxels of a stack of slices.
 
@@ -42,6 +42,15 @@ class Grid:
     shape: tuple[int, int, int]
     affines: np.ndarray
     orientation_known: bool = True
+
+    def __repr__(self) -> str:
+        gap_mm = self.slice_spacing_mm
+        steps = ("-" if gap_mm is None else f"{gap_mm:.4g}", *map("{:.4g}".format, self._steps_mm))
+        return f"Grid({' x '.join(map(str, self.shape))}, {' x '.join(steps)} mm)"
+
+    @property
+    def _steps_mm(self) -> tuple[float, float]:
+        return self.row_spacing_mm, self.column_spacing_mm
 
     def __post_init__(self) -> None:
         affines = np.array(self.affines, dtype=np.float64)

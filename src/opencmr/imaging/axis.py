@@ -10,6 +10,7 @@ from enum import StrEnum
 import numpy as np
 
 from opencmr.errors import GeometryError
+from opencmr.imaging.brief import brief
 
 
 class PreparationKind(StrEnum):
@@ -28,6 +29,7 @@ class _Locked:
     """
 
     __slots__ = ()
+    __repr__ = brief
 
     trigger_ms: np.ndarray
     rr_ms: np.ndarray
@@ -53,7 +55,7 @@ class _Locked:
                 raise GeometryError(f"{one.name} must be {expected}, found {value.shape}")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Heartbeat(_Locked):
     """Pictures at different moments of the heartbeat.
 
@@ -64,7 +66,7 @@ class Heartbeat(_Locked):
     rr_ms: np.ndarray
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Single(_Locked):
     """One picture of each slice."""
 
@@ -78,7 +80,7 @@ class Single(_Locked):
         _Locked.require_shape(self, pictures, slices)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Preparation(_Locked):
     """Pictures after different preparations.
 
@@ -95,7 +97,7 @@ class Preparation(_Locked):
     rr_ms: np.ndarray
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Echo(_Locked):
     """Pictures of different echoes of one excitation.
 
@@ -110,7 +112,7 @@ class Echo(_Locked):
     rr_ms: np.ndarray
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Beats(_Locked):
     """Pictures of heartbeats one after another: perfusion, or a cine in real time.
 

@@ -1,6 +1,6 @@
 """Images on a grid: the pictures of each slice along an axis."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from opencmr.errors import GeometryError
 from opencmr.geometry.grid import Grid
 from opencmr.imaging.axis import Axis, Heartbeat, untimed
+from opencmr.imaging.brief import brief
 
 
 class Unit(StrEnum):
@@ -28,7 +29,7 @@ class Instance:
     frame_number: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Image:
     """A stack of slices, each with the same number of pictures along an axis.
 
@@ -60,8 +61,8 @@ class Image:
     grid: Grid
     along: Axis
     unit: Unit = Unit.ARBITRARY
-    sources: tuple[str, ...] = ()
-    instances: tuple[tuple[Instance, ...], ...] = ()
+    sources: tuple[str, ...] = field(default=(), repr=False)
+    instances: tuple[tuple[Instance, ...], ...] = field(default=(), repr=False)
     venc_cm_s: float | None = None
 
     def __post_init__(self) -> None:
@@ -80,6 +81,8 @@ class Image:
         locked = self.values.view()
         locked.flags.writeable = False
         object.__setattr__(self, "values", locked)
+
+    __repr__ = brief
 
     def __reduce__(self) -> tuple[object, ...]:
         return Image, tuple(getattr(self, name) for name in self.__slots__)

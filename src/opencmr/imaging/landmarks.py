@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from opencmr.anatomy.aha import Level
+from opencmr.imaging.brief import brief
 
 Point = tuple[float, float]
 """``(down, right)`` mm from the centre of a slice's first pixel."""
@@ -27,7 +28,7 @@ class Insertion:
     second: Point
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PhaseLandmarks:
     """Landmarks of one cardiac phase.
 
@@ -48,6 +49,8 @@ class PhaseLandmarks:
     insertions: tuple[Insertion | None, ...]
     anterior_known: bool
 
+    __repr__ = brief
+
     def __post_init__(self) -> None:
         if len(self.levels) != len(self.insertions):
             raise ValueError(
@@ -56,7 +59,7 @@ class PhaseLandmarks:
             )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Landmarks:
     """Landmarks of both ventricles.
 
@@ -79,6 +82,8 @@ class Landmarks:
     base_first: tuple[int, ...]
     end_diastole: PhaseLandmarks | None = None
     end_systole: PhaseLandmarks | None = None
+
+    __repr__ = brief
 
     def __post_init__(self) -> None:
         if sorted(self.base_first) != list(range(len(self.base_first))):

@@ -38,7 +38,7 @@ class ReferenceVerdict:
     citation: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Measurement:
     """One value of a quantity.
 
@@ -85,6 +85,11 @@ class Measurement:
                 f"(value {self.value}, reason {self.reason})"
             )
 
+    def __repr__(self) -> str:
+        segment = "" if self.segment is None else f", segment {self.segment}"
+        told = f"{self.text} {self.quantity.unit}" if self.reason is None else str(self.reason)
+        return f"Measurement({self.quantity.symbol}{segment}: {told})"
+
     @property
     def text(self) -> str:
         """The value with its unit's decimals, or a dash."""
@@ -105,7 +110,7 @@ class Measurement:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Curve:
     """The values of one quantity over the heartbeat.
 
@@ -157,6 +162,10 @@ class Curve:
                 f"({np.isnan(self.values).sum()} of {self.values.size} missing, reason "
                 f"{self.reason})"
             )
+
+    def __repr__(self) -> str:
+        symbol, unit = self.quantity.symbol, self.quantity.unit
+        return f"Curve({symbol}: {self.values.size} phases, {unit})"
 
     def __reduce__(self) -> tuple[type["Curve"], tuple[Any, ...]]:
         """Pickle as the call that makes it, so that a copy is locked too."""

@@ -1,16 +1,20 @@
 """Measurements as a collection: asked for by symbol, segment and analysis."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from opencmr.imaging.measurement import Curve, Measurement
+from opencmr.imaging.measurement import Curve, Measurement, ReferenceVerdict
+
+STORED_DECIMALS = 6
+"""Decimals kept of a number: far below any meaning, far above the last bit of another machine."""
 
 Measured = Measurement | Curve
 One = TypeVar("One")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Measurements:
     """What was measured, in the order of a report.
 
@@ -23,6 +27,10 @@ class Measurements:
     """
 
     found: tuple[Measured, ...] = ()
+
+    def __repr__(self) -> str:
+        symbols = dict.fromkeys(one.quantity.symbol for one in self.found)
+        return f"Measurements({len(self.found)}: {', '.join(symbols)})"
 
     def __iter__(self) -> Iterator[Measured]:
         return iter(self.found)
@@ -44,13 +52,20 @@ class Measurements:
         """Return the same under the name of the analysis that found them."""
         return Measurements(tuple(replace(one, analysis=analysis) for one in self.found))
 
-    def rows(self) -> Iterator[tuple[int | None, Measurement]]:
-        """Yield every value as a row of a table: with its cardiac phase where it is a curve's."""
+    def points(self) -> Iterator[tuple[int | None, Measurement]]:
+        """Yield every value by itself, with its cardiac phase where it is a curve's."""
         for one in self.found:
             if isinstance(one, Curve):
                 yield from one.points()
             else:
                 yield None, one
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return every value as plain values, ready for a data frame.
+
+        The keys are those of ``measurements.json``; a number that is not finite is None.
+        """
+        return [row_of(one, phase) for phase, one in self.points()]
 
     @property
     def whole_heart(self) -> tuple[Measurement, ...]:
@@ -131,3 +146,55 @@ def _only(symbol: str, found: Sequence[One]) -> One | None:
             f"{symbol} was measured {len(found)} times; select one with .of(analysis, series)"
         )
     return found[0] if found else None
+
+
+def row_of(measurement: Measurement, phase: int | None = None) -> dict[str, Any]:
+    """Return a measurement as plain values, ``phase`` being that of a point of a curve."""
+    quantity = measurement.quantity
+    value = finite(measurement.value)
+    lost = measurement.value is not None and value is None
+    return {
+        "symbol": quantity.symbol,
+        "name": quantity.name,
+        "value": value,
+        "unit": quantity.unit,
+        "interval": _interval(measurement.interval),
+        "reason": "the computed number is not finite" if lost else str(measurement.reason or ""),
+        "structure": measurement.structure.value if measurement.structure else None,
+        "phase": phase,
+        "segment": measurement.segment,
+        "series": measurement.series,
+        "code": {
+            "value": quantity.code.value,
+            "scheme": quantity.code.scheme,
+            "meaning": quantity.code.meaning,
+        },
+        "range": _range(measurement.reference),
+        "range_reason": str(measurement.reference_reason or ""),
+        "policy": measurement.policy.text if measurement.policy else None,
+        "evidence": measurement.evidence,
+    }
+
+
+def finite(value: float | None) -> float | None:
+    """Return ``value`` rounded as it is stored, None when there is no finite number."""
+    if value is None or not math.isfinite(value):
+        return None
+    return round(float(value), STORED_DECIMALS)
+
+
+def _interval(interval: tuple[float, float] | None) -> list[float | None] | None:
+    return [finite(interval[0]), finite(interval[1])] if interval else None
+
+
+def _range(reference: ReferenceVerdict | None) -> dict[str, object] | None:
+    if reference is None:
+        return None
+    return {
+        "low": finite(reference.low),
+        "high": finite(reference.high),
+        "z_score": finite(reference.z_score),
+        "verdict": reference.verdict,
+        "population": reference.population,
+        "citation": reference.citation,
+    }

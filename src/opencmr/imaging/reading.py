@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from opencmr.imaging.brief import brief
 from opencmr.imaging.flag import QualityFlag
 from opencmr.imaging.landmarks import Landmarks
 from opencmr.imaging.measurements import Measurements
@@ -24,7 +25,7 @@ class ModelUse:
     card_sha256: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Reading:
     """What one analysis found.
 
@@ -42,3 +43,5 @@ class Reading:
     measurements: Measurements = field(default_factory=Measurements)
     flags: tuple[QualityFlag, ...] = ()
     models: tuple[ModelUse, ...] = ()
+
+    __repr__ = brief

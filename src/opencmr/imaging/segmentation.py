@@ -10,6 +10,7 @@ from opencmr.anatomy.policy import ContourPolicy
 from opencmr.anatomy.structures import LabelScheme, Structure
 from opencmr.errors import GeometryError
 from opencmr.geometry.grid import Grid
+from opencmr.imaging.brief import brief
 
 
 class AuthorKind(StrEnum):
@@ -34,7 +35,7 @@ class Author:
         return f"{self.name} {self.version}".strip()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Segmentation:
     """A segmentation of an image.
 
@@ -103,6 +104,8 @@ class Segmentation:
                 f"{sorted(self.scheme.structures)}"
             )
 
+    __repr__ = brief
+
     def __reduce__(self) -> tuple[type["Segmentation"], tuple[Any, ...]]:
         """Pickle as the call that makes it, so that a copy is checked and locked too."""
         return Segmentation, tuple(getattr(self, field.name) for field in fields(self))
@@ -114,12 +117,14 @@ class Segmentation:
     def to_scheme(self, scheme: LabelScheme) -> np.ndarray:
         """Return the labels ``(T, Z, Y, X) uint8`` in another convention.
 
+        A structure that the other lacks becomes what it lies in: scar becomes myocardium.
+
         Raises
         ------
         ConfigurationError
-            When the other convention lacks a structure that is labelled here.
+            When the other convention has nothing that holds a structure labelled here.
         """
         table = np.zeros(256, dtype=np.uint8)
         for label, structure in self.scheme.structures.items():
-            table[label] = scheme.label_of(structure)
+            table[label] = scheme.label_holding(structure)
         return np.asarray(table[self.labels])

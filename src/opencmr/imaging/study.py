@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
+from opencmr.imaging.brief import brief
 from opencmr.imaging.flag import LeftOut, QualityFlag
 from opencmr.imaging.image import Image
 
@@ -152,7 +153,7 @@ class StackFacts:
     series_a_slice: int = 1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Series:
     """One stack or cine that belongs together, whatever the scanner called a series.
 
@@ -182,8 +183,8 @@ class Series:
 
     key: str
     image: Image
-    uids: tuple[str, ...] = ()
-    frame_of_reference_uid: str = ""
+    uids: tuple[str, ...] = field(default=(), repr=False)
+    frame_of_reference_uid: str = field(default="", repr=False)
     header: SeriesHeader = SeriesHeader()
     view: View = View.OTHER
     sequence: Technique = Technique.OTHER
@@ -194,8 +195,10 @@ class Series:
     facts: StackFacts | None = None
     flags: tuple[QualityFlag, ...] = ()
 
+    __repr__ = brief
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Study:
     """One examination of one patient.
 
@@ -213,13 +216,15 @@ class Study:
 
     key: str
     series: tuple[Series, ...]
-    uid: str = ""
-    identity: Identity = Identity()
+    uid: str = field(default="", repr=False)
+    identity: Identity = field(default=Identity(), repr=False)
     demographics: Demographics = Demographics()
     scanner: Scanner = Scanner()
     left_out: tuple[LeftOut, ...] = ()
     flags: tuple[QualityFlag, ...] = ()
-    input_sha256: str = ""
+    input_sha256: str = field(default="", repr=False)
+
+    __repr__ = brief
 
 
 def short_hash(text: str) -> str:

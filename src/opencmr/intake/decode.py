@@ -66,10 +66,15 @@ class DicomReader:
     Parameters
     ----------
     decode_limits : DecodeLimits
+    captures_with_times : bool
+        Secondary captures that state an inversion or echo time are pictures too.
     """
 
-    def __init__(self, decode_limits: DecodeLimits | None = None) -> None:
+    def __init__(
+        self, decode_limits: DecodeLimits | None = None, *, captures_with_times: bool = False
+    ) -> None:
         self._limits = decode_limits or DecodeLimits()
+        self._captures_with_times = captures_with_times
         self._process: subprocess.Popen[bytes] | None = None
         self._deadline = 0.0
         self._stops = 0
@@ -144,7 +149,12 @@ class DicomReader:
         self._allow(self._limits.header_s)
         alarm_s = self._limits.header_s + self._limits.pixels_s + ALARM_GRACE_S
         wanted = None if pixels_of is None else list(pixels_of)
-        asked = {"path": os.fspath(path), "alarm_s": alarm_s, "pixels_of": wanted}
+        asked = {
+            "path": os.fspath(path),
+            "alarm_s": alarm_s,
+            "pixels_of": wanted,
+            "captures_with_times": self._captures_with_times,
+        }
         request = json.dumps(asked) + "\n"
         assert process.stdin is not None
         try:

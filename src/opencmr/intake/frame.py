@@ -88,6 +88,8 @@ class Frame:
         DICOM TM.
     echo_time_ms : float or None
         Of this frame (the header's may differ between frames of an enhanced instance).
+    t2_preparation_ms : float or None
+        Length of the T2 preparation before this frame.
     venc_cm_s : float or None
         Greatest velocity that the acquisition encodes.
     image_type : tuple of str
@@ -130,6 +132,7 @@ class Frame:
     content_time: str = ""
     echo_time_ms: float | None = None
     inversion_time_ms: float | None = None
+    t2_preparation_ms: float | None = None
     venc_cm_s: float | None = None
     image_type: tuple[str, ...] = ()
     rescale_type: str = ""

@@ -40,21 +40,33 @@ Facts = dict[str, Any]
 LOSSY_SYNTAXES = frozenset({JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless})
 PERHAPS_LOSSY = frozenset({JPEG2000, HTJ2K})
 GE_VENC, PHILIPS_VENC = 0x001910CC, 0x2001101A
+T2_PREPARATION_WORDS = re.compile(
+    r"T2[ _-]?prep\w*\.?\s*(?:duration|time)?\s*[=:]?\s*(\d{1,4}(?:\.\d{1,3})?)\s*ms", re.IGNORECASE
+)
 VENC_LIMIT_CM_S = 1000.0
 """No blood is faster."""
 GAUSS_FROM = 1000.0
 """A field strength above this is in gauss (old GE headers)."""
 
 
-def refuse_unfit(dataset: Dataset) -> None:
+def refuse_unfit(dataset: Dataset, *, captures_with_times: bool = False) -> None:
     """Refuse what is no MR picture with values, and what is too large, before decoding.
+
+    Digital phantoms are secondary captures; one that states an inversion or echo time is a
+    picture where ``captures_with_times``.
 
     Raises
     ------
     RefusedError
         ``NOT_MR``, ``NOT_MEASURABLE_PIXELS``, ``TOO_LARGE`` or ``UNREADABLE``.
     """
-    if text(dataset, "Modality").strip() != "MR":
+    sop_class = sop_class_of(dataset)
+    # Its multi-frame kinds bear the same UID with a suffix.
+    is_capture = (sop_class + ".").startswith(SecondaryCaptureImageStorage + ".")
+    is_timed = captures_with_times and any(
+        number(dataset, keyword) is not None for keyword in ("InversionTime", "EchoTime")
+    )
+    if text(dataset, "Modality").strip() != "MR" and not (is_capture and is_timed):
         raise RefusedError("NOT_MR")
     samples = whole(dataset, "SamplesPerPixel")
     rows, columns = whole(dataset, "Rows"), whole(dataset, "Columns")
@@ -72,9 +84,7 @@ def refuse_unfit(dataset: Dataset) -> None:
     photometric = text(dataset, "PhotometricInterpretation").strip()
     if samples not in (None, 1) or photometric not in ("MONOCHROME1", "MONOCHROME2", ""):
         raise RefusedError("NOT_MEASURABLE_PIXELS", "Colour or palette pixels.")
-    sop_class = sop_class_of(dataset)
-    # Its multi-frame kinds bear the same UID with a suffix.
-    if (sop_class + ".").startswith(SecondaryCaptureImageStorage + "."):
+    if is_capture and not is_timed:
         raise RefusedError("NOT_MEASURABLE_PIXELS", "A secondary capture.")
     if text(dataset, "BurnedInAnnotation").strip() == "YES":
         raise RefusedError("NOT_MEASURABLE_PIXELS", "Text is burned into the pixels.")
@@ -260,9 +270,22 @@ def frame_facts(dataset: Dataset, groups: FrameGroups, frame_number: int) -> Fac
         "acquisition_time": acquisition_time,
         "echo_time_ms": echo_time_ms,
         "inversion_time_ms": inversion_time_ms,
+        "t2_preparation_ms": _t2_preparation_ms(dataset, groups),
         "venc_cm_s": _velocity_encoding_cm_s(dataset, groups),
         "image_type": image_type,
     }
+
+
+def _t2_preparation_ms(dataset: Dataset, groups: FrameGroups) -> float | None:
+    """Return the length of a T2 preparation, of which DICOM has no field of its own.
+
+    Siemens writes ``T2 prep. duration = 25 ms`` into the comments.
+    """
+    said = groups.first(text, "FrameContentSequence", "FrameComments") or text(
+        dataset, "ImageComments"
+    )
+    found = T2_PREPARATION_WORDS.search(said)
+    return float(found[1]) if found else None
 
 
 def _velocity_encoding_cm_s(dataset: Dataset, groups: FrameGroups) -> float | None:

@@ -107,6 +107,65 @@ def read_nifti(path: Path, *, spacing_mm: tuple[float, float, float] | None = No
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Pictures:
+    """A NIfTI file's pictures ``(N, Z, Y, X) float32``, taken along no axis yet.
+
+    Values that are not finite are kept.
+
+    Attributes
+    ----------
+    values : (N, Z, Y, X) float32
+    grid : Grid
+    has_geometry : bool
+        False where the header's geometry is missing or contradictory: the grid is then of rows
+        and columns, 1 mm each.
+    sha256 : str
+    flags : tuple of QualityFlag
+    """
+
+    values: np.ndarray
+    grid: Grid
+    has_geometry: bool
+    sha256: str
+    flags: tuple[QualityFlag, ...] = ()
+
+
+def read_pictures(path: Path) -> Pictures:
+    """Read the pictures of each slice (4-D: x, y, slice, picture), whatever they differ in.
+
+    Raises
+    ------
+    InputError
+        When the file is no NIfTI image, too large, cut short, or its scaling cannot be meant.
+    """
+    with _opened(path) as stream:
+        header = _read_header(stream)
+        shape = _shape_of(header)
+        layout = _layout_of(header, shape)
+        with np.errstate(invalid="ignore", over="ignore"):
+            values = _read_values(stream, *layout, shape)
+            _rescale(values, header)
+            try:
+                grid, flags = _grid_of(header, shape, None)
+                has_geometry = True
+            except GeometryError as error:
+                grid, has_geometry = grid_from_spacing(shape[1:], (1.0, 1.0, 1.0)), False
+                flags = [without_geometry(str(error))]
+    return Pictures(values, grid, has_geometry, sha256_of(path), tuple(flags))
+
+
+def without_geometry(evidence: str = "") -> QualityFlag:
+    """Return the flag of pictures that lie nowhere."""
+    return QualityFlag(
+        Severity.REVIEW,
+        "NO_GEOMETRY",
+        "The source states no usable position, orientation or spacing: times are mapped pixel by "
+        "pixel, and no size may be measured in the map.",
+        evidence,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class LabelMap:
     """A NIfTI file's labels as they stand there, ``(T, Z, Y, X) uint8``, and their grid."""
 
@@ -347,13 +406,7 @@ def _refuse_large(shape: tuple[int, int, int, int], bytes_each: int) -> None:
 
 def _scale(values: np.ndarray, header: Any) -> list[QualityFlag]:
     """Apply slope and intercept (0 or not a number: none) in place; refuse what has no signal."""
-    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
-    intercept = intercept if np.isfinite(intercept) else 0.0
-    if np.isfinite(slope) and slope != 0:
-        if doubt := doubt_about(Linear(slope, intercept)):
-            raise InputError(Reason("BAD_SCALING", doubt))
-        values *= np.float32(slope)
-        values += np.float32(intercept)
+    _rescale(values, header)
     finite = np.isfinite(values)
     share = 1 - finite.mean()
     least = values.min(where=finite, initial=np.inf)
@@ -371,6 +424,17 @@ def _scale(values: np.ndarray, header: Any) -> list[QualityFlag]:
         f"{share:.2%} of the voxels",
     )
     return [flag]
+
+
+def _rescale(values: np.ndarray, header: Any) -> None:
+    """Apply slope and intercept (0 or not a number: none) in place."""
+    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    intercept = intercept if np.isfinite(intercept) else 0.0
+    if np.isfinite(slope) and slope != 0:
+        if doubt := doubt_about(Linear(slope, intercept)):
+            raise InputError(Reason("BAD_SCALING", doubt))
+        values *= np.float32(slope)
+        values += np.float32(intercept)
 
 
 def _grid_of(
@@ -749,17 +813,10 @@ def write_labels_nifti(
             f"found {labels.shape} {labels.dtype}"
         )
     header = _header_for(grid) if like is None else _header_like(like, labels, grid)
-    shape = labels.shape[::-1] if labels.shape[0] > 1 else labels.shape[:0:-1]
-    header.set_data_shape(shape)
-    header.set_data_dtype(np.uint8)
-    header["scl_slope"], header["scl_inter"] = np.nan, np.nan
-    header["cal_max"], header["cal_min"] = 0, 0
-    start = int(header["sizeof_hdr"]) + 4
-    header["vox_offset"] = start
-    block = bytes(header.binaryblock) + bytes(4) + np.ascontiguousarray(labels).tobytes()
     path = Path(path)
-    packed = path.name.endswith(".gz")
-    content = gzip.compress(block, compresslevel=6, mtime=0) if packed else block
+    content = _file_of(
+        header, labels if labels.shape[0] > 1 else labels[0], packed=_is_packed(path)
+    )
     beside = sidecar_of(path)
     description = _description(scheme, grid)
     if flags is not None:
@@ -767,6 +824,51 @@ def write_labels_nifti(
     write_bytes(beside, (json.dumps(description, indent=2) + "\n").encode("utf-8"))
     write_bytes(path, content)
     return [path, beside]
+
+
+def write_map_nifti(
+    path: Path, values: np.ndarray, *, grid: Grid | None, like: Path | None = None
+) -> None:
+    """Write one value a voxel as NIfTI of single precision; what is not finite is kept.
+
+    Parameters
+    ----------
+    path : Path
+        ``.nii`` or ``.nii.gz``.
+    values : (Z, Y, X)
+    grid : Grid or None
+        Where they lie, unless ``like`` says it; None: nowhere, and no unit of length is written.
+    like : Path or None
+        The NIfTI file with the pictures: its affine, codes, zooms and units are copied bit by bit.
+    """
+    if like is not None:
+        with _opened(like) as stream:
+            header = _read_header(stream)
+        for name in _PRIVATE_FIELDS:
+            header[name] = b""
+        header["pixdim"][4:] = 0
+    elif grid is not None:
+        header = _header_for(grid)
+    else:
+        header = _header_for(grid_from_spacing(values.shape, (1.0, 1.0, 1.0)))
+        header.set_xyzt_units("unknown")
+    write_bytes(path, _file_of(header, values.astype(np.float32), packed=_is_packed(path)))
+
+
+def _is_packed(path: Path) -> bool:
+    return path.name.endswith(".gz")
+
+
+def _file_of(header: Any, values: np.ndarray, *, packed: bool) -> bytes:
+    """Return a NIfTI file of values with the slowest axis first, under a header that is changed."""
+    header.set_data_shape(values.shape[::-1])
+    header.set_data_dtype(values.dtype)
+    header["scl_slope"], header["scl_inter"] = np.nan, np.nan
+    header["cal_max"], header["cal_min"] = 0, 0
+    start = int(header["sizeof_hdr"]) + 4
+    header["vox_offset"] = start
+    block = bytes(header.binaryblock) + bytes(4) + np.ascontiguousarray(values).tobytes()
+    return gzip.compress(block, compresslevel=6, mtime=0) if packed else block
 
 
 def _header_for(grid: Grid) -> Any:

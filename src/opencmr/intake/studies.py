@@ -92,6 +92,10 @@ class Studies(Sequence[Study]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        studies = "1 study" if len(self) == 1 else f"{len(self)} studies"
+        return f"Studies({studies}, {len(self.left_out)} kinds of input left out)"
+
     def __len__(self) -> int:
         return len(self._readers)
 

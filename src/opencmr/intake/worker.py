@@ -52,7 +52,12 @@ def main() -> None:
     for line in requests:
         request = json.loads(line)
         signal.alarm(math.ceil(request["alarm_s"]))
-        _answer(request["path"], request["pixels_of"], answers)
+        _answer(
+            request["path"],
+            request["pixels_of"],
+            answers,
+            captures_with_times=request["captures_with_times"],
+        )
         signal.alarm(0)
 
 
@@ -84,11 +89,17 @@ def _restrict(memory_bytes: int) -> None:
             resource.setrlimit(kind, (most, most))
 
 
-def _answer(path: str, pixels_of: list[str] | None, answers: BinaryIO) -> None:
+def _answer(
+    path: str,
+    pixels_of: list[str] | None,
+    answers: BinaryIO,
+    *,
+    captures_with_times: bool = False,
+) -> None:
     """Send what one file holds, or why it is refused."""
     known: dict[str, Any] = {}
     try:
-        _read(path, pixels_of, answers, known)
+        _read(path, pixels_of, answers, known, captures_with_times)
     except RefusedError as refused:
         _fail(answers, refused.reason, known)
     except MemoryError:
@@ -113,7 +124,13 @@ def _fail(
     _send(answers, FAILED, {"reason": asdict(reason), "is_spent": is_spent, **uids})
 
 
-def _read(path: str, pixels_of: list[str] | None, answers: BinaryIO, known: dict[str, Any]) -> None:
+def _read(
+    path: str,
+    pixels_of: list[str] | None,
+    answers: BinaryIO,
+    known: dict[str, Any],
+    captures_with_times: bool,
+) -> None:
     from opencmr.intake.headers import (
         frame_facts,
         groups_of_frames,
@@ -129,7 +146,7 @@ def _read(path: str, pixels_of: list[str] | None, answers: BinaryIO, known: dict
     for name, keyword in UIDS.items():
         known[name] = text(dataset, keyword)
     refuse_damaged(dataset)
-    refuse_unfit(dataset)
+    refuse_unfit(dataset, captures_with_times=captures_with_times)
     instance = instance_facts(dataset)
     groups = groups_of_frames(dataset)
     facts = [frame_facts(dataset, own, number) for number, own in enumerate(groups, start=1)]

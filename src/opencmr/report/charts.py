@@ -1,7 +1,7 @@
-"""Charts as numbers for an SVG template: volume curves and bull's-eyes."""
+"""Charts as numbers for an SVG template: volume curves and bull's-eyes of any quantity."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,11 +10,12 @@ from opencmr.analyses.function import NAME as FUNCTION
 from opencmr.anatomy.aha import AHA_SEGMENTS, Level
 from opencmr.imaging.measurement import Curve, Measurement
 from opencmr.imaging.study import Series
-from opencmr.report import palette
+from opencmr.report import blocks, palette
 from opencmr.report.contents import Report
 from opencmr.report.phases import FEWEST_PHASES
 from opencmr.report.plain_text import prose
-from opencmr.report.story import unit_text
+from opencmr.report.rows import number, unit_text
+from opencmr.report.templating import draw
 
 WIDTH, HEIGHT = 560.0, 320.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 40.0, 14.0, 40.0
@@ -25,8 +26,6 @@ LABEL_DISTANCE = 15.0
 """Least vertical distance between the names of two curves."""
 
 RING_RADII = {Level.BASAL: (105, 140), Level.MID: (70, 105), Level.APICAL: (35, 70)}
-BULLSEYE_SCALES = {"WT": (4.0, 16.0), "WTH": (0.0, 100.0)}
-"""Fixed ends of the colour scale, so that two studies compare; mm and percent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,22 +164,36 @@ def round_numbers(end: float, wanted: int) -> list[float]:
     return [step * i for i in range(math.floor(end / step + 1e-9) + 1)]
 
 
-def bullseyes(report: Report) -> tuple[Bullseye, ...]:
-    """Return one bull's-eye for each quantity measured on AHA segments."""
-    return tuple(_bullseye(tuple(found.values())) for found in report.measurements.by_segment)
+def bullseye(
+    found: Mapping[int, Measurement],
+    ends: tuple[float, float] | None = None,
+    stops: tuple[str, ...] = palette.SEQUENTIAL,
+) -> Bullseye:
+    """Return the bull's-eye of one quantity.
 
-
-def _bullseye(found: Sequence[Measurement]) -> Bullseye:
-    quantity = found[0].quantity
-    values = {m.segment: m.value for m in found if m.value is not None and math.isfinite(m.value)}
-    reasons = {m.segment: prose(m.reason) for m in found if m.value is None}
-    ends = list(values.values()) or [0.0, 1.0]
-    low, high = BULLSEYE_SCALES.get(quantity.symbol, (min(ends), max(ends)))
+    Parameters
+    ----------
+    found : mapping from AHA segment, 1 to 17, to Measurement
+        Of one quantity, at least one.
+    ends : (low, high), optional
+        Of the colour scale, in the quantity's unit; by default those of the values.
+    stops : tuple of str
+        Colours ``#rrggbb`` at equal distances, low to high.
+    """
+    quantity = next(iter(found.values())).quantity
+    values = {
+        segment: m.value
+        for segment, m in found.items()
+        if m.value is not None and math.isfinite(m.value)
+    }
+    reasons = {segment: prose(m.reason) for segment, m in found.items() if m.value is None}
+    extremes = list(values.values()) or [0.0, 1.0]
+    low, high = ends or (min(extremes), max(extremes))
     signed_scale = low < 0
     segments = []
     for segment in AHA_SEGMENTS:
         value = values.get(segment.number)
-        fill = _fill(value, low, high, signed_scale=signed_scale)
+        fill = _fill(value, (low, high), stops)
         path, x, y = _shape(segment.number)
         told = (
             f"{quantity.format(value)} {unit_text(quantity.unit)}"
@@ -190,7 +203,7 @@ def _bullseye(found: Sequence[Measurement]) -> Bullseye:
         segments.append(
             Segment(
                 f"{segment.number}, {segment.name}: {told}",
-                "–" if value is None else quantity.format(value).replace("-", "\N{MINUS SIGN}"),
+                number(value, quantity.decimals),
                 path,
                 fill,
                 palette.MUTED
@@ -207,22 +220,33 @@ def _bullseye(found: Sequence[Measurement]) -> Bullseye:
         quantity.name,
         unit_text(quantity.unit),
         tuple(segments),
-        palette.SEQUENTIAL,
+        stops,
         f"{low:g}",
         f"{high:g}",
         not signed_scale and any(v < 0 for v in values.values()),
         len(values) < len(AHA_SEGMENTS),
-        "" if values else "; ".join(dict.fromkeys(reasons.values())),
+        "" if values else "; ".join(dict.fromkeys(reasons.values())) or "no segment has a value",
     )
 
 
-def _fill(value: float | None, low: float, high: float, *, signed_scale: bool) -> str:
+def bullseye_block(drawn: Bullseye) -> blocks.Bullseye:
+    """Return the bull's-eye as a block of a page, with its scale."""
+    negative = (blocks.Legend("negative", palette.NEGATIVE),) * drawn.has_negative
+    bar = blocks.ColourBar(
+        drawn.stops, drawn.low, drawn.high, drawn.unit, negative, drawn.has_missing
+    )
+    svg = draw("bullseye.svg.j2", bullseye=drawn)
+    return blocks.Bullseye(drawn.title, drawn.unit, svg, bar, drawn.reason)
+
+
+def _fill(value: float | None, ends: tuple[float, float], stops: tuple[str, ...]) -> str:
     """Return the colour of a value; empty where there is none (hatched)."""
+    low, high = ends
     if value is None:
         return ""
-    if value < 0 and not signed_scale:
+    if value < 0 <= low:
         return palette.NEGATIVE
-    return palette.mix(palette.SEQUENTIAL, (value - low) / max(high - low, 1e-9))
+    return palette.mix(stops, (value - low) / max(high - low, 1e-9))
 
 
 def _shape(number: int) -> tuple[str, float, float]:

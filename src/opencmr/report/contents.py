@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 
 from opencmr.analyses.plan import Planned
+from opencmr.imaging.brief import brief
 from opencmr.imaging.flag import QualityFlag
 from opencmr.imaging.landmarks import Landmarks
 from opencmr.imaging.measurements import Measurements
@@ -12,6 +14,8 @@ from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Series, Study
 
 DISCLAIMER = "Research use only, not for diagnosis"
+HEADLINE = ("LVEDV", "LVESV", "LVEF", "LVM", "RVEDV", "RVESV", "RVEF")
+SINGLE_PHASE_HEADLINE = ("LVV", "RVV")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class Provenance:
     packages: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Report:
     """One study's result.
 
@@ -57,6 +61,16 @@ class Report:
     provenance: Provenance
     truth: Mapping[str, float] = field(default_factory=dict)
     plan: tuple[Planned, ...] = ()
+
+    __repr__ = brief
+
+    def _repr_html_(self) -> str:
+        """Return the key numbers and the flags as a notebook shows them."""
+        numbers = [m for m in self.measurements.whole_heart if m.quantity.symbol in HEADLINE]
+        rows = [(m.quantity.name, f"{m.text} {m.quantity.unit}") for m in numbers]
+        rows += [(f"{flag.severity}: {flag.code}", flag.message) for flag in self.flags]
+        cells = "".join(f"<tr><th>{escape(a)}</th><td>{escape(b)}</td></tr>" for a, b in rows)
+        return f"<table><caption>{DISCLAIMER}</caption>{cells}</table>"
 
     def measured_series(self) -> tuple[Series, ...]:
         """Return the series that hold a segmentation, in study order."""

@@ -1,105 +1,43 @@
-"""``report.pdf``: the page's content on A4, set by typst."""
+"""A page of blocks on A4, set by typst."""
 
-import json
 import re
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from importlib.resources import files
-from pathlib import Path
-
-import typst
 
 from opencmr.report import palette
-from opencmr.report.charts import Bullseye, bullseyes
-from opencmr.report.contents import Report
-from opencmr.report.hearts import Heart, draw_hearts
-from opencmr.report.story import tell
-from opencmr.report.templating import environment
-from opencmr.storage import write_bytes
+from opencmr.report.blocks import Movie, Page
+from opencmr.report.templating import kind
+from opencmr.report.typesetting import typeset
 
-FONT = "Libertinus Serif"
-"""The text face that the typst wheel carries."""
 LONG_WORD = re.compile(r"\S{65,}")
 """A word that no line holds; a SHA-256 (64) is left whole, to be copied."""
-LEGEND = (("endo", "LV endocardium"), ("epi", "LV epicardium"), ("rv", "RV endocardium"))
+DRAWINGS = frozenset({"drawing"})
+"""Fields that hold SVG, in which nothing may be broken."""
+PALETTE = {
+    "ink": palette.INK,
+    "muted": palette.MUTED,
+    "line": palette.LINE,
+    "dark": palette.DARK,
+}
 
 
-def write(report: Report, folder: Path) -> list[Path]:
-    """Write ``report.pdf``."""
-    return [write_bytes(folder / "report.pdf", document(report))]
+def document(page: Page) -> bytes:
+    """Return the PDF of a page.  Texts reach typst as JSON data alone, never as markup."""
+    template = files("opencmr.report").joinpath("templates/page.typ").read_text("utf-8")
+    return typeset(template, {"page": plain(page), "palette": PALETTE})
 
 
-def document(report: Report) -> bytes:
-    """Return the PDF.  Texts reach typst as JSON data alone, never as markup."""
-    template = files("opencmr.report").joinpath("templates/report.typ").read_bytes()
-    content = json.dumps(contents(report), ensure_ascii=False, allow_nan=False)
-    return bytes(typst.compile(template, format="pdf", sys_inputs={"data": content}))
+def plain(value: object) -> object:
+    """Return blocks as plain values, each with its kind; what moves stays off paper.
 
-
-def contents(report: Report) -> dict[str, object]:
-    """Return everything that the document shows, as plain values; pictures as SVG."""
-    env = environment()
-
-    def svg(template: str, **content: object) -> str:
-        return env.get_template(template).render(**content)
-
-    def heart(drawn: Heart) -> dict[str, object]:
-        curves = drawn.curves
-        return {
-            "curves": svg("curves.svg.j2", chart=curves, font=FONT) if curves else None,
-            "summaries": [
-                {"name": c.name, "colour": c.colour, "text": c.summary}
-                for c in (curves.curves if curves else ())
-            ],
-            "panels": [
-                {
-                    "name": panel.name,
-                    "when": panel.when,
-                    "columns": panel.columns,
-                    "tiles": [
-                        {"svg": svg("tile.svg.j2", tile=t, sized=True), "caption": t.caption}
-                        for t in panel.tiles
-                    ],
-                }
-                for panel in drawn.panels
-            ],
-        }
-
-    def bullseye(drawn: Bullseye) -> dict[str, object]:
-        return {
-            "svg": svg("bullseye.svg.j2", bullseye=drawn, font=FONT),
-            "title": drawn.title,
-            "unit": drawn.unit,
-            "stops": drawn.stops,
-            "low": drawn.low,
-            "high": drawn.high,
-            "has_negative": drawn.has_negative,
-            "has_missing": drawn.has_missing,
-            "reason": drawn.reason,
-        }
-
-    return {
-        "story": _breakable(asdict(tell(report))),
-        "hearts": [heart(drawn) for drawn in draw_hearts(report, moving=False)],
-        "bullseyes": [bullseye(drawn) for drawn in bullseyes(report)],
-        "legend": [{"name": n, "colour": palette.ON_DARK[kind]} for kind, n in LEGEND],
-        "palette": {
-            "ink": palette.INK,
-            "muted": palette.MUTED,
-            "line": palette.LINE,
-            "dark": palette.DARK,
-            "negative": palette.NEGATIVE,
-            "lv": palette.ON_PAPER["LV"],
-            "rv": palette.ON_PAPER["RV"],
-        },
-    }
-
-
-def _breakable(value: object) -> object:
-    """Return texts with places to break in words that are longer than a line."""
+    Words that are longer than a line get places to break.
+    """
     if isinstance(value, str):
         return LONG_WORD.sub(lambda word: "\N{ZERO WIDTH SPACE}".join(word[0]), value)
-    if isinstance(value, dict):
-        return {key: _breakable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_breakable(item) for item in value]
+        return [plain(item) for item in value if not isinstance(item, Movie)]
+    if is_dataclass(value):
+        held = {field.name: getattr(value, field.name) for field in fields(value)}
+        told = {name: one if name in DRAWINGS else plain(one) for name, one in held.items()}
+        return {"kind": kind(value), **told}
     return value

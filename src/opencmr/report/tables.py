@@ -2,22 +2,19 @@
 
 import csv
 import io
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from opencmr.anatomy.reasons import Reason
-from opencmr.imaging.measurement import Measurement, ReferenceVerdict
 from opencmr.report.contents import DISCLAIMER, Report
 from opencmr.report.plain_text import identifying_words, redacted, shown
 from opencmr.storage import write_bytes, write_json
 
-STORED_DECIMALS = 6
-"""Decimals kept of a number: far below any meaning, far above the last bit of another machine."""
 TEXT_LIMIT = 2000
 """Characters kept of a reason or of evidence."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """First characters that make a spreadsheet take a text for a formula (OWASP, CSV injection)."""
+TEXTS = ("reason", "range_reason", "evidence")
+"""Columns of free text."""
 COLUMNS = (
     "symbol",
     "name",
@@ -61,61 +58,12 @@ def measurement_rows(report: Report) -> list[dict[str, object]]:
     A number that is not finite has no value.
     """
     words = identifying_words(report.study.identity)
-    return [_row(one, phase, words) for phase, one in report.measurements.rows()]
+    return [_told(row, words) for row in report.measurements.rows()]
 
 
-def _row(measurement: Measurement, phase: int | None, words: tuple[str, ...]) -> dict[str, object]:
-    def told(text: str | Reason | None) -> str:
-        return redacted(shown(str(text or ""), TEXT_LIMIT), words)
-
-    quantity = measurement.quantity
-    value = finite(measurement.value)
-    lost = measurement.value is not None and value is None
-    return {
-        "symbol": quantity.symbol,
-        "name": quantity.name,
-        "value": value,
-        "unit": quantity.unit,
-        "interval": _interval(measurement.interval),
-        "reason": "the computed number is not finite" if lost else told(measurement.reason),
-        "structure": measurement.structure.value if measurement.structure else None,
-        "phase": phase,
-        "segment": measurement.segment,
-        "series": measurement.series,
-        "code": {
-            "value": quantity.code.value,
-            "scheme": quantity.code.scheme,
-            "meaning": quantity.code.meaning,
-        },
-        "range": _range(measurement.reference),
-        "range_reason": told(measurement.reference_reason),
-        "policy": measurement.policy.text if measurement.policy else None,
-        "evidence": told(measurement.evidence),
-    }
-
-
-def finite(value: float | None) -> float | None:
-    """Return ``value`` rounded as it is stored, None when there is no finite number."""
-    if value is None or not math.isfinite(value):
-        return None
-    return round(float(value), STORED_DECIMALS)
-
-
-def _interval(interval: tuple[float, float] | None) -> list[float | None] | None:
-    return [finite(interval[0]), finite(interval[1])] if interval else None
-
-
-def _range(reference: ReferenceVerdict | None) -> dict[str, object] | None:
-    if reference is None:
-        return None
-    return {
-        "low": finite(reference.low),
-        "high": finite(reference.high),
-        "z_score": finite(reference.z_score),
-        "verdict": reference.verdict,
-        "population": reference.population,
-        "citation": reference.citation,
-    }
+def _told(row: dict[str, object], words: tuple[str, ...]) -> dict[str, object]:
+    """Return a row whose texts name nobody."""
+    return row | {name: redacted(shown(str(row[name]), TEXT_LIMIT), words) for name in TEXTS}
 
 
 def as_csv(rows: list[dict[str, object]]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
+from opencmr.anatomy.structures import Structure
 from opencmr.imaging.image import Image
 from opencmr.models.card import SegmentationInput
 from opencmr.models.runner import SegmentationRunner
@@ -77,9 +78,12 @@ def find_heart(image: Image, network: SegmentationRunner) -> HeartBox | None:
 
     Where it is small, or none is seen, it is sought again on a finer grid.  That it is small is
     believed only where both grids say so and it is whole: a part of a heart, or a stray spot, is
-    no reason to look closer.
+    no reason to look closer.  The sizes are those of both ventricles and the wall: where the
+    network does not name the right one, the heart is what is found at once.
     """
     found = _seek(image, network, 1.0)
+    if Structure.RV not in network.card.output.scheme.structures.values():
+        return None if found is None else found.box
     if found is not None and (found.area_cm2 >= _least_area_cm2(image) or not found.whole):
         return found.box
     finer = _seek(image, network, LEAST_SCALE if found is None else _scale(found, image))

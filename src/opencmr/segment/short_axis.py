@@ -1,17 +1,19 @@
-"""The short-axis cine segmented: find the heart, segment the window, keep what is possible."""
+"""A short-axis stack segmented: find the heart, segment the window, keep what is possible."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
+from opencmr.anatomy.structures import Structure
 from opencmr.imaging.image import Image
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.models.runner import SegmentationRunner
 from opencmr.segment.components import keep_possible
 from opencmr.segment.context import context_slices
-from opencmr.segment.heart import find_heart, heart_window
+from opencmr.segment.heart import SINGLE_SLICE_MM, find_heart, heart_window
 from opencmr.segment.intensity import intensity_limits
+from opencmr.segment.scar import keep_possible_scar
 from opencmr.segment.window import read_window
 
 
@@ -29,7 +31,7 @@ def segment_short_axis(
     image : Image
         Any spacing, field of view, in-plane rotation and slice order.
     network : Runner
-        A ``segmentation`` model for SAX cine.
+        A ``segmentation`` model for SAX stacks of the image's technique.
     keep_probabilities : bool
         Keep the class shares too (C, T, Z, Y, X) float16.
     progress : callable
@@ -67,7 +69,15 @@ def segment_short_axis(
                 shares[:, t, z] = pasted
             progress(t * pixels.shape[0] + z + 1, total)
         labels[t] = keep_possible(labels[t], given.scheme)
+        if Structure.SCAR in given.scheme.structures.values():
+            labels[t] = keep_possible_scar(labels[t], given.scheme, _voxel_ml(image))
     return replace(_segmentation(image, network, labels, shares), grid_scale=box.scale)
+
+
+def _voxel_ml(image: Image) -> float:
+    grid = image.grid
+    thickness_mm = grid.slice_spacing_mm or SINGLE_SLICE_MM
+    return grid.row_spacing_mm * grid.column_spacing_mm * thickness_mm / 1000
 
 
 def empty_segmentation(

@@ -43,6 +43,8 @@ CHECKPOINT_SECONDS = 60.0
 LOG_EVERY_STEPS = 50
 PREFETCHED_BATCHES = 3
 STATISTICS_BATCHES = 8
+BFLOAT16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")
+"""Names, in torch's list of a processor's abilities, of computing with bfloat16 (x86 and Arm)."""
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
@@ -127,11 +129,16 @@ def training_slices(recipe: Recipe, data: Path) -> tuple[Slice, ...]:
 
 
 def draw_chances(slices: tuple[Slice, ...], recipe: DataRecipe) -> np.ndarray:
-    """Return how probably each slice is drawn ``(N,)``: hard ones more often."""
+    """Return how probably each slice is drawn ``(N,)``: hard ones and rare ones more often."""
     hard = [
         (source.phase == "es") + (source.from_stack_end < recipe.end_slices) for source in slices
     ]
-    weights = np.power(recipe.hard_weight, hard)
+    scheme = scheme_named(MANIFESTS[recipe.manifest].data_set.label_scheme)
+    rare = [
+        any(scheme.mask(source.labels, structure).any() for structure in recipe.rare_structures)
+        for source in slices
+    ]
+    weights = np.power(recipe.hard_weight, hard) * np.where(rare, recipe.rare_weight, 1.0)
     return np.asarray(weights / weights.sum())
 
 
@@ -162,6 +169,17 @@ def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
     total = shares.sum((0, 2, 3)) + truth.sum((0, 2, 3))
     dice = (2 * overlap + 1) / (total + 1)
     return entropy + 1 - dice.mean()
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether half as many bits save time: a processor that must emulate them is many times slower.
+
+    Float32 gives the same training but for rounding.
+    """
+    if device.type != "cpu":
+        return True
+    abilities = torch.cpu.get_capabilities()
+    return any(abilities.get(name, False) for name in BFLOAT16_INSTRUCTIONS)
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
@@ -251,7 +269,9 @@ class _State:
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.recipe, self.step)
         images = windows.to(self.device, memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with torch.autocast(
+            self.device.type, torch.bfloat16, enabled=computes_bfloat16(self.device)
+        ):
             logits = self.network(images)
         loss = segmentation_loss(logits, labels.to(self.device))
         self.optimiser.zero_grad(set_to_none=True)
@@ -310,7 +330,12 @@ def train(
     elif start_from is not None:
         state.start_from(start_from / CHECKPOINT_FILE)
     elif recipe.network.start_model:
-        start_from_model(state.network, recipe.network.start_model, _many_images(slices, recipe))
+        start_from_model(
+            state.network,
+            recipe.network.start_model,
+            _many_images(slices, recipe),
+            scheme_named(manifest_of(recipe).data_set.label_scheme),
+        )
         state.start_average()
     shutil.copyfile(recipe_path, run / RECIPE_FILE)
     (run / MANIFEST_FILE).write_bytes(ROWS.dump_json(rows, indent=1))

@@ -9,14 +9,14 @@ import numpy as np
 from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from opencmr.anatomy.policy import ACDC_POLICY, ContourPolicy
-from opencmr.anatomy.structures import ACDC
+from opencmr.anatomy.policy import ACDC_POLICY, EMIDEC_POLICY, ContourPolicy
+from opencmr.anatomy.structures import ACDC, EMIDEC
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ConfigurationError
-from opencmr.geometry.grid import Grid
 from opencmr.intake.nifti import read_nifti
 from opencmr.segment.intensity import intensity_limits
+from opencmr.train.emidec import ARCHIVE, nominal_spacing_mm, read_cases, read_pictures
 
 BOX_HALF_WIDTHS_MM = (60.0, 80.0, 105.0, 140.0, float("inf"))
 """Half-widths of the boxes about the heart whose intensities may scale a sample.
@@ -56,14 +56,18 @@ class Row:
     Attributes
     ----------
     subject, phase, site, vendor : str
+        ``phase`` is empty where the data set does not say.
     image, labels : str
-        Paths below the folder of the data sets.
+        Paths below the folder of the data sets: NIfTI files, or ``ARCHIVE.zip/FOLDER/NAME`` of
+        PNG slices.
     field_strength_t : float or None
         None where the data set does not say.
     fold : int
         Part of the data that is trained on or left out together.
     terms : str
         What its licence asks of weights that learnt from it.
+    nominal_spacing_mm : (row, column) or None
+        For pictures that state no spacing: one that is derived, for training alone.
     """
 
     subject: str
@@ -76,6 +80,7 @@ class Row:
     field_strength_t: float | None
     fold: int
     terms: str
+    nominal_spacing_mm: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,20 @@ ACDC_DATA = DataSet(
     label_scheme=ACDC.name,
     policy=ACDC_POLICY,
 )
+EMIDEC_DATA = DataSet(
+    title="EMIDEC training set (Lalande et al., Data 2020)",
+    terms="CC BY-NC-SA 4.0, research only (terms of the EMIDEC data)",
+    limitations=(
+        "Learnt from one centre's adult 1.5 T and 3 T inversion-recovery scans, infarcts and "
+        "normal hearts alone: non-ischaemic scar was never seen. Their pictures had been "
+        "stretched and were given a nominal spacing. Weakest at small no-reflow and at thin "
+        "subendocardial scar beside bright blood."
+    ),
+    view=View.SAX,
+    technique=Technique.LGE,
+    label_scheme=EMIDEC.name,
+    policy=EMIDEC_POLICY,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +131,7 @@ class Slice:
     stack : (Z, Y, X) float32, arbitrary units, the stack at this phase
     z : int
         Which slice of the stack is labelled.
-    labels : (Y, X) uint8, ACDC scheme
+    labels : (Y, X) uint8, the data set's scheme
     spacing_mm : (row, column) spacing
     heart_px : (row, column) centre of the heart in the stack
     limits : tuple of (low, high)
@@ -184,6 +203,32 @@ def acdc(folder: Path, folds: tuple[int, ...]) -> tuple[Row, ...]:
     )
 
 
+def emidec(folder: Path, folds: tuple[int, ...]) -> tuple[Row, ...]:
+    """Return the late-enhancement stacks of the EMIDEC patients in ``folds``.
+
+    Expects what :mod:`opencmr.train.emidec` describes.
+    """
+    return tuple(
+        Row(
+            subject=case.patient,
+            phase="",
+            image=f"{ARCHIVE}/image/{case.patient}",
+            labels=f"{ARCHIVE}/label/{case.patient}",
+            label_scheme=EMIDEC_DATA.label_scheme,
+            site="University Hospital of Dijon",
+            vendor="Siemens",
+            field_strength_t=None,
+            fold=case.fold,
+            terms=EMIDEC_DATA.terms,
+            nominal_spacing_mm=nominal_spacing_mm(
+                read_pictures(folder / ARCHIVE / "label" / case.patient), case.myocardium_ml
+            ),
+        )
+        for case in read_cases(folder)
+        if case.fold in folds
+    )
+
+
 def read_slices(
     rows: tuple[Row, ...], folder: Path, percentiles: tuple[float, float]
 ) -> tuple[Slice, ...]:
@@ -192,9 +237,7 @@ def read_slices(
 
 
 def _slices(row: Row, folder: Path, percentiles: tuple[float, float]) -> Iterator[Slice]:
-    image, grid = _stack(folder / row.image)
-    labels, _ = _stack(folder / row.labels)
-    spacing_mm = (grid.row_spacing_mm, grid.column_spacing_mm)
+    image, labels, spacing_mm = _labelled_stack(row, folder)
     where = np.argwhere(labels > 0)
     heart_px = (float(where[:, 1].mean()), float(where[:, 2].mean()))
     limits = box_limits(image, heart_px, spacing_mm, percentiles)
@@ -212,13 +255,20 @@ def _slices(row: Row, folder: Path, percentiles: tuple[float, float]) -> Iterato
         )
 
 
-def _stack(path: Path) -> tuple[np.ndarray, Grid]:
-    """Return the values ``(Z, Y, X)`` and grid of a NIfTI stack at one phase."""
-    image = read_nifti(path).image
-    return image.values[0], image.grid
+def _labelled_stack(row: Row, folder: Path) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
+    """Return image and labels ``(Z, Y, X)`` of a row, and their spacing (row, column) in mm."""
+    if row.nominal_spacing_mm is not None:
+        image, labels = (read_pictures(folder / path) for path in (row.image, row.labels))
+        return image.astype(np.float32), labels, row.nominal_spacing_mm
+    read, drawn = (read_nifti(folder / path).image for path in (row.image, row.labels))
+    spacing_mm = (read.grid.row_spacing_mm, read.grid.column_spacing_mm)
+    return read.values[0], drawn.values[0], spacing_mm
 
 
 ROWS: TypeAdapter[tuple[Row, ...]] = TypeAdapter(tuple[Row, ...])
 """Rows to JSON and back."""
 
-MANIFESTS: Mapping[str, Manifest] = {"acdc": Manifest(ACDC_DATA, acdc)}
+MANIFESTS: Mapping[str, Manifest] = {
+    "acdc": Manifest(ACDC_DATA, acdc),
+    "emidec": Manifest(EMIDEC_DATA, emidec),
+}

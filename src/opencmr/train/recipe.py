@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from opencmr.anatomy.structures import Structure
 from opencmr.errors import ConfigurationError
 from opencmr.models.card import Percent, faults
 
@@ -30,13 +31,16 @@ class DataRecipe:
     ``manifest`` names a builder in :mod:`opencmr.train.manifest`; ``folds`` are the folds
     that are trained on, so every fold left out stays unseen.  ``end_slices`` at either end of
     a stack, and every slice at ES, are drawn ``hard_weight`` times as often as others; an end
-    slice at ES as often as the product says.
+    slice at ES as often as the product says.  A slice that shows one of ``rare_structures`` is
+    drawn ``rare_weight`` times as often.
     """
 
     manifest: str
     folds: tuple[Index, ...]
     end_slices: Index
     hard_weight: Positive
+    rare_structures: tuple[Structure, ...] = ()
+    rare_weight: Positive = 1.0
 
 
 @dataclass(frozen=True, slots=True, config=_TABLE)

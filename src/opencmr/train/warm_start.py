@@ -8,30 +8,41 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from opencmr.anatomy.structures import LabelScheme
 from opencmr.errors import ModelError
-from opencmr.models.card import WEIGHTS_FILE
+from opencmr.models.card import WEIGHTS_FILE, SegmentationCard
 from opencmr.models.library import model_titled
 from opencmr.networks.unet import UNet
 
 
-def start_from_model(network: UNet, title: str, images: Tensor) -> None:
+def start_from_model(network: UNet, title: str, images: Tensor, scheme: LabelScheme) -> None:
     """Give ``network`` the weights of the model ``title`` (``name@version``).
 
     The export folds each batch normalisation into its convolution.  Here it is unfolded again:
     its mean and spread are those of the features of ``images (N, P, H, W)``, which training
-    would keep there.  Planes that the model did not see get weights of zero.
+    would keep there.  Planes that the model did not see get weights of zero.  The classes of the
+    network are those of ``scheme``: a structure starts as that of the model, and one that the
+    model does not know as the structure that holds it.
 
     Raises
     ------
     ModelError
         When there is no such model, or its network is not of this kind and these widths.
+    ConfigurationError
+        When the model knows nothing that holds a structure of ``scheme``.
     """
     card = model_titled(title)
+    if not isinstance(card, SegmentationCard):
+        raise ModelError(f"{title} labels no structures; expected a segmentation model")
     graph = onnx.load(str(card.folder / WEIGHTS_FILE)).graph
     stored = {
         i.name.removeprefix("network."): torch.tensor(numpy_helper.to_array(i))
         for i in graph.initializer
     }
+    classes = _classes_to_start_from(scheme, card.output.scheme)
+    for part in ("head.weight", "head.bias"):
+        if part in stored:
+            stored[part] = stored[part][classes]
     network.eval()
     try:
         with torch.no_grad():
@@ -43,6 +54,16 @@ def start_from_model(network: UNet, title: str, images: Tensor) -> None:
     except (KeyError, RuntimeError) as error:
         raise ModelError(f"the network of {title} does not fit the recipe: {error}") from error
     network.train()
+
+
+def _classes_to_start_from(wanted: LabelScheme, known: LabelScheme) -> list[int]:
+    """Return the class of ``known`` that each class of ``wanted`` starts from, background first.
+
+    >>> from opencmr.anatomy.structures import ACDC, EMIDEC
+    >>> _classes_to_start_from(EMIDEC, ACDC)
+    [0, 3, 2, 2, 2]
+    """
+    return [0, *(known.label_holding(structure) for _, structure in sorted(wanted.pairs))]
 
 
 def _widened(weights: Tensor, shape: torch.Size) -> Tensor:

@@ -7,10 +7,9 @@ from markupsafe import Markup
 
 from opencmr import __version__
 from opencmr.report.contents import DISCLAIMER
-from opencmr.report.html import FONT
 from opencmr.report.plain_text import shown
-from opencmr.report.story import unit_text
-from opencmr.report.templating import environment
+from opencmr.report.rows import unit_text
+from opencmr.report.templating import FONT, environment
 from opencmr.validate.agreement import Estimate
 from opencmr.validate.case import LEVELS, WHOLE, Score
 from opencmr.validate.charts import bland_altman_chart, correlation_chart

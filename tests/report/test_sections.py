@@ -1,4 +1,4 @@
-"""What a report tells in words."""
+"""What the sections of a report tell in words."""
 
 from dataclasses import replace
 
@@ -14,8 +14,27 @@ from opencmr.measure import Ventricles, measure_all
 from opencmr.measure.landmarks import find_landmarks
 from opencmr.quality.checks import withhold
 from opencmr.report import html, pdf
+from opencmr.report.blocks import Strip, Table
 from opencmr.report.contents import Report
-from opencmr.report.story import Strip, tell
+from opencmr.report.rows import Row, told_once
+from opencmr.report.sections import further, gaps, trust, truth, ventricles
+from opencmr.report.sections.table import page_of
+
+
+def _lv(report: Report) -> tuple[Row, ...]:
+    return ventricles.chamber_rows(report, "LV")
+
+
+def _rv(report: Report) -> tuple[Row, ...]:
+    return ventricles.chamber_rows(report, "RV")
+
+
+def _further(report: Report) -> tuple[Row, ...]:
+    return further.further_rows(report, ())
+
+
+def _notes(report: Report) -> tuple[str, ...]:
+    return ventricles.notes(report, (*_lv(report), *_rv(report)))
 
 
 def _flag(severity: Severity) -> QualityFlag:
@@ -35,35 +54,39 @@ def test_the_banner_follows_the_worst_flag(
     small_report: Report, severities: tuple[Severity, ...], level: str
 ) -> None:
     flagged = replace(small_report, flags=tuple(_flag(s) for s in severities))
-    assert tell(flagged).banner.level == level
+    assert trust.banner(flagged).level == level
 
 
 def test_a_study_in_which_nothing_was_measured_says_so_first(small_report: Report) -> None:
     empty = replace(small_report, segmentations={}, measurements=Measurements(), flags=())
-    story = tell(empty)
-    assert story.banner.level == "withheld"
-    assert (story.lv, story.rv, story.key_numbers) == ((), (), ())
+    assert trust.banner(empty).level == "withheld"
+    assert ventricles.tell(empty) == ()
 
 
 def test_remarks_come_worst_first_and_once(small_report: Report) -> None:
     info, worst = _flag(Severity.INFO), _flag(Severity.DO_NOT_REPORT)
-    story = tell(replace(small_report, flags=(info, worst, info)))
-    assert [r.severity for r in story.remarks] == ["do not report", "info"]
+    banner = trust.banner(replace(small_report, flags=(info, worst, info)))
+    assert [r.severity for r in banner.remarks] == ["do not report", "info"]
 
 
 def test_rows_follow_the_clinical_order_whatever_the_order_of_measurement(
     small_report: Report,
 ) -> None:
     backwards = Measurements(small_report.measurements.found[::-1])
-    story = tell(replace(small_report, measurements=backwards))
-    assert [row.symbol for row in story.lv][:3] == ["LVEDV", "LVEDVi", "LVESV"]
-    assert [row.symbol for row in story.rv][-3:] == ["RVEF", "RVCO", "RVCI"]
-    assert [row.symbol for row in story.key_numbers] == ["LVEF", "LVEDVi", "RVEF", "LVMi"]
+    report = replace(small_report, measurements=backwards)
+    assert [row.symbol for row in _lv(report)][:3] == ["LVEDV", "LVEDVi", "LVESV"]
+    assert [row.symbol for row in _rv(report)][-3:] == ["RVEF", "RVCO", "RVCI"]
+    assert [number.name for number in ventricles.key_numbers(backwards)] == [
+        "LV ejection fraction",
+        "LV end-diastolic volume, indexed",
+        "RV ejection fraction",
+        "LV mass, indexed",
+    ]
 
 
 def test_every_whole_heart_measurement_is_told_somewhere(small_report: Report) -> None:
-    story = tell(small_report)
-    told = {row.symbol for row in (*story.lv, *story.rv, *story.further)} | {"BSA"}
+    rows = (*_lv(small_report), *_rv(small_report), *_further(small_report))
+    told = {row.symbol for row in rows} | {"BSA"}
     assert set(small_report.measurements.values()) <= told
 
 
@@ -88,22 +111,22 @@ def _find(report: Report, symbol: str, **changes: object) -> Report:
 def test_the_strip_places_a_value_about_its_normal_range(
     small_report: Report, value: float, marker: float, beyond: str
 ) -> None:
-    row = next(r for r in tell(_find(small_report, "LVEF", value=value)).lv if r.symbol == "LVEF")
+    row = next(r for r in _lv(_find(small_report, "LVEF", value=value)) if r.symbol == "LVEF")
     assert row.strip == Strip(29.17, 70.83, marker, beyond)
 
 
 def test_a_withheld_value_shows_its_reason_and_no_range(small_report: Report) -> None:
     report = _find(small_report, "LVEF", value=None, reason=Reason("SPARSE_STACK", "too rough"))
-    row = next(r for r in tell(report).lv if r.symbol == "LVEF")
+    row = next(r for r in _lv(report) if r.symbol == "LVEF")
     assert (row.value, row.reason, row.strip, row.range) == ("–", "too rough", None, "")
 
 
 def test_negative_numbers_carry_a_true_minus_and_rounding_leaves_no_negative_zero(
     small_report: Report,
 ) -> None:
-    rows = {r.symbol: r for r in tell(_find(small_report, "SVDIFF", value=-2.4)).further}
+    rows = {r.symbol: r for r in _further(_find(small_report, "SVDIFF", value=-2.4))}
     assert rows["SVDIFF"].value == "−2"
-    rows = {r.symbol: r for r in tell(_find(small_report, "SVDIFF", value=-0.2)).further}
+    rows = {r.symbol: r for r in _further(_find(small_report, "SVDIFF", value=-0.2))}
     assert rows["SVDIFF"].value == "0"
 
 
@@ -125,32 +148,33 @@ def _at_one_phase(report: Report) -> Report:
 def test_a_stack_at_one_phase_shows_its_volumes_and_its_mass(small_report: Report) -> None:
     report = _at_one_phase(small_report)
     given = {curve.quantity.symbol: curve.values[0] for curve in report.measurements.curves}
-    story = tell(report)
-    assert [(r.symbol, r.label, r.reason) for r in (*story.lv[:2], story.rv[0])] == [
+    first = (*_lv(report)[:2], _rv(report)[0])
+    assert [(r.symbol, r.label, r.reason) for r in first] == [
         ("LVV", "Volume at the given phase", ""),
         ("LVMASS", "Mass at the given phase", ""),
         ("RVV", "Volume at the given phase", ""),
     ]
-    for row in (*story.lv[:2], story.rv[0]):
+    for row in first:
         assert row.value == f"{given[row.symbol]:.0f}"
-    page, content = html.page(report), pdf.contents(report)["story"]
+    page, content = html.markup(page_of(report)), pdf.plain(page_of(report))
     assert page.count("Volume at the given phase") == 2
     assert str(content).count("Volume at the given phase") == 2
-    assert "Volume at the given phase" not in html.page(small_report)
+    assert "Volume at the given phase" not in html.markup(page_of(small_report))
 
 
 def test_a_withheld_stack_at_one_phase_shows_no_volume(small_report: Report) -> None:
     report = _at_one_phase(small_report)
     spoilt = QualityFlag(Severity.DO_NOT_REPORT, "SPARSE_STACK", "Too rough.")
     withheld = withhold(report.measurements, (spoilt,))
-    rows = tell(replace(report, measurements=withheld)).lv
+    rows = _lv(replace(report, measurements=withheld))
     assert {(row.value, bool(row.reason)) for row in rows} == {("–", True)}
 
 
 def test_truth_stands_beside_measurement_with_the_difference(small_report: Report) -> None:
-    story = tell(replace(small_report, truth={"LVEF": 57.0, "UNKNOWN": 1.0}))
-    (row,) = story.truth
-    assert (row.truth, row.measured, row.difference) == ("57.0", "58.9", "+1.9")
+    (table,) = truth.tell(replace(small_report, truth={"LVEF": 57.0, "UNKNOWN": 1.0}))
+    assert isinstance(table, Table)
+    (row,) = table.rows
+    assert [cell.text for cell in row.cells[1:4]] == ["57.0", "58.9", "+1.9"]
 
 
 def test_recommended_elements_that_are_not_there_are_listed_with_why(small_report: Report) -> None:
@@ -163,12 +187,11 @@ def test_recommended_elements_that_are_not_there_are_listed_with_why(small_repor
             scanner=Scanner(),
         ),
     )
-    missing = {group.why: group.names for group in tell(bare).missing}
+    missing = gaps.missing(bare)
     assert {"Scanner", "Sex", "Height", "Date of procedure"} <= set(missing["Not in the input"])
-    assert "Sex" not in str(tell(small_report).missing)
+    assert "Sex" not in str(gaps.missing(small_report))
     without = replace(small_report, measurements=Measurements())
-    unfit = next(g for g in tell(without).missing if g.why == "Could not be measured")
-    assert "LVEF" in unfit.names
+    assert "LVEF" in gaps.missing(without)["Could not be measured"]
 
 
 def _lost(report: Report, reason: Reason, *, only_indices: bool) -> Report:
@@ -184,16 +207,14 @@ def _lost(report: Report, reason: Reason, *, only_indices: bool) -> Report:
 
 
 def test_a_reason_that_repeats_is_told_once_and_then_dittoed(small_report: Report) -> None:
-    story = tell(
-        _lost(small_report, Reason("SPARSE_STACK", "slices too far apart"), only_indices=False)
-    )
-    reasons = [row.reason for row in story.lv]
+    lost = _lost(small_report, Reason("SPARSE_STACK", "slices too far apart"), only_indices=False)
+    reasons = [row.reason for row in told_once(_lv(lost))]
     assert reasons == ["slices too far apart"] + ["″"] * (len(reasons) - 1)
 
 
 def test_without_body_size_one_note_stands_for_all_indices(small_report: Report) -> None:
-    story = tell(_lost(small_report, Reason("BSA_UNKNOWN", "no height"), only_indices=True))
-    assert [row.symbol for row in story.lv] == [
+    lost = _lost(small_report, Reason("BSA_UNKNOWN", "no height"), only_indices=True)
+    assert [row.symbol for row in told_once(_lv(lost))] == [
         "LVEDV",
         "LVESV",
         "LVSV",
@@ -202,7 +223,7 @@ def test_without_body_size_one_note_stands_for_all_indices(small_report: Report)
         "LVCI",
         "LVM",
     ]
-    assert story.notes[1:] == ("Not indexed to body size: no height.",)
+    assert "Not indexed to body size: no height." in _notes(lost)
 
 
 @pytest.mark.parametrize(
@@ -219,9 +240,10 @@ def test_a_clear_banner_says_how_far_the_ejection_fraction_depends_on_the_base(
             for one in small_report.measurements
         )
     )
-    story = tell(replace(small_report, flags=(), measurements=known))
-    assert story.banner.level == "clear"
-    assert ("LVEF 54–60 % depending on slice 10." in story.banner.advice) == said
-    row = next(row for row in story.lv if row.symbol == "LVEF")
+    report = replace(small_report, flags=(), measurements=known)
+    banner = trust.banner(report)
+    assert banner.level == "clear"
+    assert ("LVEF 54–60 % depending on slice 10." in banner.advice) == said
+    row = next(row for row in _lv(report) if row.symbol == "LVEF")
     assert row.interval == ("54–60" if said else "60–60" if interval else "")
-    assert bool(story.notes and "LV depending on slice 10" in story.notes[0]) == bool(interval)
+    assert ("LV depending on slice 10" in str(_notes(report))) == bool(interval)

@@ -1,0 +1,179 @@
+"""``opencmr map``: relaxation times of every pixel from a series of pictures."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from opencmr import storage
+from opencmr.cli import console
+from opencmr.errors import ConfigurationError
+from opencmr.imaging.relaxation import MapKind
+
+if TYPE_CHECKING:
+    from opencmr.imaging.relaxation import RelaxationSeries
+    from opencmr.measure.relaxometry.method import Method
+    from opencmr.measure.relaxometry.relaxation_map import RelaxationMap
+
+PARTS = {"": "values_ms", "_se": "standard_error_ms", "_residual": "residual"}
+"""What stands after the output's name, and the part of the map that is written there."""
+
+
+def map_relaxation(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="INPUT", help="DICOM series (folder, zip, file) or 4-D NIfTI."),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.nii.gz")],
+    kind: Annotated[MapKind, typer.Option(help="The relaxation time.")],
+    scheme: Annotated[
+        str | None,
+        typer.Option(
+            help="MOLLI, ShMOLLI, SASHA or IR, with counts such as 'MOLLI 5(3)3' or without; in "
+            "place of what the input names."
+        ),
+    ] = None,
+    overwrite: console.Overwrite = False,
+    as_json: console.AsJson = False,
+    quiet: console.Quiet = False,
+    verbose: console.Verbose = False,
+) -> None:
+    """Fit T1, T2 or T2* in every pixel and write the map in ms.
+
+    Beside it: OUT_se.nii.gz, the standard error in ms, OUT_residual.nii.gz, what the curve
+    leaves in the unit of the pictures, and OUT.json, how it was made.  What cannot be fitted is
+    NaN.  A NIfTI file needs the time of each picture in a JSON file of its own name.
+    """
+    from opencmr.intake.nifti import sidecar_of, write_map_nifti
+    from opencmr.intake.relaxation_series import is_nifti, read_relaxation_series
+
+    if not source.exists():
+        raise typer.BadParameter(f"the input {source} does not exist")
+    files = _files(output)
+    record = sidecar_of(output)
+    _require_own_record(record)
+    like = source if is_nifti(source) else None
+    inputs = (source, sidecar_of(source)) if like else (source,)
+    written = [*files.values(), record]
+    with (
+        storage.result_files(*written, overwrite=overwrite, inputs=inputs) as place,
+        console.progress_bar(quiet=quiet) as progress,
+    ):
+        series = read_relaxation_series(source, kind, scheme=scheme, progress=progress)
+        method = _method_of(series, kind)
+        fitted, magnitude = _fitted(series, method)
+        for suffix, path in files.items():
+            write_map_nifti(
+                place / path.name,
+                getattr(fitted, PARTS[suffix]),
+                grid=series.image.grid if series.has_geometry else None,
+                like=like,
+            )
+        told = _record(series, method, fitted, magnitude=magnitude)
+        storage.write_json(place / record.name, told)
+    for remark in series.remarks:
+        console.say(remark, quiet=quiet)
+    for flag in series.flags:
+        console.say(f"{flag.severity.value}: {flag.code}: {flag.message}", quiet=quiet)
+    if as_json:
+        console.print_json({"output": [str(path) for path in written], **told})
+    else:
+        console.say(
+            f"{kind.value} of {told['fitted_pixels']} of {told['pixels']} pixels, median "
+            f"{told['median_ms']} ms; wrote {output}",
+            quiet=quiet,
+        )
+
+
+def _files(output: Path) -> dict[str, Path]:
+    """Return the path of each part by its suffix."""
+    for end in (".nii.gz", ".nii"):
+        if output.name.endswith(end) and output.name != end:
+            stem = output.name.removesuffix(end)
+            return {suffix: output.with_name(f"{stem}{suffix}{end}") for suffix in PARTS}
+    raise ConfigurationError(f"the output {output.name} must end in .nii or .nii.gz")
+
+
+def _method_of(series: "RelaxationSeries", kind: MapKind) -> "Method":
+    """Return the method that the source or the caller names."""
+    from opencmr.measure.relaxometry.method import Method, scheme_named
+
+    if not series.scheme:
+        return Method(kind, parameters=series.parameters)
+    named, pictures = scheme_named(series.scheme)
+    return Method(kind, named, series.parameters, pictures)
+
+
+def _fitted(series: "RelaxationSeries", method: "Method") -> tuple["RelaxationMap", bool]:
+    """Return the map ``(Z, Y, X)``, and whether the pictures were taken for magnitudes."""
+    import numpy as np
+
+    from opencmr.measure.relaxometry.method import is_magnitude, map_of
+    from opencmr.measure.relaxometry.relaxation_map import RelaxationMap
+
+    values, times_ms = series.image.values, series.along.times_ms
+    magnitude = is_magnitude(values)
+    slices = [
+        map_of(values[:, z], times_ms[:, z], method, magnitude=magnitude)
+        for z in range(values.shape[1])
+    ]
+    parts = (np.stack([getattr(one, name) for one in slices]) for name in RelaxationMap.__slots__)
+    return RelaxationMap(*parts), magnitude
+
+
+def _record(
+    series: "RelaxationSeries", method: "Method", fitted: "RelaxationMap", *, magnitude: bool
+) -> dict[str, Any]:
+    """Return how a map was made, as programs read it."""
+    import numpy as np
+
+    from opencmr import __version__
+
+    times_ms = series.along.times_ms
+    found = fitted.values_ms[np.isfinite(fitted.values_ms)]
+    described: dict[str, Any] = {
+        "map": method.kind.value,
+        "unit": "ms",
+        "scheme": method.scheme.value if method.kind is MapKind.T1 else None,
+        "curve": method.curve,
+        "polarity": ("restored" if magnitude else "as stored")
+        if method.restores_polarity
+        else "not needed",
+        "times_ms": [_plain(one) for one in times_ms[:, 0]]
+        if (times_ms == times_ms[:, :1]).all()
+        else [[_plain(one) for one in row] for row in times_ms.T],
+        "pixels": fitted.values_ms.size,
+        "fitted_pixels": int(found.size),
+        "median_ms": round(float(np.median(found)), 3) if found.size else None,
+        "geometry_known": series.has_geometry,
+        "remarks": list(series.remarks),
+        "flags": [
+            {"severity": f.severity.value, "code": f.code, "message": f.message}
+            for f in series.flags
+        ],
+        "sources": len(series.image.sources),
+        "made_with": f"opencmr {__version__}",
+        "disclaimer": "Research use only, not for diagnosis.",
+    }
+    return described
+
+
+def _plain(time_ms: float) -> float | None:
+    """Return a time as JSON knows it: none for a picture without preparation."""
+    return round(float(time_ms), 6) if time_ms < float("inf") else None
+
+
+def _require_own_record(record: Path) -> None:
+    """Refuse to write over a JSON file that happens to have the name of the map's own."""
+    try:
+        described = json.loads(record.read_bytes())
+    except OSError:
+        return
+    except ValueError:
+        described = None
+    if not isinstance(described, dict) or not {"map", "curve"} <= described.keys():
+        raise ConfigurationError(
+            f"{record} would be written beside the map, and holds something else; "
+            "name another output"
+        )

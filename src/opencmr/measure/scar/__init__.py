@@ -1,0 +1,1 @@
+"""Scar on late gadolinium enhancement: classical rules, amount, extent, pattern."""

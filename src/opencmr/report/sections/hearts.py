@@ -1,0 +1,94 @@
+"""What was measured, to be looked at: volume curves, the beating heart, every outlined slice."""
+
+from opencmr.imaging.study import Series
+from opencmr.report import palette
+from opencmr.report.blocks import Block, Chart, Legend, Montage, Movie, Picture, beside
+from opencmr.report.charts import CurveChart, curve_chart
+from opencmr.report.contents import Report
+from opencmr.report.heart_pictures import HeartPictures, Moving, Panel
+from opencmr.report.templating import draw
+
+SHARES = (1.0, 1.06)
+OUTLINES = (
+    Legend("LV endocardium", palette.ON_DARK["endo"]),
+    Legend("LV epicardium", palette.ON_DARK["epi"]),
+    Legend("RV endocardium", palette.ON_DARK["rv"]),
+)
+ABOUT_CURVES = (
+    "Volume in mL. Open circle: end-diastole; filled: end-systole, each ventricle by its own curve."
+)
+ABOUT_SLICES = (
+    "Slices base first, numbered as stacked; true aspect; outlines smoothed; volumes come from "
+    "the labels, wall thickness from these outlines."
+)
+
+
+def tell(report: Report) -> tuple[Block, ...]:
+    """Return the pictures of every segmented series whose slices have an order."""
+    measured = [series for series in report.measured_series() if series.key in report.landmarks]
+    several = len(measured) > 1
+    return tuple(
+        block
+        for series in measured
+        for block in _heart(report, series, series.key if several else "")
+    )
+
+
+def _heart(report: Report, series: Series, name: str) -> tuple[Block, ...]:
+    landmarks = report.landmarks[series.key]
+    pictures = HeartPictures(series, report.segmentations[series.key], landmarks)
+    cycle = landmarks.lv
+    phases = (
+        (("Outlines", 0),)
+        if cycle is None
+        else (("End-diastole", cycle.ed_phase), ("End-systole", cycle.es_phase))
+    )
+    curves, moving = curve_chart(report, series), pictures.moving()
+    panels = [pictures.panel(called, phase) for called, phase in phases]
+    return (
+        *beside(
+            (_chart(curves, name),) if curves else (),
+            (_movie(moving),) if moving else (),
+            shares=SHARES,
+        ),
+        *(
+            _montage(panel, name, is_first=place == 0, is_last=place == len(panels) - 1)
+            for place, panel in enumerate(panels)
+        ),
+    )
+
+
+def _chart(curves: CurveChart, name: str) -> Chart:
+    return Chart(
+        draw("curves.svg.j2", chart=curves),
+        "Volumes over the beat",
+        name,
+        ABOUT_CURVES,
+        tuple(Legend(curve.name, curve.colour, curve.summary) for curve in curves.curves),
+    )
+
+
+def _movie(moving: Moving) -> Movie:
+    slices = ", ".join(str(number) for number in moving.slice_numbers)
+    time = ", in real time" if moving.beat_known else " (length assumed)"
+    return Movie(
+        moving.webp,
+        moving.still,
+        moving.width,
+        moving.height,
+        "The beating heart",
+        f"Slices {slices}; {moving.frames} frames a beat of {moving.beat_ms:.0f} ms{time}.",
+        "Moving short-axis slices with outlines",
+    )
+
+
+def _montage(panel: Panel, name: str, *, is_first: bool, is_last: bool) -> Montage:
+    return Montage(
+        tuple(Picture(draw("tile.svg.j2", tile=tile), tile.caption) for tile in panel.tiles),
+        panel.columns,
+        panel.name,
+        ", ".join(part for part in (panel.when, name) if part),
+        legend=OUTLINES if is_last else (),
+        hint=ABOUT_SLICES if is_last else "",
+        has_switch=is_first,
+    )

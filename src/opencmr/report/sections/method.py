@@ -1,0 +1,76 @@
+"""How it was measured: from what, by whom or what, with which versions."""
+
+from opencmr.analyses.function import NAME as FUNCTION
+from opencmr.anatomy.plausible import MYOCARDIUM_G_PER_ML
+from opencmr.imaging.reading import ModelUse
+from opencmr.report.blocks import Block, Fact, Facts, Notes
+from opencmr.report.contents import Report
+from opencmr.report.plain_text import shown
+from opencmr.report.rows import TEXT_LIMIT, distinct, spacing_text
+
+VOLUMES = Fact(
+    "Volumes",
+    "Summation of discs over the whole stack, gap between slices included; "
+    f"mass with {MYOCARDIUM_G_PER_ML} g/mL.",
+)
+
+
+def tell(report: Report) -> tuple[Block, ...]:
+    """Return the facts of the method, of each model, and the versions."""
+    made = report.provenance
+    versions = {"opencmr": made.opencmr_version, **made.packages}
+    told = ", ".join(f"{shown(name, 60)} {shown(number, 60)}" for name, number in versions.items())
+    return (
+        Facts(_method(report), "Method", is_prose=True),
+        *(_model(model) for model in made.models),
+        Notes(small=(f"{told}. Made {shown(made.created, 40)}.",)),
+    )
+
+
+def measured_from(report: Report) -> str:
+    """Return the measured series with their sizes."""
+    lines = []
+    for series in report.measured_series():
+        slices, phases = series.image.grid.shape[0], series.image.phases
+        lines.append(
+            f"{series.view.value} {series.sequence.value} ({series.key}): "
+            f"{slices} slice{'s' * (slices != 1)}, {phases} phase{'s' * (phases != 1)}, "
+            f"{spacing_text(series)}"
+        )
+    return "; ".join(lines) or "no series was measured"
+
+
+def _method(report: Report) -> tuple[Fact, ...]:
+    policies = distinct(s.policy.text for s in report.segmentations.values())
+    authors = distinct(s.author.text for s in report.segmentations.values())
+    facts = [
+        Fact("Measured from", measured_from(report)),
+        Fact("Contours by", "; ".join(authors) or "nobody"),
+        Fact("Contour policy", "; ".join(policies) or "none"),
+        *(VOLUMES,) * bool(len(report.measurements.of(FUNCTION))),
+        Fact("Input SHA-256", report.study.input_sha256 or "not known"),
+    ]
+    facts += [
+        Fact(shown(key.replace("_", " "), 60).capitalize(), _setting(value))
+        for key, value in report.provenance.configuration.items()
+    ]
+    return tuple(facts)
+
+
+def _setting(value: object) -> str:
+    """Return a configured value as text; file names stay out."""
+    if isinstance(value, str | int | float):
+        return shown(str(value))
+    if isinstance(value, list | tuple):
+        return ", ".join(_setting(item) for item in value) or "none"
+    return "set"
+
+
+def _model(model: ModelUse) -> Facts:
+    facts = (
+        Fact("Model", shown(f"{model.name} {model.version}")),
+        Fact("Terms", shown(model.terms, TEXT_LIMIT)),
+        Fact("Training data", shown(model.training_data, TEXT_LIMIT)),
+        Fact("Weights SHA-256", model.sha256, is_code=True),
+    )
+    return Facts(facts, is_prose=True)

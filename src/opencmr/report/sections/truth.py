@@ -1,0 +1,35 @@
+"""The known truth of a simulated heart beside what was measured."""
+
+from opencmr.analyses.function import NAME as FUNCTION
+from opencmr.report.blocks import Block, Cell, Column, Table, TableRow
+from opencmr.report.contents import Report
+from opencmr.report.rows import number, signed, unit_text
+
+COLUMNS = (
+    Column("Quantity", share=1),
+    Column("Truth", "number"),
+    Column("Measured", "number"),
+    Column("Difference", "number"),
+    Column("Unit"),
+)
+HINT = "This heart was simulated, so the true values are known."
+
+
+def tell(report: Report) -> tuple[Block, ...]:
+    """Return the table; nothing for a real study."""
+    function = report.measurements.of(FUNCTION)
+    rows = []
+    for symbol, truth in report.truth.items():
+        measured = function.find(symbol)
+        if measured is None:
+            continue
+        quantity, value = measured.quantity, measured.value
+        cells = (
+            Cell(quantity.name, small=symbol),
+            Cell(number(truth, 1)),
+            Cell(number(value, 1), look="strong"),
+            Cell("–" if value is None else signed(value - truth, 1)),
+            Cell(unit_text(quantity.unit), look="muted"),
+        )
+        rows.append(TableRow(cells))
+    return (Table(COLUMNS, tuple(rows), "Truth beside measurement", HINT),) if rows else ()
