@@ -84,6 +84,39 @@ def limits() -> str:
     ) + table(("limit", "value", "meaning and source"), rows)
 
 
+def rules() -> str:
+    """Return the page of the rules of diagnosis."""
+    from opencmr.diagnose.rule_table import RULES
+
+    rows = [
+        (
+            rule.criterion,
+            " and ".join(
+                f"`{one.symbol}` {one.comparison.value} {one.cut_point:g} {one.unit}"
+                for one in rule.conditions
+            ),
+            ", ".join(f"{one.margin:g}" for one in rule.conditions),
+            rule.population,
+            rule.papillary.value if rule.papillary else "any",
+            rule.strength.value,
+            rule.source,
+        )
+        for rule in RULES
+    ]
+    return (
+        f"{GENERATED}# Rules of diagnosis\n\n"
+        "Research use only, not for diagnosis. Each row is a criterion and what must hold for it,\n"
+        "for whom, and under which contour policy. A value within the margin of its cut-point, or\n"
+        "whose interval crosses it, is *near the cut-point*. Rows of one criterion are for groups\n"
+        "apart; while sex or age is unknown it is assessable only where all of them agree.\n"
+        "Symbols in capitals: [quantities](quantities.md); in small letters:\n"
+        "[diagnosis](../explanation/diagnosis.md).\n\n"
+    ) + table(
+        ("criterion", "condition", "margin", "population", "contour policy", "strength", "source"),
+        rows,
+    )
+
+
 def commands() -> str:
     """Return the page of commands."""
     import typer
@@ -127,6 +160,7 @@ PAGES = {
     "quantities.md": quantities,
     "reason-codes.md": reason_codes,
     "limits.md": limits,
+    "rules.md": rules,
     "commands.md": commands,
 }
 

@@ -20,7 +20,10 @@ def _make_reference() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", ["quantities.md", "reason-codes.md", "limits.md", "commands.md"])
+PAGES = ["quantities.md", "reason-codes.md", "limits.md", "rules.md", "commands.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_the_page_is_up_to_date(page: str) -> None:
     made = _make_reference().PAGES[page]()
     assert (FOLDER / page).read_text("utf-8") == made, "run `make reference`"

@@ -127,6 +127,10 @@ _CODES = (
     ReasonCode(
         "SLICE_FLICKERS", "An end slice comes and goes over the beat.", "Review that slice."
     ),
+    # Diagnosis
+    ReasonCode("SEVERAL_GROUPS", "The measurements fit several groups.", "Read the reasons."),
+    ReasonCode("LIKE_NO_GROUP", "The heart is like none of the learnt groups.", "Look at it."),
+    ReasonCode("ANSWER_CHANGES", "Another admissible reading answers otherwise.", "Review it."),
     ReasonCode("NEAR_CUT_POINT", "LVEF is within 2 points of a cut-point.", "Read it again."),
 )
 

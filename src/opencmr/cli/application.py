@@ -9,6 +9,7 @@ from opencmr import __version__, storage
 from opencmr.cli import (
     analyze,
     demo,
+    diagnose,
     doctor,
     export,
     map,
@@ -62,6 +63,7 @@ def _root(
 
 application.command("analyze")(analyze.analyze)
 application.command("plan")(plan.plan)
+application.command("diagnose")(diagnose.diagnose)
 application.command("segment")(segment.segment)
 application.command("map")(map.map_relaxation)
 application.command("models")(models.models)

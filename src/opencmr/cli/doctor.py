@@ -59,6 +59,7 @@ def _states_of_models() -> tuple[dict[str, str], list[str]]:
 
     A model with a broken card is never taken, so it does not keep anyone from analysing.
     """
+    from opencmr.diagnose.classifier import load_classifier
     from opencmr.errors import ModelError
     from opencmr.models.library import read_library
     from opencmr.models.session import Network
@@ -68,7 +69,10 @@ def _states_of_models() -> tuple[dict[str, str], list[str]]:
     # The user's own come first and hide a packaged model of the same title, as in look-up.
     for card in reversed(library.cards):
         try:
-            Network(card)
+            if card.task == "diagnosis":
+                load_classifier(card)
+            else:
+                Network(card)
             states[card.title] = "ok"
         except ModelError as error:
             states[card.title] = str(error)

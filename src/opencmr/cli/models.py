@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from opencmr.cli import console
 
 if TYPE_CHECKING:
-    from opencmr.models.card import ClassificationCard, SegmentationCard
+    from opencmr.models.card import AnyCard
 
 
 def models(as_json: console.AsJson = False, verbose: console.Verbose = False) -> None:
@@ -39,11 +39,9 @@ def models(as_json: console.AsJson = False, verbose: console.Verbose = False) ->
             typer.echo(f"  {name}: {value}")
 
 
-def _described(
-    card: "SegmentationCard | ClassificationCard",
-) -> tuple[str, tuple[tuple[str, str], ...]]:
+def _described(card: "AnyCard") -> tuple[str, tuple[tuple[str, str], ...]]:
     """Return what the model does, and the facts that only its task has."""
-    if card.task == "classification":
+    if card.task != "segmentation":
         return card.task, (("classes", ", ".join(card.output.classes)),)
     scheme = card.output.scheme
     labels = ", ".join(f"{k} {v.value}" for k, v in scheme.structures.items())
@@ -53,7 +51,7 @@ def _described(
     )
 
 
-def _row(card: "SegmentationCard | ClassificationCard") -> dict[str, Any]:
+def _row(card: "AnyCard") -> dict[str, Any]:
     """Return the card for programs."""
     row: dict[str, Any] = {"name": card.name, "version": card.version, "task": card.task}
     if card.task == "segmentation":
@@ -65,8 +63,11 @@ def _row(card: "SegmentationCard | ClassificationCard") -> dict[str, Any]:
         }
     else:
         row["classes"] = list(card.output.classes)
+    if card.task == "diagnosis":
+        row["symbols"] = list(card.input.symbols)
+    else:
+        row["spacing_mm"] = card.input.spacing_mm
     return row | {
-        "spacing_mm": card.input.spacing_mm,
         "sha256": card.sha256,
         "card_sha256": card.file_sha256,
         "trained_by": card.trained_by,

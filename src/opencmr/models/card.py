@@ -1,4 +1,4 @@
-"""The model card: what a network is for, what it expects and gives, where it comes from."""
+"""The model card: what a model is for, what it expects and gives, where it comes from."""
 
 import reprlib
 from collections.abc import Mapping
@@ -31,6 +31,7 @@ from opencmr.storage import sha256_of_bytes
 
 CARD_FILE = "model.json"
 WEIGHTS_FILE = "weights.onnx"
+CLASSIFIER_FILE = "classifier.json"
 LARGEST_SIDE_PX = 4096
 """No picture of a heart is wider; a slip of the pen must not ask for all memory."""
 MOST_CONTEXT_SLICES = 32
@@ -181,7 +182,7 @@ class ModelCard(_Part):
     Attributes
     ----------
     sha256 : str
-        Of ``weights.onnx``.
+        Of the file that computes: ``weights.onnx``, or ``classifier.json``.
     trained_by : str
         Version or commit of the code that trained it.
     figures : mapping
@@ -198,8 +199,6 @@ class ModelCard(_Part):
     intended_use: Text
     limitations: Text
     figures: Mapping[str, JsonValue]
-    input: PictureInput
-    output: SharesOutput
 
     _folder: Path = PrivateAttr(default=Path())
     _file_sha256: str = PrivateAttr(default="")
@@ -225,7 +224,14 @@ class ModelCard(_Part):
         return self._file_sha256
 
 
-class SegmentationCard(ModelCard):
+class NetworkCard(ModelCard):
+    """The card of a network that takes pictures and gives shares."""
+
+    input: PictureInput
+    output: SharesOutput
+
+
+class SegmentationCard(NetworkCard):
     """The card of a network that labels structures."""
 
     task: Literal["segmentation"] = "segmentation"
@@ -233,7 +239,7 @@ class SegmentationCard(ModelCard):
     output: SegmentationOutput
 
 
-class ClassificationCard(ModelCard):
+class ClassificationCard(NetworkCard):
     """The card of a network that tells classes of pictures apart."""
 
     task: Literal["classification"] = "classification"
@@ -241,13 +247,28 @@ class ClassificationCard(ModelCard):
     output: ClassificationOutput
 
 
-Card = Annotated[SegmentationCard | ClassificationCard, Field(discriminator="task")]
+class MeasurementsInput(_Part):
+    """Measurements, by symbol, that a classifier of diagnosis can use."""
+
+    symbols: Annotated[tuple[Text, ...], Field(min_length=1), AfterValidator(_distinct)]
+
+
+class DiagnosisCard(ModelCard):
+    """The card of a classifier that tells groups of patients apart by measurements."""
+
+    task: Literal["diagnosis"] = "diagnosis"
+    input: MeasurementsInput
+    output: ClassificationOutput
+
+
+AnyCard = SegmentationCard | ClassificationCard | DiagnosisCard
+Card = Annotated[AnyCard, Field(discriminator="task")]
 """A card of any task; ``task`` says which input and output follow."""
 
-_CARD: TypeAdapter[SegmentationCard | ClassificationCard] = TypeAdapter(Card)
+_CARD: TypeAdapter[AnyCard] = TypeAdapter(Card)
 
 
-def read_card(folder: Path) -> SegmentationCard | ClassificationCard:
+def read_card(folder: Path) -> AnyCard:
     """Read the card of a model folder.
 
     Raises
@@ -284,7 +305,7 @@ def faults(error: ValidationError) -> str:
 
 
 def _fault(one: Mapping[str, Any]) -> str:
-    tasks = {"segmentation", "classification"}
+    tasks = {"segmentation", "classification", "diagnosis"}
     where = ".".join(str(part) for part in one["loc"] if part not in tasks) or "the whole"
     match one["type"]:
         case "missing":

@@ -9,7 +9,8 @@ from opencmr.anatomy.views import View
 from opencmr.errors import ModelError
 from opencmr.models.card import (
     CARD_FILE,
-    ClassificationCard,
+    AnyCard,
+    DiagnosisCard,
     SegmentationCard,
     read_card,
 )
@@ -31,7 +32,7 @@ class Library:
         What is wrong with each card that cannot be read; its model is as good as absent.
     """
 
-    cards: tuple[SegmentationCard | ClassificationCard, ...]
+    cards: tuple[AnyCard, ...]
     broken: tuple[str, ...]
 
     @property
@@ -66,6 +67,24 @@ class Library:
             return Choice(taken)
         return Choice(taken, preferred_to=_newest(packaged))
 
+    def choose_diagnosis(self, *, name: str | None = None) -> DiagnosisCard:
+        """Choose the classifier of diagnosis called ``name``, else the newest.
+
+        Raises
+        ------
+        ModelError
+            When there is none; the message lists what is there.
+        """
+        fitting = [
+            card
+            for card in self.cards
+            if isinstance(card, DiagnosisCard) and name in (None, card.name, card.reference)
+        ]
+        if not fitting:
+            wanted = f" called {name!r}" if name else ""
+            raise ModelError(f"no classifier of diagnosis{wanted}; {self.text}")
+        return max(fitting, key=lambda card: _version_key(card.version))
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -90,7 +109,7 @@ def read_library() -> Library:
     roots = [_PACKAGED]
     if named := os.environ.get(MODELS_VARIABLE):
         roots.insert(0, Path(named))
-    cards: list[SegmentationCard | ClassificationCard] = []
+    cards: list[AnyCard] = []
     broken: list[str] = []
     for file in (file for root in roots for file in sorted(root.glob(f"*/*/{CARD_FILE}"))):
         try:
@@ -105,7 +124,7 @@ def choose_model(view: View, technique: Technique, *, name: str | None = None) -
     return read_library().choose(view, technique, name=name)
 
 
-def model_titled(reference: str) -> SegmentationCard | ClassificationCard:
+def model_titled(reference: str) -> AnyCard:
     """Return the card of the model ``name@version``.
 
     Raises

@@ -10,12 +10,12 @@ from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ModelError
-from opencmr.models.card import WEIGHTS_FILE, ModelCard, SegmentationCard
+from opencmr.models.card import WEIGHTS_FILE, ModelCard, NetworkCard, SegmentationCard
 from opencmr.models.library import Library, read_library
 from opencmr.models.runner import SegmentationRunner
 from opencmr.storage import sha256_of_bytes
 
-CardT = TypeVar("CardT", bound=ModelCard)
+CardT = TypeVar("CardT", bound=NetworkCard)
 
 
 class Network(Generic[CardT]):
@@ -34,7 +34,7 @@ class Network(Generic[CardT]):
         import onnxruntime
 
         self.card = card
-        weights = _checked_weights(card)
+        weights = checked_weights(card)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or _usable_cores()
         options.log_severity_level = 3
@@ -117,9 +117,16 @@ class Networks:
         return Networks, (self._threads,)
 
 
-def _checked_weights(card: ModelCard) -> bytes:
+def checked_weights(card: ModelCard, file: str = WEIGHTS_FILE) -> bytes:
+    """Return what a model computes with, after comparing it with the checksum of its card.
+
+    Raises
+    ------
+    ModelError
+        When it is missing or another.
+    """
     try:
-        weights = (card.folder / WEIGHTS_FILE).read_bytes()
+        weights = (card.folder / file).read_bytes()
     except OSError as error:
         raise ModelError(f"the weights of {card.title} are missing") from error
     found = sha256_of_bytes(weights)
@@ -134,7 +141,7 @@ def _checked_weights(card: ModelCard) -> bytes:
     return weights
 
 
-def _only_input(session: Any, card: ModelCard) -> str:
+def _only_input(session: Any, card: NetworkCard) -> str:
     """Return the name of the input after comparing what goes in and out with the card."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(inputs) != 1 or len(outputs) != 1:

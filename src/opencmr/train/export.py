@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from opencmr.errors import ModelError
-from opencmr.models.card import WEIGHTS_FILE, read_card, write_card
+from opencmr.models.card import WEIGHTS_FILE, NetworkCard, read_card, write_card
 from opencmr.models.session import Network
 from opencmr.storage import sha256_of
 from opencmr.train.loop import draw_chances, make_batch, training_slices
@@ -65,7 +65,9 @@ def export(
         images, _ = make_batch(slices, draw_chances(slices, recipe.data), recipe, step=0)
     with torch.no_grad():
         expected = module(images).numpy()
-    difference = float(np.abs(Network(read_card(folder))(images.numpy()) - expected).max())
+    card = read_card(folder)
+    assert isinstance(card, NetworkCard), "the card that was written is a network's"
+    difference = float(np.abs(Network(card)(images.numpy()) - expected).max())
     if difference > PARITY_TOLERANCE:
         raise ModelError(f"torch and onnxruntime differ by {difference:.2g}")
     return difference

@@ -1,0 +1,261 @@
+"""The table of rules: a criterion, its conditions, for whom it holds, and where it stands.
+
+All conditions of a row must hold; a criterion that may be met in two ways stands there twice,
+under two names.  A criterion that depends on sex or age has a row for each group.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from opencmr.anatomy.policy import PapillaryRule
+from opencmr.diagnose.wall_shape import POOR_THICKENING_PERCENT
+
+EF_MARGIN_POINTS = 2.0
+"""Nearer to a cut-point an ejection fraction may lie on its other side on a second look, as the
+flag NEAR_CUT_POINT says (readers differ by 4.6 to 7.5 points, JCMR 17:63)."""
+VOLUME_INDEX_MARGIN_ML_M2 = 8.0
+"""Readers differ by 15 to 28 mL of EDV (JCMR 17:63): at a body surface of 1.9 m² by 8 mL/m² and
+more."""
+MASS_INDEX_MARGIN_G_M2 = 5.0
+"""Proposal: the network's mean error of mass, 9 g, at a body surface of 1.9 m²."""
+THICKNESS_MARGIN_MM = 1.0
+"""Proposal: less than a pixel of the usual 1.4 mm."""
+POOR_SHARE_PERCENT = 25.0
+"""More of the wall's segments than this: several (proposal: four of sixteen; of 16 normal hearts'
+reference masks one has more, of 16 infarcted hearts' none fewer)."""
+POOR_SHARE_MARGIN_PERCENT = 6.25
+"""One segment of sixteen."""
+T2_STAR_MARGIN_MS = 1.0
+"""Proposal."""
+
+
+class Comparison(StrEnum):
+    """On which side of its cut-point a condition holds."""
+
+    BELOW = "<"
+    AT_MOST = "≤"
+    ABOVE = ">"
+    AT_LEAST = "≥"
+
+
+class Strength(StrEnum):
+    """How much a criterion weighs."""
+
+    GUIDELINE = "guideline"
+    DATA_SET = "definition of a data set"
+    NORMAL_RANGE = "limit of a normal range"
+    PROPOSAL = "proposal"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A quantity on one side of a cut-point, both in ``unit``; within ``margin`` it is near."""
+
+    symbol: str
+    comparison: Comparison
+    cut_point: float
+    unit: str
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row.
+
+    Attributes
+    ----------
+    criterion : str
+        What it says when it is met; rows for several sexes or ages share it.
+    conditions : tuple of Condition
+        All must hold.
+    source : str
+    strength : Strength
+    sex : str or None
+        ``M`` or ``F``; None: both.
+    ages : (first, last)
+        Completed years, both included.
+    papillary : PapillaryRule or None
+        The contour policy under which the cut-point was made; None: not told, or no matter.
+    group : str
+        Group of ACDC that the row defines; empty: none.
+    """
+
+    criterion: str
+    conditions: tuple[Condition, ...]
+    source: str
+    strength: Strength
+    sex: str | None = None
+    ages: tuple[int, int] = (18, 125)
+    papillary: PapillaryRule | None = None
+    group: str = ""
+
+    def __post_init__(self) -> None:
+        if not (self.criterion and self.conditions and self.source):
+            raise ValueError("a rule has a criterion, a condition and a source")
+        if self.sex not in (None, "M", "F") or self.ages[0] > self.ages[1]:
+            raise ValueError(f"{self.criterion}: impossible population {self.sex} {self.ages}")
+
+    def may_hold_for(self, sex: str | None, age_years: float | None) -> bool:
+        """Return whether the row's group is not excluded; what is unknown excludes none."""
+        of_sex = None in (sex, self.sex) or sex == self.sex
+        # Age is in completed years: 74.9 is 74.
+        of_age = age_years is None or self.ages[0] <= age_years < self.ages[1] + 1
+        return of_sex and of_age
+
+    @property
+    def population(self) -> str:
+        """Whom it holds for, in words."""
+        who = {"M": "men", "F": "women", None: "adults"}[self.sex]
+        last = "" if self.ages[1] >= ADULT[1] else f" to {self.ages[1]}"
+        from_age = f" from {self.ages[0]} years" if not last else f", {self.ages[0]}{last} years"
+        return who if self.ages == ADULT else who + from_age
+
+
+ADULT = (18, 125)
+_ESC = "ESC heart failure guideline 2021 (at most 40, 41 to 49, at least 50 %)"
+_ESC_HCM = "ESC guideline on cardiomyopathies 2023: wall of 15 mm or more"
+_ACDC = "ACDC (Bernard et al., IEEE TMI 2018), class definitions"
+_IRON = "accepted limit of iron at 1.5 T (NCT01712581)"
+_HHC = (
+    "Healthy Hearts Consortium (Raisi-Estabragh et al., JACC Cardiovasc Imaging 2024; 17:746), "
+    "95 % interval of White adults, read in two copies that agree"
+)
+
+
+def _ef(symbol: str, comparison: Comparison, percent: float) -> Condition:
+    return Condition(symbol, comparison, percent, "%", EF_MARGIN_POINTS)
+
+
+def _volume(symbol: str, cut_ml_m2: float) -> Condition:
+    return Condition(symbol, Comparison.ABOVE, cut_ml_m2, "mL/m2", VOLUME_INDEX_MARGIN_ML_M2)
+
+
+def _wall(comparison: Comparison, mm: float) -> Condition:
+    return Condition("WT_MAX", comparison, mm, "mm", THICKNESS_MARGIN_MM)
+
+
+_POOR_SEGMENTS = Condition(
+    "wth_poor", Comparison.ABOVE, POOR_SHARE_PERCENT, "%", POOR_SHARE_MARGIN_PERCENT
+)
+
+
+def _t2_star(ms: float) -> Condition:
+    return Condition("T2star", Comparison.BELOW, ms, "ms", T2_STAR_MARGIN_MS)
+
+
+_BANDS = ((18, 29), (30, 39), (40, 49), (50, 59), (60, 69), (70, 125))
+_HHC_LIMITS: tuple[tuple[str, str, str, tuple[float, ...]], ...] = (
+    ("LV dilated for sex and age", "LVEDVi", "M", (119, 116, 112, 109, 106, 102)),
+    ("LV dilated for sex and age", "LVEDVi", "F", (102, 99, 96, 93, 90, 87)),
+    ("LV mass raised for sex and age", "LVMi", "M", (69, 68, 67, 66, 65, 64)),
+    ("LV mass raised for sex and age", "LVMi", "F", (52, 52, 51, 51, 51, 50)),
+    ("RV dilated for sex and age", "RVEDVi", "M", (128, 124, 120, 116, 112, 110)),
+    ("RV dilated for sex and age", "RVEDVi", "F", (104, 102, 99, 96, 93, 91)),
+    ("RVEF low for sex and age", "RVEF", "M", (43, 44, 45, 45, 46, 46)),
+    ("RVEF low for sex and age", "RVEF", "F", (47, 48, 49, 50, 51, 52)),
+)
+"""Criterion, symbol, sex, and the limit of each band of age."""
+
+
+def _of_normal_ranges() -> Iterator[Rule]:
+    for criterion, symbol, sex, limits in _HHC_LIMITS:
+        for ages, limit in zip(_BANDS, limits, strict=True):
+            if symbol == "RVEF":
+                condition = _ef(symbol, Comparison.BELOW, limit)
+            elif symbol == "LVMi":
+                condition = Condition(
+                    symbol, Comparison.ABOVE, limit, "g/m2", MASS_INDEX_MARGIN_G_M2
+                )
+            else:
+                condition = _volume(symbol, limit)
+            yield Rule(
+                criterion,
+                (condition,),
+                _HHC,
+                Strength.NORMAL_RANGE,
+                sex,
+                ages,
+                PapillaryRule.IN_CAVITY,
+            )
+
+
+_BELOW, _ABOVE = Comparison.BELOW, Comparison.ABOVE
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "LVEF reduced (at most 40 %)",
+        (_ef("LVEF", Comparison.AT_MOST, 40),),
+        _ESC,
+        Strength.GUIDELINE,
+    ),
+    Rule(
+        "LVEF mildly reduced (41 to 49 %)",
+        (_ef("LVEF", _ABOVE, 40), _ef("LVEF", _BELOW, 50)),
+        _ESC,
+        Strength.GUIDELINE,
+    ),
+    Rule(
+        "LVEF preserved (at least 50 %)",
+        (_ef("LVEF", Comparison.AT_LEAST, 50),),
+        _ESC,
+        Strength.GUIDELINE,
+    ),
+    Rule(
+        "Wall as thick as in hypertrophic cardiomyopathy (15 mm or more)",
+        (_wall(Comparison.AT_LEAST, 15),),
+        _ESC_HCM,
+        Strength.GUIDELINE,
+    ),
+    Rule(
+        "Several segments of the wall hardly thicken",
+        (_POOR_SEGMENTS,),
+        f"more than {POOR_SHARE_PERCENT:g} % of the segments thicken by less than "
+        f"{POOR_THICKENING_PERCENT:g} %",
+        Strength.PROPOSAL,
+    ),
+    *_of_normal_ranges(),
+    Rule(
+        "ACDC's definition of infarction (MINF)",
+        (_ef("LVEF", _BELOW, 40), _POOR_SEGMENTS),
+        f"{_ACDC}; abnormal segments by thickening: proposal",
+        Strength.DATA_SET,
+        group="MINF",
+    ),
+    Rule(
+        "ACDC's definition of dilated cardiomyopathy (DCM)",
+        (_ef("LVEF", _BELOW, 40), _volume("LVEDVi", 100), _wall(_BELOW, 12)),
+        _ACDC,
+        Strength.DATA_SET,
+        papillary=PapillaryRule.IN_CAVITY,
+        group="DCM",
+    ),
+    Rule(
+        "ACDC's definition of hypertrophic cardiomyopathy (HCM)",
+        (_ef("LVEF", _ABOVE, 55), _wall(_ABOVE, 15)),
+        _ACDC,
+        Strength.DATA_SET,
+        group="HCM",
+    ),
+    *(
+        Rule(
+            "ACDC's definition of an abnormal right ventricle (RV), by volume",
+            (_volume("RVEDVi", cut_ml_m2),),
+            _ACDC,
+            Strength.DATA_SET,
+            sex,
+            papillary=PapillaryRule.IN_CAVITY,
+            group="RV",
+        )
+        for sex, cut_ml_m2 in (("M", 110), ("F", 100))
+    ),
+    Rule(
+        "ACDC's definition of an abnormal right ventricle (RV), by ejection fraction",
+        (_ef("RVEF", _BELOW, 40),),
+        _ACDC,
+        Strength.DATA_SET,
+        group="RV",
+    ),
+    Rule("Myocardial iron (T2* below 20 ms)", (_t2_star(20),), _IRON, Strength.GUIDELINE),
+    Rule("Severe myocardial iron (T2* below 10 ms)", (_t2_star(10),), _IRON, Strength.GUIDELINE),
+)
