@@ -13,8 +13,8 @@ from opencmr.diagnose.facts import Fact, facts_of, facts_of_rows, with_values
 from opencmr.errors import InputError
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.measurements import Measurements
-from opencmr.measure.ejection import LVEF
-from opencmr.measure.wall import WT, WTH
+from opencmr.measure.function.ejection import LVEF
+from opencmr.measure.wall.thickness import WT, WTH
 
 
 def row(symbol: str, value: object, **more: object) -> dict[str, object]:

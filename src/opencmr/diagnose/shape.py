@@ -9,9 +9,9 @@ import numpy as np
 
 from opencmr.diagnose.wall_shape import wall_values
 from opencmr.geometry.contours import radii_mm
-from opencmr.measure.anchors import unit_vectors
 from opencmr.measure.ventricles import Unmeasurable, Ventricles
-from opencmr.measure.wall_profile import STEP_DEG, WallProfile, segment_of
+from opencmr.measure.wall.anchors import unit_vectors
+from opencmr.measure.wall.profile import STEP_DEG, WallProfile, segment_of
 
 _ANGLES = np.deg2rad(np.arange(STEP_DEG / 2, 360, STEP_DEG))
 
