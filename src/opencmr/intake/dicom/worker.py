@@ -43,7 +43,7 @@ def main() -> None:
     _restrict(memory_bytes)
     import pydicom
 
-    from opencmr.intake import pixels  # noqa: F401  (loads the codecs before the first file)
+    from opencmr.intake.dicom import pixels  # noqa: F401  (loads the codecs before the first file)
 
     warnings.simplefilter("ignore")
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
