@@ -10,7 +10,7 @@ BIN := .venv/bin
 help:
 	@echo 'make demo       simulate a heart study, analyse it, write the report to demo/'
 	@echo 'make test       every check: style, types, import contract, tests, documentation code'
-	@echo 'make check-long the long figures of robustness: hostile files, kills; written to benchmarks/'
+	@echo 'make check-long the long figures of robustness: hostile files, kills, damages; written to benchmarks/'
 	@echo 'make lint       style and the import contract only'
 	@echo 'make reference  write the generated pages of docs/reference again'
 	@echo 'make docs       build the documentation as a web site in build/docs'
@@ -29,6 +29,7 @@ test: .venv/test.stamp
 check-long: .venv/test.stamp
 	$(BIN)/python benchmarks/fuzz.py -o benchmarks/fuzz.json
 	$(BIN)/python benchmarks/kills.py -o benchmarks/kills.json
+	$(BIN)/python benchmarks/damaged_studies.py -o benchmarks/damaged_studies.json
 
 lint: .venv/test.stamp
 	$(BIN)/ruff format --check .

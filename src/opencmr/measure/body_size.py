@@ -11,7 +11,7 @@ from opencmr.imaging.study import Demographics
 from opencmr.measure.function.ejection import EJECTION_ROWS, LVCO, RVCO
 from opencmr.measure.function.mass import LVM, MASS_ROWS
 from opencmr.measure.function.volumes import LVEDV, LVESV, LVSV, RVEDV, RVESV, RVSV, VOLUME_ROWS
-from opencmr.measure.scalars import Scalar, private, table
+from opencmr.measure.scalars import Scalar, private, scaled, table
 from opencmr.measure.ventricles import Unmeasurable, Ventricles
 
 
@@ -96,6 +96,7 @@ def _indexed(row: Scalar, symbol: str, decimals: int, code: Code | None = None) 
         row.structure,
         lambda v: row.value(v) / bsa_m2(v),
         lambda v: f"body surface area {bsa_m2(v):.2f} m² (Mosteller)",
+        scaled(row.interval, lambda v: 1 / bsa_m2(v)),
     )
 
 

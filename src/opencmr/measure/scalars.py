@@ -64,6 +64,19 @@ class Scalar:
         )
 
 
+Interval = Callable[[Ventricles], tuple[float, float] | None]
+
+
+def scaled(interval: Interval, factor: Callable[[Ventricles], float]) -> Interval:
+    """Return an interval times a positive number that the reading of the base does not change."""
+
+    def scale(ventricles: Ventricles) -> tuple[float, float] | None:
+        found = interval(ventricles)
+        return found and (found[0] * factor(ventricles), found[1] * factor(ventricles))
+
+    return scale
+
+
 def _around(interval: tuple[float, float] | None, value: float) -> tuple[float, float] | None:
     """Return an interval that holds its value, though slices were summed in another order."""
     return (min(interval[0], value), max(interval[1], value)) if interval else None

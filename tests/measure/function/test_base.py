@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from opencmr.anatomy.structures import Structure
+from opencmr.imaging.study import Demographics
 from opencmr.measure import measure_all
 from opencmr.measure.function.base import DESCENT_MM, BasalSlices, find_base, vanishing_slices
 
@@ -81,7 +82,6 @@ def test_every_interval_holds_its_value_and_names_the_slice_as_the_stack_counts(
         low, high = one.interval
         assert low <= one.value <= high
     assert found.find("LVEF").evidence == "depending on slices 1 and 2"
-    assert found.find("LVCO").interval is None
 
 
 @pytest.mark.parametrize("flip", [False, True])
@@ -115,6 +115,22 @@ def test_the_right_ventricle_has_its_own_base(untimed, tube, sax_grid) -> None:
     assert find_base(ventricles, Structure.RV).text == "slice 2"
     assert find_base(ventricles, Structure.LV).text == "slices 1 and 2"
     assert DESCENT_MM[Structure.RV] > DESCENT_MM[Structure.LV]
+
+
+def test_index_and_output_have_the_interval_of_what_they_are_made_of(tube) -> None:
+    """170 cm and 61.2 kg are 1.7 m2 (Mosteller)."""
+    labels, ventricles = vanishing_tube(tube)
+    size = Demographics(height_cm=170, weight_kg=61.2)
+    sized = replace(with_labels(ventricles, labels), demographics=size, given_heart_rate_bpm=50.0)
+    found = measure_all(sized)
+    for base, derived, factor in (
+        ("LVEDV", "LVEDVi", 1 / 1.7),
+        ("LVM", "LVMi", 1 / 1.7),
+        ("LVSV", "LVCO", 0.05),
+        ("RVSV", "RVCI", 0.05 / 1.7),
+    ):
+        low, high = found.find(base).interval
+        assert found.find(derived).interval == pytest.approx((factor * low, factor * high))
 
 
 def test_one_phase_or_one_slice_has_no_interval(untimed, tube) -> None:

@@ -3,7 +3,7 @@
 from opencmr.anatomy.quantities import Code, Quantity
 from opencmr.anatomy.structures import Structure
 from opencmr.measure.function.base import depending, interval
-from opencmr.measure.scalars import Scalar, private, table
+from opencmr.measure.scalars import Scalar, private, scaled, table
 from opencmr.measure.ventricles import Chamber, Unmeasurable, Ventricles
 
 ML_PER_L = 1000.0
@@ -63,6 +63,10 @@ def output_l_min(chamber: Chamber, heart_rate_bpm: float) -> float:
     return chamber.sv_ml * heart_rate_bpm / ML_PER_L
 
 
+def _l_min_per_ml(ventricles: Ventricles) -> float:
+    return ventricles.heart_rate_bpm / ML_PER_L
+
+
 def _difference_percent(ventricles: Ventricles) -> float:
     left_ml, right_ml = ventricles.lv.sv_ml, ventricles.rv.sv_ml
     if left_ml + right_ml <= 0:
@@ -89,8 +93,20 @@ EJECTION_ROWS = (
         depending(Structure.RV),
         interval(Structure.RV, lambda reading: reading.ef_percent),
     ),
-    Scalar(LVCO, Structure.LV, lambda v: output_l_min(v.lv, v.heart_rate_bpm), _output_evidence),
-    Scalar(RVCO, Structure.RV, lambda v: output_l_min(v.rv, v.heart_rate_bpm), _output_evidence),
+    Scalar(
+        LVCO,
+        Structure.LV,
+        lambda v: output_l_min(v.lv, v.heart_rate_bpm),
+        _output_evidence,
+        scaled(interval(Structure.LV, lambda reading: reading.sv_ml), _l_min_per_ml),
+    ),
+    Scalar(
+        RVCO,
+        Structure.RV,
+        lambda v: output_l_min(v.rv, v.heart_rate_bpm),
+        _output_evidence,
+        scaled(interval(Structure.RV, lambda reading: reading.sv_ml), _l_min_per_ml),
+    ),
     Scalar(HR, None, lambda v: v.heart_rate_bpm, lambda v: v.heart_rate_source),
     Scalar(SVDIFF, None, lambda v: v.lv.sv_ml - v.rv.sv_ml),
     Scalar(SVDIFF_PERCENT, None, _difference_percent),

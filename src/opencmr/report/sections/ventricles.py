@@ -157,4 +157,8 @@ def _interval_notes(report: Report) -> tuple[str, ...]:
     found = [m for symbol in ("LVEF", "RVEF") if (m := function.find(symbol)) and m.interval]
     chambers = (f"{m.quantity.symbol[:2]} {shown(m.evidence, TEXT_LIMIT)}" for m in found)
     told = ", ".join(chambers)
-    return (f"Below a value: its interval over the ways to read the base, {told}.",) * bool(told)
+    said = (
+        f"Below a value: its interval over the ways to read the base, {told}. The outlines of the "
+        "other slices have an error of their own, which is not in it."
+    )
+    return (said,) * bool(told)
