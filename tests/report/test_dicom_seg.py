@@ -193,8 +193,25 @@ def test_pictures_of_another_study_or_without_uids_give_none(dicom_report) -> No
     assert why_none(report) == ""
     assert why_none(replace(report, study=replace(report.study, uid="9.9")))
     (series,) = report.study.series
+    for uid in ("", "1.2.<script>", "1." * 40 + "1"):
+        rows = tuple(
+            tuple(replace(one, sop_instance_uid=uid) for one in row)
+            for row in series.image.instances
+        )
+        nameless = replace(series, image=replace(series.image, instances=rows))
+        assert why_none(replace(report, study=replace(report.study, series=(nameless,))))
+
+
+def test_pictures_without_a_common_frame_of_reference_share_one_of_the_result(
+    dicom_report, tmp_path
+) -> None:
+    report, _ = dicom_report()
+    (series,) = report.study.series
     nowhere = replace(series, frame_of_reference_uid="")
-    assert why_none(replace(report, study=replace(report.study, series=(nowhere,))))
+    other = replace(report, study=replace(report.study, series=(nowhere,)))
+    frames = {pydicom.dcmread(p).FrameOfReferenceUID for p in dicom_seg.write(other, tmp_path)}
+    assert len(frames) == 1
+    assert frames.pop().startswith("2.25.")
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ from opencmr.report.dicom_study import (
     as_stated,
     begin,
     coded,
+    frame_of_reference_uid_of,
     legal,
     reference,
     save,
@@ -149,7 +150,7 @@ def _dataset(report: Report, one: SegInstance) -> Dataset:
         series_description=legal(f"opencmr segmentation {stem(series.key)}, research use", LO),
         instance_number=one.phase + 1,
     )
-    d.FrameOfReferenceUID = series.frame_of_reference_uid
+    d.FrameOfReferenceUID = frame_of_reference_uid_of(report, series)
     d.PositionReferenceIndicator = ""
     d.ImageType = ["DERIVED", "PRIMARY"]
     d.ContentLabel = one.label

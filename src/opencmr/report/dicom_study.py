@@ -20,6 +20,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from opencmr.anatomy.quantities import Code
 from opencmr.imaging.image import Instance
+from opencmr.imaging.study import Series
 from opencmr.report.contents import Report
 from opencmr.storage import write_bytes
 
@@ -47,9 +48,8 @@ def why_none(report: Report) -> str:
         return "the input is not DICOM"
     pictures = {one for series in measured for row in series.image.instances for one in row}
     uids = {uid for one in pictures for uid in astuple(one) if isinstance(uid, str)}
-    uids |= {study.uid, *(series.frame_of_reference_uid for series in measured)}
-    if not all(UID.fullmatch(uid) for uid in uids):
-        return "the headers lack a UID of study, series, instance or frame of reference"
+    if not all(UID.fullmatch(uid) for uid in (*uids, study.uid)):
+        return "the headers lack a UID of study, series or instance"
     if any(one.study_instance_uid != study.uid for one in pictures):
         return "the pictures came as several studies"
     if legal(study.identity.patient_id, LO) != study.identity.patient_id.strip():
@@ -71,6 +71,16 @@ def uid_of(report: Report, role: str) -> str:
     ]
     name = json.dumps(facts, sort_keys=True, default=str)
     return f"2.25.{uuid.uuid5(_NAMESPACE, name).int}"
+
+
+def frame_of_reference_uid_of(report: Report, series: Series) -> str:
+    """Return the frame of reference of a series; where its pictures have none in common, our own.
+
+    Some de-identification gives every picture a frame of its own.
+    """
+    stated = series.frame_of_reference_uid
+    own = uid_of(report, f"frame of reference {series.key}")
+    return stated if UID.fullmatch(stated) else own
 
 
 def device_uid_of(report: Report) -> str:
