@@ -10,6 +10,7 @@ from opencmr import __version__
 from opencmr.analyses.analysis import Analysis, Parts
 from opencmr.analyses.plan import Planned, plan_study
 from opencmr.analyses.table import ANALYSES
+from opencmr.anatomy.phases import SegPhases
 from opencmr.imaging.flag import Severity
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import ModelUse, Reading
@@ -39,11 +40,14 @@ class Configuration:
         What headers lack or get wrong: every field given here wins.
     truth : mapping
         Known values of a simulated study, shown beside the measured ones.
+    seg_phases : SegPhases
+        Of which cardiac phases the labels are written as DICOM.
     """
 
     model: str | None = None
     demographics: Demographics = field(default_factory=Demographics)
     truth: Mapping[str, float] = field(default_factory=dict)
+    seg_phases: SegPhases = SegPhases.ED_ES
 
 
 def analyze_study(
@@ -105,6 +109,7 @@ def analyze_study(
         ),
         truth=configuration.truth,
         plan=plan,
+        seg_phases=configuration.seg_phases,
     )
 
 
@@ -143,6 +148,7 @@ def _provenance(
         models=models,
         configuration={
             "model": configuration.model or "newest that fits",
+            "seg_phases": configuration.seg_phases.value,
             "given_by_the_caller": sorted(
                 name for name in Demographics.__slots__ if getattr(given, name) is not None
             ),

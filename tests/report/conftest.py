@@ -1,7 +1,16 @@
-"""A beating heart of ellipses with a hand-made list of measurements: what every writer gets."""
+"""A beating heart of ellipses with a hand-made list of measurements: what every writer gets.
+
+And the same report on a small DICOM study with random labels.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, MRImageStorage
 
 from opencmr.analyses.function import NAME as FUNCTION
 from opencmr.anatomy.policy import ACDC_POLICY
@@ -14,11 +23,13 @@ from opencmr.geometry.grid import Grid
 from opencmr.imaging.axis import Heartbeat
 from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
 from opencmr.imaging.image import Image, untimed_image
+from opencmr.imaging.landmarks import Cycle, Landmarks
 from opencmr.imaging.measurement import Curve, Measurement, ReferenceVerdict
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import ModelUse
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics, Identity, Scanner, Series, SeriesHeader, Study
+from opencmr.intake.studies import read_studies
 from opencmr.measure import Ventricles
 from opencmr.measure.landmarks import find_landmarks
 from opencmr.report.contents import Provenance, Report
@@ -334,3 +345,125 @@ def small_report() -> Report:
 def tiny_report() -> Report:
     """Too few phases to move, for tests of text."""
     return make_report(shape=(3, 3, 48, 56))
+
+
+PICTURES_A_SLICE, OBLIQUE_SLICES, OBLIQUE_ROWS, OBLIQUE_COLUMNS = 4, 3, 20, 24
+RIGHT = np.array([0.8, 0.36, -0.48])
+DOWN = np.array([0.0, 0.8, 0.6])
+STEP_MM = 9.7
+
+
+def classic(z: int, t: int) -> Dataset:
+    """One picture of an oblique stack whose pixels are not square."""
+    d = Dataset()
+    d.SOPClassUID, d.SOPInstanceUID = MRImageStorage, f"1.2.3.4.{z + 1}.{t + 1}"
+    d.StudyInstanceUID, d.SeriesInstanceUID = "1.2.3", "1.2.3.4"
+    d.FrameOfReferenceUID = "1.2.3.9"
+    d.Modality, d.PatientName, d.PatientID = "MR", "Müller^Ève", "ID-17"
+    d.PatientBirthDate, d.PatientSex = "19700102", "F"
+    d.StudyDate, d.StudyTime, d.StudyID, d.AccessionNumber = "20200102", "101112", "7", "ACC-1"
+    d.SpecificCharacterSet = "ISO_IR 192"
+    d.InstanceNumber, d.SeriesNumber = z * PICTURES_A_SLICE + t + 1, 3
+    d.ImageType = ["ORIGINAL", "PRIMARY", "M"]
+    d.PixelSpacing, d.SliceThickness = ["1.5", "1.25"], "8"
+    d.ImageOrientationPatient = [f"{n:.6f}" for n in (*RIGHT, *DOWN)]
+    corner = np.array([-10.0, 20.0, 5.0]) + z * STEP_MM * np.cross(RIGHT, DOWN)
+    d.ImagePositionPatient = [f"{n:.6f}" for n in corner]
+    d.TriggerTime, d.NominalInterval = f"{200 * t}", "800"
+    d.CardiacNumberOfImages = PICTURES_A_SLICE
+    d.SamplesPerPixel, d.PhotometricInterpretation = 1, "MONOCHROME2"
+    d.Rows, d.Columns = OBLIQUE_ROWS, OBLIQUE_COLUMNS
+    d.BitsAllocated, d.BitsStored, d.HighBit, d.PixelRepresentation = 16, 16, 15, 0
+    pixels = np.random.default_rng([z, t]).integers(1, 4096, (OBLIQUE_ROWS, OBLIQUE_COLUMNS))
+    d.PixelData = pixels.astype("<u2").tobytes()
+    return d
+
+
+def enhanced(pictures: list[Dataset]) -> Dataset:
+    """The multi-frame twin of pictures."""
+    first = pictures[0]
+    d = Dataset()
+    d.update(first)
+    for keyword in ("PixelSpacing", "SliceThickness", "ImageOrientationPatient"):
+        delattr(d, keyword)
+    for keyword in ("ImagePositionPatient", "TriggerTime", "NominalInterval"):
+        delattr(d, keyword)
+    d.SOPClassUID, d.SOPInstanceUID = EnhancedMRImageStorage, f"{first.SOPInstanceUID}.99"
+    d.NumberOfFrames = len(pictures)
+    shared = Dataset()
+    shared.PixelMeasuresSequence = [Dataset()]
+    shared.PixelMeasuresSequence[0].PixelSpacing = first.PixelSpacing
+    shared.PixelMeasuresSequence[0].SliceThickness = first.SliceThickness
+    shared.PlaneOrientationSequence = [Dataset()]
+    shared.PlaneOrientationSequence[0].ImageOrientationPatient = first.ImageOrientationPatient
+    d.SharedFunctionalGroupsSequence = [shared]
+    d.PerFrameFunctionalGroupsSequence = []
+    for one in pictures:
+        groups = Dataset()
+        groups.PlanePositionSequence = [Dataset()]
+        groups.PlanePositionSequence[0].ImagePositionPatient = one.ImagePositionPatient
+        groups.CardiacSynchronizationSequence = [Dataset()]
+        timing = groups.CardiacSynchronizationSequence[0]
+        timing.NominalCardiacTriggerDelayTime = float(one.TriggerTime)
+        timing.RRIntervalTimeNominal = float(one.NominalInterval)
+        d.PerFrameFunctionalGroupsSequence.append(groups)
+    d.PixelData = b"".join(one.PixelData for one in pictures)
+    return d
+
+
+def stack(kind: str) -> list[Dataset]:
+    pictures = [[classic(z, t) for t in range(PICTURES_A_SLICE)] for z in range(OBLIQUE_SLICES)]
+    if kind == "a series a slice":
+        for z, row in enumerate(pictures):
+            for one in row:
+                one.SeriesInstanceUID = f"1.2.3.4.{z + 1}"
+    flat = [one for row in pictures for one in row]
+    if kind == "enhanced":
+        return [enhanced(flat)]
+    return list(map(enhanced, pictures)) if kind.endswith("instance a slice") else flat
+
+
+def save_all(datasets: list[Dataset], folder: Path) -> Path:
+    folder.mkdir()
+    for number, d in enumerate(datasets):
+        d.file_meta = FileMetaDataset()
+        d.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        d.save_as(folder / f"{number:03d}", enforce_file_format=True)
+    return folder
+
+
+def random_labels() -> np.ndarray:
+    """Labels that no two slices share; one slice is empty of one structure, one of all."""
+    labels = np.random.default_rng(5).integers(
+        0, 4, (PICTURES_A_SLICE, OBLIQUE_SLICES, OBLIQUE_ROWS, OBLIQUE_COLUMNS)
+    )
+    labels[:, 1][labels[:, 1] == 1] = 0
+    labels[2, 0] = 0
+    return labels.astype(np.uint8)
+
+
+def report_of(study: Study, report: Report) -> Report:
+    """The report of a study whose only series has random labels and was measured."""
+    (series,) = study.series
+    masks = replace(report.segmentations["s02"], labels=random_labels(), grid=series.image.grid)
+    marks = Landmarks(Cycle(0, 2), Cycle(0, 3), None, tuple(range(OBLIQUE_SLICES)))
+    values = (replace(one, series=one.series and series.key) for one in report.measurements)
+    return replace(
+        report,
+        study=study,
+        segmentations={series.key: masks},
+        landmarks={series.key: marks},
+        measurements=Measurements(tuple(values)),
+    )
+
+
+@pytest.fixture
+def dicom_report(tmp_path: Path, tiny_report: Report) -> Callable[[str], tuple[Report, Path]]:
+    """A maker of a report on an oblique stack of a kind, and of the folder of its pictures."""
+
+    def make(kind: str = "one series") -> tuple[Report, Path]:
+        folder = save_all(stack(kind), tmp_path / "in")
+        with read_studies(folder) as studies:
+            return report_of(studies[0], tiny_report), folder
+
+    return make

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from opencmr import storage
+from opencmr.anatomy.phases import SegPhases
 from opencmr.anatomy.plausible import (
     AGE_LIMIT_YEARS,
     HEART_RATE_LIMITS_BPM,
@@ -52,6 +53,9 @@ def analyze(
     ] = None,
     spacing: console.Spacing = None,
     model: console.ModelName = None,
+    seg_phases: Annotated[
+        SegPhases, typer.Option(help="Cardiac phases that are written as DICOM SEG.")
+    ] = SegPhases.ED_ES,
     overwrite: console.Overwrite = False,
     as_json: console.AsJson = False,
     quiet: console.Quiet = False,
@@ -59,8 +63,8 @@ def analyze(
 ) -> None:
     """Analyse every study in INPUT: sort, segment, measure, report.
 
-    Writes report.html, report.pdf, measurements.json and .csv, the segmentation and run.json
-    into OUT; for several studies, one such folder a study under OUT.
+    Writes report.html, report.pdf, measurements.json and .csv, the segmentation, run.json and,
+    for a DICOM study, dicom/ into OUT; for several studies, one such folder a study under OUT.
     """
     from opencmr.batch import analyze_studies, exit_status
     from opencmr.imaging.study import Demographics
@@ -78,6 +82,7 @@ def analyze(
             weight_kg=weight_kg,
             heart_rate_bpm=heart_rate,
         ),
+        seg_phases=seg_phases,
     )
     inputs = places_read(source, ed, es)
     with (

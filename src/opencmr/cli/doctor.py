@@ -9,6 +9,8 @@ from opencmr.cli import console
 _PACKAGES = (
     "numpy", "scipy", "pydantic", "pydicom", "nibabel", "onnxruntime", "typst", "torch",
 )  # fmt: skip
+_EXTRAS = {"highdicom": "the DICOM measurement report"}
+"""Packages that are not needed to analyse, and what needs them."""
 _CODECS = {
     "JPEG, JPEG 2000, JPEG-LS, RLE (gdcm)": "gdcm",
     "JPEG 2000 (openjpeg)": "openjpeg",
@@ -22,6 +24,7 @@ def doctor(as_json: console.AsJson = False, verbose: console.Verbose = False) ->
 
     packages = {name: _version(name) for name in _PACKAGES}
     codecs = {name: importlib.util.find_spec(m) is not None for name, m in _CODECS.items()}
+    extras = {name: _version(name) for name in _EXTRAS}
     models, broken = _states_of_models()
     missing = [name for name, found in packages.items() if found is None and name != "torch"]
     healthy = not missing and bool(models) and all(state == "ok" for state in models.values())
@@ -30,6 +33,7 @@ def doctor(as_json: console.AsJson = False, verbose: console.Verbose = False) ->
             {
                 "python": platform.python_version(),
                 "packages": packages,
+                "extras": extras,
                 "codecs": codecs,
                 "models": models,
                 "broken_cards": broken,
@@ -42,6 +46,8 @@ def doctor(as_json: console.AsJson = False, verbose: console.Verbose = False) ->
         typer.echo(f"python {platform.python_version()}")
         for name, found in packages.items():
             typer.echo(f"{name} {found or 'missing' + (' (needed to train)' * (name == 'torch'))}")
+        for name, found in extras.items():
+            typer.echo(f"{name} {found or f'missing (needed for {_EXTRAS[name]})'}")
         for name, there in codecs.items():
             typer.echo(f"codec {name}: {'yes' if there else 'no'}")
         for title, state in models.items():

@@ -22,11 +22,16 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """Which picture of which DICOM instance it is: what SEG and SR point at."""
+    """Which picture of which DICOM instance it is: what SEG and SR point at.
+
+    Series and study are those that the instance itself states: a stack may have come as several.
+    """
 
     sop_class_uid: str
     sop_instance_uid: str
     frame_number: int
+    series_instance_uid: str = ""
+    study_instance_uid: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -12,7 +12,11 @@ from opencmr.imaging.image import Image
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who the patient is.  Printed in the report page and PDF alone; its repr is redacted."""
+    """Who the patient is and which study it was, as the headers say; its repr is redacted.
+
+    Goes into the report page, the PDF and what the hospital's own systems read (DICOM, FHIR),
+    and nowhere else.
+    """
 
     patient_name: str = ""
     patient_id: str = ""
@@ -21,6 +25,11 @@ class Identity:
     accession_number: str = ""
     study_description: str = ""
     institution: str = ""
+    sex: str = ""
+    issuer_of_patient_id: str = ""
+    study_time: str = ""
+    study_id: str = ""
+    referring_physician: str = ""
 
     def __repr__(self) -> str:
         return "Identity(redacted)"

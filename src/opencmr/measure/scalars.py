@@ -5,15 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from opencmr.anatomy.codes import PRIVATE_SCHEME
 from opencmr.anatomy.quantities import Code, Quantity
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import Structure
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.measurements import Measured
 from opencmr.measure.ventricles import Unmeasurable, Ventricles
-
-PRIVATE_SCHEME = "99OPENCMR"
-"""Coding scheme designator where no public code was found."""
 
 
 @dataclass(frozen=True, slots=True)

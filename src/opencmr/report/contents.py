@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from html import escape
 
 from opencmr.analyses.plan import Planned
+from opencmr.anatomy.phases import SegPhases
 from opencmr.imaging.brief import brief
 from opencmr.imaging.flag import QualityFlag
 from opencmr.imaging.landmarks import Landmarks
@@ -51,6 +52,8 @@ class Report:
         Known truth of a simulated study; empty for a real one.
     plan : tuple of Planned
         What was decided about each analysis before it ran.
+    seg_phases : SegPhases
+        Of which cardiac phases the labels are written as DICOM.
     """
 
     study: Study
@@ -61,6 +64,7 @@ class Report:
     provenance: Provenance
     truth: Mapping[str, float] = field(default_factory=dict)
     plan: tuple[Planned, ...] = ()
+    seg_phases: SegPhases = SegPhases.ED_ES
 
     __repr__ = brief
 

@@ -91,7 +91,9 @@ def identifying_words(identity: Identity) -> tuple[str, ...]:
         iso_date(identity.study_date),
         identity.study_description,
         identity.institution,
+        identity.study_id,
         *re.split(r"[\^=\s,]+", identity.patient_name),
+        *re.split(r"[\^=\s,]+", identity.referring_physician),
     }
     kept = {word.strip() for word in words if len(word.strip()) >= SHORTEST_NAME}
     return tuple(sorted(kept, key=lambda word: (-len(word), word)))

@@ -8,6 +8,9 @@ from pathlib import Path, PurePath
 from opencmr.imaging.flag import LeftOut, QualityFlag
 from opencmr.imaging.study import Series
 from opencmr.report.contents import DISCLAIMER, Report
+from opencmr.report.dicom_sr import why_no_report
+from opencmr.report.dicom_study import why_none
+from opencmr.report.fhir import why_no_bundle
 from opencmr.report.plain_text import identifying_words, redacted, shown
 from opencmr.storage import sha256_of, write_json
 
@@ -44,8 +47,16 @@ def run_record(report: Report) -> dict[str, object]:
         "flags": [_flag(flag, words) for flag in report.flags],
         "flag_details": [_flag_details(flag, words) for flag in report.flags],
         "left_out": [_left_out(item, words) for item in report.study.left_out],
+        "not_written": [_plain(row, words) for row in not_written(report)],
         "series": [_series(series, report, words) for series in report.study.series],
     }
+
+
+def not_written(report: Report) -> list[dict[str, str]]:
+    """Return what other studies' results hold and this one does not, with the reason."""
+    parts = {"dicom": why_none, "dicom/sr.dcm": why_no_report, "fhir": why_no_bundle}
+    reasons = {what: why(report) for what, why in parts.items()}
+    return [{"what": what, "reason": reason} for what, reason in reasons.items() if reason]
 
 
 def _flag(flag: QualityFlag, words: tuple[str, ...]) -> dict[str, object]:

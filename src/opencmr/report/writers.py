@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from opencmr.progress import Progress, silent
-from opencmr.report import labels, pages, run_record, tables
+from opencmr.report import dicom_pdf, dicom_seg, dicom_sr, fhir, labels, pages, run_record, tables
 from opencmr.report.contents import Report
 
 REPORTING = "reporting"
@@ -13,6 +13,10 @@ WRITERS: tuple[tuple[str, Writer], ...] = (
     ("measurements", tables.write),
     ("segmentation", labels.write),
     ("pages", pages.write),
+    ("DICOM segmentation", dicom_seg.write),
+    ("DICOM measurements", dicom_sr.write),
+    ("DICOM report", dicom_pdf.write),
+    ("FHIR", fhir.write),
 )
 """A new output is one file and one line here."""
 

@@ -118,6 +118,11 @@ def instance_facts(dataset: Dataset) -> Facts:
             "accession_number": text(dataset, "AccessionNumber"),
             "study_description": text(dataset, "StudyDescription"),
             "institution": text(dataset, "InstitutionName"),
+            "sex": text(dataset, "PatientSex"),
+            "issuer_of_patient_id": text(dataset, "IssuerOfPatientID"),
+            "study_time": text(dataset, "StudyTime"),
+            "study_id": text(dataset, "StudyID"),
+            "referring_physician": text(dataset, "ReferringPhysicianName"),
         },
         "body": {
             "age": text(dataset, "PatientAge").strip(),

@@ -698,13 +698,18 @@ def image_of(passes: Sequence[Pass]) -> Image:
         _axis_of(passes[0].along, shown, trigger_ms, np.array([one.rr_ms for one in passes])),
         _unit_of(passes[0].frames[0]),
         _sources(passes, phases),
-        tuple(
-            tuple(
-                Instance(one.sop_class_uid, one.sop_instance_uid, one.frame_number) for one in row
-            )
-            for row in zip(*shown, strict=True)
-        ),
+        tuple(tuple(map(_instance_of, row)) for row in zip(*shown, strict=True)),
         passes[0].frames[0].venc_cm_s,
+    )
+
+
+def _instance_of(frame: Frame) -> Instance:
+    return Instance(
+        frame.sop_class_uid,
+        frame.sop_instance_uid,
+        frame.frame_number,
+        frame.series_instance_uid,
+        frame.study_instance_uid,
     )
 
 
