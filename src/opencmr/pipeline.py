@@ -105,6 +105,7 @@ def analyze_study(
         ),
         truth=configuration.truth,
         plan=plan,
+        maps={key: one for reading in found for key, one in reading.maps.items()},
     )
 
 

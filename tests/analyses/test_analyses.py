@@ -99,6 +99,7 @@ def test_a_toy_analysis_is_found_in_every_output_for_programs(
     run = json.loads((tmp_path / "run.json").read_text())
     assert [(p["name"], p["runs"]) for p in run["plan"]] == [
         ("ventricular function", True),
+        ("tissue mapping", False),
         (TOY, True),
     ]
 

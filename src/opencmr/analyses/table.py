@@ -2,6 +2,7 @@
 
 from opencmr.analyses.analysis import Analysis
 from opencmr.analyses.function import FUNCTION
+from opencmr.analyses.mapping import TISSUE_MAPPING
 
-ANALYSES: tuple[Analysis, ...] = (FUNCTION,)
+ANALYSES: tuple[Analysis, ...] = (FUNCTION, TISSUE_MAPPING)
 """A new clinical question is one file and one line here, after those that it uses."""

@@ -10,6 +10,7 @@ from opencmr.imaging.flag import QualityFlag
 from opencmr.imaging.landmarks import Landmarks
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import ModelUse
+from opencmr.imaging.relaxation import TimeMap
 from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Series, Study
 
@@ -51,6 +52,7 @@ class Report:
         Known truth of a simulated study; empty for a real one.
     plan : tuple of Planned
         What was decided about each analysis before it ran.
+    maps : mapping from a series' key to its TimeMap
     """
 
     study: Study
@@ -61,6 +63,7 @@ class Report:
     provenance: Provenance
     truth: Mapping[str, float] = field(default_factory=dict)
     plan: tuple[Planned, ...] = ()
+    maps: Mapping[str, TimeMap] = field(default_factory=dict)
 
     __repr__ = brief
 
