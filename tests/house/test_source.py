@@ -21,6 +21,7 @@ OTHER_CAPITALS = {q.symbol for q in EVERY_QUANTITY} | {
     "AS_SEGMENTED",  # of model.json
     "IN_CAVITY",  # of model.json
     "NO_REFLOW",  # a structure
+    "T2_STAR",  # a word of ImageType
     # Environment variables
     "MALLOC_ARENA_MAX",
     "MKL_NUM_THREADS",

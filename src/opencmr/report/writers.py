@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from opencmr.progress import Progress, silent
-from opencmr.report import labels, pages, run_record, tables
+from opencmr.report import labels, maps, pages, run_record, tables
 from opencmr.report.contents import Report
 
 REPORTING = "reporting"
@@ -12,6 +12,7 @@ Writer = Callable[[Report, Path], list[Path]]
 WRITERS: tuple[tuple[str, Writer], ...] = (
     ("measurements", tables.write),
     ("segmentation", labels.write),
+    ("maps", maps.write),
     ("pages", pages.write),
 )
 """A new output is one file and one line here."""

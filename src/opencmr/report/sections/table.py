@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from opencmr.analyses.function import NAME as FUNCTION
+from opencmr.analyses.mapping import NAME as MAPPING
 from opencmr.report.blocks import Block, Page
 from opencmr.report.contents import DISCLAIMER, Report
 from opencmr.report.plain_text import shown
@@ -14,6 +15,7 @@ from opencmr.report.sections import (
     identity,
     method,
     series,
+    tissue,
     trust,
     truth,
     ventricles,
@@ -57,6 +59,7 @@ SECTIONS: tuple[Section, ...] = (
     Section(truth.tell),
     Section(hearts.tell),
     Section(wall.tell),
+    Section(tissue.tell, MAPPING, "Tissue mapping"),
     Section(_further),
     Section(series.tell),
     Section(gaps.tell),
