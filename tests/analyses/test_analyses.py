@@ -100,6 +100,7 @@ def test_a_toy_analysis_is_found_in_every_output_for_programs(
     assert [(p["name"], p["runs"]) for p in run["plan"]] == [
         ("ventricular function", True),
         ("tissue mapping", False),
+        ("late enhancement", False),
         (TOY, True),
     ]
 

@@ -1,10 +1,11 @@
 """Tissue mapping: T1, T2 and T2* of every pixel, and of the myocardium where it is known."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from opencmr.analyses.analysis import Analysis, Earlier, Parts
+from opencmr.analyses.cine_contours import CineContours
 from opencmr.analyses.function import NAME as FUNCTION
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.techniques import Technique
@@ -16,7 +17,6 @@ from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import Reading
 from opencmr.imaging.relaxation import MapKind, RelaxationSeries, TimeMap
-from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Series, Study
 from opencmr.intake.relaxation_series import SCHEME_WORDS
 from opencmr.intake.relaxation_times import T2_PREPARATION, refuse_impossible
@@ -27,9 +27,7 @@ from opencmr.measure.relaxometry.in_wall import (
     quantities_of,
 )
 from opencmr.measure.relaxometry.of_series import map_of_series, method_of
-from opencmr.measure.ventricles import Unmeasurable, Ventricles
-from opencmr.measure.wall.carried import Carried, carried_to, nearest_phase
-from opencmr.measure.wall.profile import WallProfile
+from opencmr.measure.ventricles import Unmeasurable
 from opencmr.models.session import Networks
 from opencmr.sort.roles import MAPS, is_finished_map
 
@@ -51,20 +49,12 @@ OF_PICTURES = frozenset(
 """What was found wrong with a stack that matters to its map, too."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Cine:
-    """The segmented cine of the study, as the analysis of function left it."""
-
-    series: Series
-    segmentation: Segmentation
-
-
 def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
     """Give a map of every mapping series, and measure it where the cine says where the wall is."""
     maps: dict[str, TimeMap] = {}
     measurements: list[Measurement] = []
     flags: list[QualityFlag] = []
-    cine = _cine_of(parts.study, earlier)
+    cine = CineContours(parts.study, earlier)
     for series in parts.series.values():
         with parts.clock("map"):
             kind, after = kind_of(series), bool(series.header.contrast_agent)
@@ -78,7 +68,7 @@ def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
                 continue
         with parts.clock("measure"):
             try:
-                carried, profile = _carried(series, cine, parts)
+                carried, profile = cine.carried(series)
                 found = replace(found, wall=carried.segmentation)
                 of_map = measure_in_wall(found, carried, profile, series.key)
             except Unmeasurable as unfit:
@@ -189,45 +179,6 @@ def _refuse_scout(series: Series) -> None:
                 f"its pictures span {100 * span:.0f} % of the heartbeat, as those of a scout of "
                 "inversion times do; a map needs them at one moment"
             )
-
-
-def _cine_of(study: Study, earlier: Earlier) -> _Cine | Reason:
-    """Return the segmented cine, or why its contours cannot be used."""
-    function = earlier.get(FUNCTION)
-    if function is None or not function.segmentations:
-        return Reason(
-            "NO_CONTOURS", "no short-axis cine was segmented, so nobody says where the wall lies"
-        )
-    withheld = [f.code for f in function.flags if f.severity is Severity.DO_NOT_REPORT]
-    if withheld:
-        return Reason("NO_CONTOURS", f"the cine's contours are not trusted: {withheld[0]}")
-    ((key, segmentation),) = function.segmentations.items()
-    return _Cine(next(one for one in study.series if one.key == key), segmentation)
-
-
-def _carried(series: Series, cine: _Cine | Reason, parts: Parts) -> tuple[Carried, WallProfile]:
-    """Return the cine's labels on the map, and the wall from which they come.
-
-    Raises
-    ------
-    Unmeasurable
-        When there is no such cine, in no common frame of reference, moment or plane.
-    """
-    if isinstance(cine, Reason):
-        raise Unmeasurable(cine.code, cine.sentence)
-    if (
-        not series.frame_of_reference_uid
-        or series.frame_of_reference_uid != cine.series.frame_of_reference_uid
-    ):
-        raise Unmeasurable(
-            "OTHER_FRAME", "the cine with the contours lies in another frame of reference, or none"
-        )
-    phase = nearest_phase(cine.series.image, series.image)
-    carried = carried_to(series.image.grid, cine.segmentation, phase)
-    ventricles = Ventricles(
-        cine.segmentation, cine.series.image, parts.study.demographics, cine.series.key
-    )
-    return carried, ventricles.at_phase(WallProfile, phase)
 
 
 def _reason_of(refused: Exception) -> Reason:

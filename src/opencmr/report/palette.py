@@ -10,8 +10,8 @@ LINE = "#dfe5e9"
 PAPER = "#ffffff"
 DARK = "#0c1014"
 
-ON_DARK = {"endo": "#ff8c24", "epi": "#24dba0", "rv": "#45a6ff"}
-"""Outlines over grey pictures: LV endocardium, LV epicardium, RV endocardium."""
+ON_DARK = {"endo": "#ff8c24", "epi": "#24dba0", "rv": "#45a6ff", "scar": "#f7e04b"}
+"""Outlines over grey pictures: LV endocardium, LV epicardium, RV endocardium, scar."""
 ON_PAPER = {"LV": "#c25a12", "RV": "#1f6fb2"}
 """Curves on white."""
 
