@@ -24,7 +24,7 @@ def _cell(text: str) -> str:
 
 def quantities() -> str:
     """Return the page of quantities."""
-    from opencmr.measure import QUANTITIES
+    from opencmr.measure.registry import EVERY_QUANTITY
 
     rows = [
         (
@@ -35,7 +35,7 @@ def quantities() -> str:
             f"{q.code.value} ({q.code.scheme})",
             q.meaning,
         )
-        for q in QUANTITIES
+        for q in EVERY_QUANTITY
     ]
     return (
         f"{GENERATED}# Quantities\n\n"

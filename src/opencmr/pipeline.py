@@ -110,6 +110,7 @@ def analyze_study(
         truth=configuration.truth,
         plan=plan,
         seg_phases=configuration.seg_phases,
+        maps={key: one for reading in found for key, one in reading.maps.items()},
     )
 
 

@@ -99,6 +99,8 @@ def test_a_toy_analysis_is_found_in_every_output_for_programs(
     run = json.loads((tmp_path / "run.json").read_text())
     assert [(p["name"], p["runs"]) for p in run["plan"]] == [
         ("ventricular function", True),
+        ("tissue mapping", False),
+        ("late enhancement", False),
         (TOY, True),
     ]
 

@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from opencmr.measure import QUANTITIES
+from opencmr.measure.registry import EVERY_QUANTITY
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
@@ -30,6 +30,6 @@ def test_the_page_is_up_to_date(page: str) -> None:
 
 
 def test_every_quantity_has_its_own_symbol_a_unit_a_code_and_a_meaning() -> None:
-    symbols = [q.symbol for q in QUANTITIES]
+    symbols = [q.symbol for q in EVERY_QUANTITY]
     assert len(symbols) == len(set(symbols))
-    assert [q.symbol for q in QUANTITIES if not (q.unit and q.code.value and q.meaning)] == []
+    assert [q.symbol for q in EVERY_QUANTITY if not (q.unit and q.code.value and q.meaning)] == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from opencmr.anatomy.reasons import REASON_CODES
-from opencmr.measure import QUANTITIES
+from opencmr.measure.registry import EVERY_QUANTITY
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "opencmr"
 MODULES = sorted(SOURCE.rglob("*.py"))
@@ -17,10 +17,11 @@ CODED = {"Reason": 0, "QualityFlag": 1, "Unmeasurable": 0, "RefusedError": 0}
 """Calls that take a reason code, and its place among their arguments."""
 LOOKS_LIKE_A_CODE = re.compile(r"([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)(?:: |$)")
 """A whole literal in capitals with an underscore, or one before a colon: ``CODE: reason``."""
-OTHER_CAPITALS = {q.symbol for q in QUANTITIES} | {
+OTHER_CAPITALS = {q.symbol for q in EVERY_QUANTITY} | {
     "AS_SEGMENTED",  # of model.json
     "IN_CAVITY",  # of model.json
     "NO_REFLOW",  # a structure
+    "T2_STAR",  # a word of ImageType
     # Environment variables
     "MALLOC_ARENA_MAX",
     "MKL_NUM_THREADS",

@@ -15,10 +15,20 @@ from opencmr.stopwatch import Stopwatch
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """The network that an analysis runs, by what it can do: segment such series."""
+    """The network that an analysis runs, by what it can do: segment such series.
+
+    Attributes
+    ----------
+    view : View
+    technique : Technique
+    is_packaged : bool
+        Whether such a model comes with the package.  Then it is an error that none fits; else
+        the analysis does not run where none is installed, and the plan says why.
+    """
 
     view: View
     technique: Technique
+    is_packaged: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)

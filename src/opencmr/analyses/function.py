@@ -32,7 +32,7 @@ def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
             network,
             progress=lambda done, total: parts.progress("segmenting", done, total),
         )
-    models = (_model_use(network),)
+    models = (model_use(network),)
     if segmentation is None:
         return Reading(flags=_about((*series.flags, _no_heart(series)), series), models=models)
     with clock("measure"):
@@ -75,7 +75,8 @@ def _no_heart(series: Series) -> QualityFlag:
     )
 
 
-def _model_use(network: SegmentationRunner) -> ModelUse:
+def model_use(network: SegmentationRunner) -> ModelUse:
+    """Return what a network was, for the record of the run."""
     card = network.card
     return ModelUse(
         card.name, card.version, card.sha256, card.terms, card.training_data, card.file_sha256

@@ -103,7 +103,7 @@ def plan_study(
     Raises
     ------
     ModelError
-        When an analysis could run and no model fits it.
+        When an analysis could run and no model fits it, though one is packaged.
     """
     installed = library or read_library()
     return tuple(_planned(study, analysis, model, installed) for analysis in analyses)
@@ -121,13 +121,28 @@ def _planned(study: Study, analysis: Analysis, model: str | None, library: Libra
         flags += [replace(flag, about=About(key, analysis.name)) for flag in choice.flags]
         if choice.series is not None:
             filled[role.name] = choice.series
+            filled |= {f"{role.name} {n}": one for n, one in enumerate(choice.others, start=2)}
         else:
             reason = reason or choice.reason
+    if reason is None and _lacks_model(analysis.network, library):
+        assert analysis.network is not None
+        wanted = f"{analysis.network.view.value} {analysis.network.technique.value}"
+        reason = Reason("NO_MODEL", f"no segmentation model for {wanted} is installed")
     title = None if reason else _model_title(analysis.network, model, library)
     return Planned(analysis, filled, title, reason, tuple(flags), candidates)
 
 
+def _lacks_model(network: Need | None, library: Library) -> bool:
+    """Return whether an analysis needs a model that need not be there, and none is."""
+    if network is None or network.is_packaged:
+        return False
+    return not library.fitting(network.view, network.technique)
+
+
 def _model_title(network: Need | None, name: str | None, library: Library) -> str | None:
+    """Return the model that is taken; a name is of the model that comes with the package."""
     if network is None:
         return None
-    return library.choose(network.view, network.technique, name=name).card.reference
+    fitting = library.fitting(network.view, network.technique, name=name)
+    named = name if fitting or network.is_packaged else None
+    return library.choose(network.view, network.technique, name=named).card.reference

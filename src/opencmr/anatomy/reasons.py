@@ -88,6 +88,12 @@ _CODES = (
     ReasonCode("SEQUENCE_ASSUMED", "The image is taken for a cine's phase.", "Look at it."),
     ReasonCode("VIEW_UNCERTAIN", "The view was assumed against evidence.", "Look at it."),
     ReasonCode("NO_HEART_FOUND", "The network found no heart.", "Check the series."),
+    ReasonCode("NO_MODEL", "No model for such a series is installed.", "Install one."),
+    ReasonCode("NO_MAPPING", "No series for a map of T1, T2 or T2*.", "None needed."),
+    ReasonCode("NO_LGE", "No short-axis late enhancement.", "Check the series list."),
+    ReasonCode("SEVERAL_LGE", "Several late enhancements; one was measured.", "Check which."),
+    ReasonCode("NOT_MAPPED", "No map can be made of a mapping series.", "Check its times."),
+    ReasonCode("MAP_UNIT", "The values of a map are in no known unit.", "Export it in ms."),
     ReasonCode("MODEL_HASH", "The weights are not the model card's.", "Install the model again."),
     # Measurements
     ReasonCode("SINGLE_PHASE", "One cardiac phase: no ED and ES.", "Give --ed and --es."),
@@ -98,6 +104,13 @@ _CODES = (
     ReasonCode("NO_INSERTION_POINTS", "The RV insertions were not found.", "Review contours."),
     ReasonCode("TOO_FEW_RINGS", "Too few slices with a closed ring of wall.", "Review contours."),
     ReasonCode("NOT_ASSESSABLE", "This view cannot show it.", "None needed."),
+    # Contours carried from the cine
+    ReasonCode("NO_CONTOURS", "No contours of the wall lie here.", "Add a short-axis cine."),
+    ReasonCode("OTHER_FRAME", "The series share no frame of reference.", "None needed."),
+    ReasonCode("OUT_OF_PLANE", "No slice of the cine lies there.", "Plan maps as the cine."),
+    ReasonCode("THIN_WALL", "Too few pixels lie inside the wall.", "None needed."),
+    ReasonCode("SHORT_T2_STAR", "T2* is as short as with iron.", "Look at the map."),
+    ReasonCode("SCAR_UNCERTAIN", "Methods find different scar.", "Review the contours."),
     # Normal ranges
     ReasonCode("NO_RANGE", "No normal range was read at its source.", "None needed."),
     ReasonCode("POLICY_MISMATCH", "No normal range under this contour policy.", "None needed."),

@@ -47,6 +47,7 @@ def map_relaxation(
     """
     from opencmr.intake.nifti.files import sidecar_of, write_map_nifti
     from opencmr.intake.relaxation_series import is_nifti, read_relaxation_series
+    from opencmr.measure.relaxometry.of_series import map_of_series, method_of
 
     if not source.exists():
         raise typer.BadParameter(f"the input {source} does not exist")
@@ -61,8 +62,8 @@ def map_relaxation(
         console.progress_bar(quiet=quiet) as progress,
     ):
         series = read_relaxation_series(source, kind, scheme=scheme, progress=progress)
-        method = _method_of(series, kind)
-        fitted, magnitude = _fitted(series, method)
+        method = method_of(series, kind)
+        fitted, magnitude = map_of_series(series, method)
         for suffix, path in files.items():
             write_map_nifti(
                 place / path.name,
@@ -93,33 +94,6 @@ def _files(output: Path) -> dict[str, Path]:
             stem = output.name.removesuffix(end)
             return {suffix: output.with_name(f"{stem}{suffix}{end}") for suffix in PARTS}
     raise ConfigurationError(f"the output {output.name} must end in .nii or .nii.gz")
-
-
-def _method_of(series: "RelaxationSeries", kind: MapKind) -> "Method":
-    """Return the method that the source or the caller names."""
-    from opencmr.measure.relaxometry.method import Method, scheme_named
-
-    if not series.scheme:
-        return Method(kind, parameters=series.parameters)
-    named, pictures = scheme_named(series.scheme)
-    return Method(kind, named, series.parameters, pictures)
-
-
-def _fitted(series: "RelaxationSeries", method: "Method") -> tuple["RelaxationMap", bool]:
-    """Return the map ``(Z, Y, X)``, and whether the pictures were taken for magnitudes."""
-    import numpy as np
-
-    from opencmr.measure.relaxometry.method import is_magnitude, map_of
-    from opencmr.measure.relaxometry.relaxation_map import RelaxationMap
-
-    values, times_ms = series.image.values, series.along.times_ms
-    magnitude = is_magnitude(values)
-    slices = [
-        map_of(values[:, z], times_ms[:, z], method, magnitude=magnitude)
-        for z in range(values.shape[1])
-    ]
-    parts = (np.stack([getattr(one, name) for one in slices]) for name in RelaxationMap.__slots__)
-    return RelaxationMap(*parts), magnitude
 
 
 def _record(

@@ -7,6 +7,7 @@ from opencmr.imaging.brief import brief
 from opencmr.imaging.flag import QualityFlag
 from opencmr.imaging.landmarks import Landmarks
 from opencmr.imaging.measurements import Measurements
+from opencmr.imaging.relaxation import TimeMap
 from opencmr.imaging.segmentation import Segmentation
 
 
@@ -31,7 +32,7 @@ class Reading:
 
     Attributes
     ----------
-    segmentations, landmarks : mapping from a series' key
+    segmentations, landmarks, maps : mapping from a series' key
     measurements : Measurements
     flags : tuple of QualityFlag
         A "do not report" flag among them withholds measurements of this reading alone.
@@ -43,5 +44,6 @@ class Reading:
     measurements: Measurements = field(default_factory=Measurements)
     flags: tuple[QualityFlag, ...] = ()
     models: tuple[ModelUse, ...] = ()
+    maps: Mapping[str, TimeMap] = field(default_factory=dict)
 
     __repr__ = brief

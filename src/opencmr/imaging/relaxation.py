@@ -1,12 +1,17 @@
-"""A series of pictures from which a relaxation time can be fitted."""
+"""A series of pictures from which a relaxation time can be fitted, and the map of one."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+
 from opencmr.errors import GeometryError
+from opencmr.geometry.grid import Grid
 from opencmr.imaging.axis import Echo, Preparation
+from opencmr.imaging.brief import brief
 from opencmr.imaging.flag import QualityFlag
 from opencmr.imaging.image import Image
+from opencmr.imaging.segmentation import Segmentation
 
 
 class MapKind(StrEnum):
@@ -15,6 +20,11 @@ class MapKind(StrEnum):
     T1 = "t1"
     T2 = "t2"
     T2_STAR = "t2star"
+
+    @property
+    def text(self) -> str:
+        """As a reader writes it."""
+        return {"t1": "T1", "t2": "T2", "t2star": "T2*"}[self.value]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,3 +62,48 @@ class RelaxationSeries:
         """The axis, whose ``times_ms (N, Z)`` are fitted."""
         assert isinstance(self.image.along, Preparation | Echo)
         return self.image.along
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class TimeMap:
+    """A relaxation time of every pixel of a series, fitted here or made by the scanner.
+
+    Attributes
+    ----------
+    kind : MapKind
+    values_ms : (Z, Y, X) float32
+        NaN where there is none; never 0.
+    grid : Grid
+    made_by : str
+        The curve that was fitted, or that it is the scanner's own.
+    after_contrast : bool
+        The header states a contrast agent.
+    wall : Segmentation or None
+        The heart on the map's own grid, at one phase; None where nobody says where it lies.
+
+    Raises
+    ------
+    GeometryError
+        When the shapes contradict one another.
+    """
+
+    kind: MapKind
+    values_ms: np.ndarray
+    grid: Grid
+    made_by: str
+    after_contrast: bool = False
+    wall: Segmentation | None = None
+
+    def __post_init__(self) -> None:
+        if self.values_ms.shape != self.grid.shape:
+            raise GeometryError(f"a map must be {self.grid.shape}, found {self.values_ms.shape}")
+        if self.wall is not None and self.wall.labels.shape != (1, *self.grid.shape):
+            raise GeometryError(
+                f"the wall of a map must be (1, {', '.join(map(str, self.grid.shape))}), found "
+                f"{self.wall.labels.shape}"
+            )
+        locked = self.values_ms.astype(np.float32)
+        locked.flags.writeable = False
+        object.__setattr__(self, "values_ms", locked)
+
+    __repr__ = brief

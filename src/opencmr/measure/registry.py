@@ -9,7 +9,9 @@ from opencmr.measure.function.mass import MASS
 from opencmr.measure.function.rates import RATES
 from opencmr.measure.function.volumes import VOLUMES
 from opencmr.measure.reference import with_reference
+from opencmr.measure.relaxometry.in_wall import MAP_QUANTITIES
 from opencmr.measure.scalars import Measure
+from opencmr.measure.scar.in_wall import SCAR_QUANTITIES
 from opencmr.measure.ventricles import Ventricles
 from opencmr.measure.wall.thickness import WALL
 
@@ -17,6 +19,9 @@ MEASURES: tuple[Measure, ...] = (VOLUMES, EJECTION, MASS, BODY_SIZE, RATES, WALL
 """A new measurement is one file and one line here."""
 
 QUANTITIES: tuple[Quantity, ...] = tuple(q for m in MEASURES for q in m.quantities)
+"""What :func:`measure_all` measures on the ventricles."""
+EVERY_QUANTITY: tuple[Quantity, ...] = (*QUANTITIES, *MAP_QUANTITIES, *SCAR_QUANTITIES)
+"""With what other series show: the tissue."""
 
 
 def measure_all(ventricles: Ventricles) -> Measurements:

@@ -41,6 +41,18 @@ class Library:
         installed = ", ".join(card.reference for card in self.cards) or "none"
         return "; ".join([f"installed: {installed}", *self.broken])
 
+    def fitting(
+        self, view: View, technique: Technique, *, name: str | None = None
+    ) -> list[SegmentationCard]:
+        """Return the models that segment such series, of any name or of that one."""
+        return [
+            card
+            for card in self.cards
+            if isinstance(card, SegmentationCard)
+            and (card.input.view, card.input.technique) == (view, technique)
+            and (name is None or name in (card.name, card.reference))
+        ]
+
     def choose(self, view: View, technique: Technique, *, name: str | None = None) -> "Choice":
         """Choose the segmentation model called ``name``, else the newest that fits.
 
@@ -49,13 +61,7 @@ class Library:
         ModelError
             When none fits; the message lists what is there.
         """
-        fitting = [
-            card
-            for card in self.cards
-            if isinstance(card, SegmentationCard)
-            and (card.input.view, card.input.technique) == (view, technique)
-            and (name is None or name in (card.name, card.reference))
-        ]
+        fitting = self.fitting(view, technique, name=name)
         if not fitting:
             wanted = f" called {name!r}" if name else ""
             raise ModelError(

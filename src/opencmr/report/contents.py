@@ -11,6 +11,7 @@ from opencmr.imaging.flag import QualityFlag
 from opencmr.imaging.landmarks import Landmarks
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import ModelUse
+from opencmr.imaging.relaxation import TimeMap
 from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Series, Study
 
@@ -54,6 +55,7 @@ class Report:
         What was decided about each analysis before it ran.
     seg_phases : SegPhases
         Of which cardiac phases the labels are written as DICOM.
+    maps : mapping from a series' key to its TimeMap
     """
 
     study: Study
@@ -65,6 +67,7 @@ class Report:
     truth: Mapping[str, float] = field(default_factory=dict)
     plan: tuple[Planned, ...] = ()
     seg_phases: SegPhases = SegPhases.ED_ES
+    maps: Mapping[str, TimeMap] = field(default_factory=dict)
 
     __repr__ = brief
 

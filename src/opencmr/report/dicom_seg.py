@@ -44,7 +44,7 @@ from opencmr.report.dicom_study import (
     uid_of,
     why_none,
 )
-from opencmr.report.labels import stem
+from opencmr.report.labels import stem_of
 from opencmr.report.phases import phase_text
 
 SINGLE_FRAME = frozenset({MRImageStorage, SecondaryCaptureImageStorage})
@@ -84,7 +84,7 @@ class SegInstance:
     @property
     def name(self) -> str:
         """Name of its file."""
-        return f"seg_{stem(self.series.key)}_{self.label.lower()}.dcm"
+        return f"seg_{stem_of(self.series.key)}_{self.label.lower()}.dcm"
 
 
 def write(report: Report, folder: Path) -> list[Path]:
@@ -147,7 +147,7 @@ def _dataset(report: Report, one: SegInstance) -> Dataset:
         series_role=f"SEG {series.key}",
         modality="SEG",
         series_number=FIRST_SERIES_NUMBER + number,
-        series_description=legal(f"opencmr segmentation {stem(series.key)}, research use", LO),
+        series_description=legal(f"opencmr segmentation {stem_of(series.key)}, research use", LO),
         instance_number=one.phase + 1,
     )
     d.FrameOfReferenceUID = frame_of_reference_uid_of(report, series)

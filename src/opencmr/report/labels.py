@@ -29,7 +29,7 @@ def _write_one(
     segmentation: Segmentation, author: str, series_key: str, folder: Path
 ) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"{stem(series_key)}_seg.nii.gz"
+    name = f"{stem_of(series_key)}_seg.nii.gz"
     image, sidecar = write_labels_nifti(
         folder / name,
         segmentation.labels,
@@ -47,7 +47,7 @@ def _write_one(
     return [image, write_json(sidecar, {**described, **more})]
 
 
-def stem(series_key: str) -> str:
+def stem_of(series_key: str) -> str:
     """Return the key if it is fit to name a file, else a hash that stands for it."""
     return (
         series_key if re.fullmatch(r"[A-Za-z0-9_-]{1,40}", series_key) else short_hash(series_key)

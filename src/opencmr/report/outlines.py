@@ -15,6 +15,7 @@ OUTLINES: tuple[tuple[str, tuple[Structure, ...]], ...] = (
     ("rv", (Structure.RV,)),
     ("epi", (Structure.LV, Structure.MYOCARDIUM)),
     ("endo", (Structure.LV,)),
+    ("scar", (Structure.SCAR,)),
 )
 """What is drawn, bottom first: the name of its colour and the structures inside it."""
 
@@ -26,7 +27,7 @@ class Outline:
     Attributes
     ----------
     kind : str
-        ``endo``, ``epi`` or ``rv``.
+        ``endo``, ``epi``, ``rv`` or ``scar``.
     points_mm : (N, 2) float
         x to the right and y down from the upper left corner of the crop.
     """

@@ -10,13 +10,26 @@ LINE = "#dfe5e9"
 PAPER = "#ffffff"
 DARK = "#0c1014"
 
-ON_DARK = {"endo": "#ff8c24", "epi": "#24dba0", "rv": "#45a6ff"}
-"""Outlines over grey pictures: LV endocardium, LV epicardium, RV endocardium."""
+ON_DARK = {"endo": "#ff8c24", "epi": "#24dba0", "rv": "#45a6ff", "scar": "#f7e04b"}
+"""Outlines over grey pictures: LV endocardium, LV epicardium, RV endocardium, scar."""
 ON_PAPER = {"LV": "#c25a12", "RV": "#1f6fb2"}
 """Curves on white."""
 
 SEQUENTIAL = ("#f1f6f5", "#c6dfdb", "#86bab6", "#438b8e", "#195e6a", "#0b3642")
 """One hue from light to dark, for the bull's-eyes."""
+PERCEPTUAL = (
+    "#440154",
+    "#472d7b",
+    "#3b528b",
+    "#2c728e",
+    "#21918c",
+    "#28ae80",
+    "#5ec962",
+    "#addc30",
+    "#fde725",
+)
+"""Even steps to the eye from dark to light, also in grey and for the colour blind: nine stops of
+viridis (Smith and van der Walt 2015, CC0).  For maps of relaxation times."""
 NEGATIVE = "#d9805f"
 """A value below zero where only positive ones are expected: thinning for thickening."""
 

@@ -4,7 +4,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from opencmr.progress import Progress, silent
-from opencmr.report import dicom_pdf, dicom_seg, dicom_sr, fhir, labels, pages, run_record, tables
+from opencmr.report import (
+    dicom_pdf,
+    dicom_seg,
+    dicom_sr,
+    fhir,
+    labels,
+    maps,
+    pages,
+    run_record,
+    tables,
+)
 from opencmr.report.contents import Report
 
 REPORTING = "reporting"
@@ -12,6 +22,7 @@ Writer = Callable[[Report, Path], list[Path]]
 WRITERS: tuple[tuple[str, Writer], ...] = (
     ("measurements", tables.write),
     ("segmentation", labels.write),
+    ("maps", maps.write),
     ("pages", pages.write),
     ("DICOM segmentation", dicom_seg.write),
     ("DICOM measurements", dicom_sr.write),

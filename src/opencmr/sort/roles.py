@@ -3,8 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from opencmr.imaging.study import Study
+from opencmr.anatomy.reasons import Reason
+from opencmr.anatomy.techniques import Technique
+from opencmr.anatomy.views import View
+from opencmr.imaging.flag import QualityFlag, Severity
+from opencmr.imaging.image import Unit
+from opencmr.imaging.study import Series, Study
+from opencmr.sort.evidence import STACK_SLICES
+from opencmr.sort.rules import VELOCITY_TYPES
 from opencmr.sort.sorting import Choice, choose_sax_cine
+
+MAPPING = (Technique.T1_MAPPING, Technique.T2_MAPPING, Technique.T2_STAR_MAPPING)
+MAP_TYPES = ("T1", "T1 MAP", "T2", "T2 MAP", "T2*", "T2* MAP", "T2_STAR", "T2_STAR MAP")
+"""Words of ImageType by which a scanner calls a picture its map."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +27,69 @@ class Role:
 
 
 SHORT_AXIS_CINE = Role("short-axis cine", choose_sax_cine)
+
+
+def is_finished_map(one: Series) -> bool:
+    """Return whether a series is a map already: by its unit, or by its image type."""
+    typed = any(word.upper() in MAP_TYPES for word in one.header.image_type)
+    return one.image.phases == 1 and (one.image.unit is Unit.MILLISECONDS or typed)
+
+
+def choose_mapping(study: Study) -> Choice:
+    """Choose every series of a sorted study that is a map of T1, T2 or T2*, or can become one.
+
+    Phase pictures are none.  A series that calls itself mapping and states no times is chosen
+    too: whoever fits it says why it cannot be.
+    """
+    found = [
+        one
+        for one in study.series
+        if one.sequence in MAPPING
+        and (is_finished_map(one) or (one.image.phases > 1 and not _shows_phase(one)))
+    ]
+    if not found:
+        return Choice(None, Reason("NO_MAPPING", "no series is or gives a map of T1, T2 or T2*"))
+    return Choice(found[0], others=tuple(found[1:]))
+
+
+def choose_late_enhancement(study: Study) -> Choice:
+    """Choose the short-axis late enhancement of the most slices, and name the others.
+
+    Of as many slices, the one that is surest to be one, then the last acquired.
+    """
+    found = [
+        one
+        for one in study.series
+        if one.sequence is Technique.LGE
+        and one.view is View.SAX
+        and one.image.phases == 1
+        and one.image.grid.shape[0] >= STACK_SLICES
+        and not _shows_phase(one)
+    ]
+    if not found:
+        reason = Reason("NO_LGE", "no series is a short-axis stack of late enhancement")
+        return Choice(None, reason)
+    ordered = sorted(found, key=_worth, reverse=True)
+    if len(ordered) == 1:
+        return Choice(ordered[0])
+    keys = ", ".join(one.key for one in ordered[1:])
+    flag = QualityFlag(
+        Severity.REVIEW,
+        "SEVERAL_LGE",
+        "The study holds several short-axis late enhancements and the one of the most slices was "
+        "measured, of as many the last. Check that it is the one meant.",
+        f"measured {ordered[0].key}, not {keys}",
+    )
+    return Choice(ordered[0], flags=(flag,))
+
+
+def _worth(one: Series) -> tuple[int, float, str]:
+    return one.image.grid.shape[0], one.sequence_confidence, one.header.series_time
+
+
+def _shows_phase(one: Series) -> bool:
+    return any(word.upper() in VELOCITY_TYPES for word in one.header.image_type)
+
+
+MAPS = Role("mapping series", choose_mapping)
+SHORT_AXIS_LGE = Role("short-axis late enhancement", choose_late_enhancement)

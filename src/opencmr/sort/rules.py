@@ -262,6 +262,12 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
     ),
     Rule(Technique.T2_STAR_MAPPING, 3.0, "{phases} echoes of a slice", lambda e: e.echoes),
     Rule(
+        Technique.T2_STAR_MAPPING,
+        3.0,
+        "a T2* map by its image type",
+        lambda e: _typed(e, "T2*", "T2* MAP", "T2_STAR", "T2_STAR MAP"),
+    ),
+    Rule(
         Technique.SCOUT,
         2.0,
         "one phase, and the scanner's series holds several orientations",

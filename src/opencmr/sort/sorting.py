@@ -31,13 +31,15 @@ PARALLEL_DEG = 5.0
 class Choice:
     """The series to measure, or the reason why there is none; and what must be remarked.
 
-    ``candidates`` are those that the table of criteria ranked, the chosen one first.
+    ``candidates`` are those that the table of criteria ranked, the chosen one first; ``others``
+    are further series that fill the part as well, where it may be filled by several.
     """
 
     series: Series | None
     reason: Reason | None = None
     flags: tuple[QualityFlag, ...] = ()
     candidates: tuple[Candidate, ...] = ()
+    others: tuple[Series, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.series is None) == (self.reason is None):

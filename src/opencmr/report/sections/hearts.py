@@ -1,5 +1,6 @@
 """What was measured, to be looked at: volume curves, the beating heart, every outlined slice."""
 
+from opencmr.anatomy.structures import Structure
 from opencmr.imaging.study import Series
 from opencmr.report import palette
 from opencmr.report.blocks import Block, Chart, Legend, Montage, Movie, Picture, beside
@@ -14,6 +15,7 @@ OUTLINES = (
     Legend("LV epicardium", palette.ON_DARK["epi"]),
     Legend("RV endocardium", palette.ON_DARK["rv"]),
 )
+SCAR = Legend("Scar", palette.ON_DARK["scar"])
 ABOUT_CURVES = (
     "Volume in mL. Open circle: end-diastole; filled: end-systole, each ventricle by its own curve."
 )
@@ -44,6 +46,8 @@ def _heart(report: Report, series: Series, name: str) -> tuple[Block, ...]:
         else (("End-diastole", cycle.ed_phase), ("End-systole", cycle.es_phase))
     )
     curves, moving = curve_chart(report, series), pictures.moving()
+    has_scar = Structure.SCAR in report.segmentations[series.key].scheme.structures.values()
+    legend = (*OUTLINES, SCAR) if has_scar else OUTLINES
     panels = [pictures.panel(called, phase) for called, phase in phases]
     return (
         *beside(
@@ -52,7 +56,7 @@ def _heart(report: Report, series: Series, name: str) -> tuple[Block, ...]:
             shares=SHARES,
         ),
         *(
-            _montage(panel, name, is_first=place == 0, is_last=place == len(panels) - 1)
+            _montage(panel, name, legend, is_first=place == 0, is_last=place == len(panels) - 1)
             for place, panel in enumerate(panels)
         ),
     )
@@ -82,13 +86,15 @@ def _movie(moving: Moving) -> Movie:
     )
 
 
-def _montage(panel: Panel, name: str, *, is_first: bool, is_last: bool) -> Montage:
+def _montage(
+    panel: Panel, name: str, legend: tuple[Legend, ...], *, is_first: bool, is_last: bool
+) -> Montage:
     return Montage(
         tuple(Picture(draw("tile.svg.j2", tile=tile), tile.caption) for tile in panel.tiles),
         panel.columns,
         panel.name,
         ", ".join(part for part in (panel.when, name) if part),
-        legend=OUTLINES if is_last else (),
+        legend=legend if is_last else (),
         hint=ABOUT_SLICES if is_last else "",
         has_switch=is_first,
     )

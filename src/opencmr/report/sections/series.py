@@ -27,7 +27,7 @@ def tell(report: Report) -> tuple[Block, ...]:
 def _row(series: Series, report: Report) -> TableRow:
     measured = series.key in report.segmentations
     codes = ", ".join(flag.code for flag in series.flags)
-    verdict = "measured" if measured else "not measured"
+    verdict = "measured" if measured else "mapped" if series.key in report.maps else "not measured"
     sure = min(series.view_confidence, series.sequence_confidence)
     texts = (
         series.key,
@@ -43,5 +43,5 @@ def _row(series: Series, report: Report) -> TableRow:
     return TableRow(
         tuple(Cell(text) for text in texts),
         under=f"because {because}" if because else "no evidence noted",
-        is_strong=measured,
+        is_strong=measured or series.key in report.maps,
     )

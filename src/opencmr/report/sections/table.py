@@ -4,16 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from opencmr.analyses.function import NAME as FUNCTION
+from opencmr.analyses.mapping import NAME as MAPPING
+from opencmr.analyses.scar import NAME as SCAR
 from opencmr.report.blocks import Block, Page
 from opencmr.report.contents import DISCLAIMER, Report
 from opencmr.report.plain_text import shown
 from opencmr.report.sections import (
+    enhancement,
     further,
     gaps,
     hearts,
     identity,
     method,
     series,
+    tissue,
     trust,
     truth,
     ventricles,
@@ -57,6 +61,8 @@ SECTIONS: tuple[Section, ...] = (
     Section(truth.tell),
     Section(hearts.tell),
     Section(wall.tell),
+    Section(tissue.tell, MAPPING, "Tissue mapping"),
+    Section(enhancement.tell, SCAR, "Late enhancement"),
     Section(_further),
     Section(series.tell),
     Section(gaps.tell),

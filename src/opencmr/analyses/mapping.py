@@ -1,0 +1,239 @@
+"""Tissue mapping: T1, T2 and T2* of every pixel, and of the myocardium where it is known."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from opencmr.analyses.analysis import Analysis, Earlier, Parts
+from opencmr.analyses.cine_contours import CineContours
+from opencmr.analyses.function import NAME as FUNCTION
+from opencmr.anatomy.reasons import Reason
+from opencmr.anatomy.techniques import Technique
+from opencmr.errors import ConfigurationError, InputError
+from opencmr.imaging.axis import Echo, Preparation, PreparationKind
+from opencmr.imaging.flag import About, QualityFlag, Severity
+from opencmr.imaging.image import Unit
+from opencmr.imaging.measurement import Measurement
+from opencmr.imaging.measurements import Measurements
+from opencmr.imaging.reading import Reading
+from opencmr.imaging.relaxation import MapKind, RelaxationSeries, TimeMap
+from opencmr.imaging.study import Series, Study
+from opencmr.intake.relaxation_series import SCHEME_WORDS
+from opencmr.intake.relaxation_times import T2_PREPARATION, refuse_impossible
+from opencmr.measure.relaxometry.in_wall import (
+    iron_mark_ms,
+    measure_in_wall,
+    null,
+    quantities_of,
+)
+from opencmr.measure.relaxometry.of_series import map_of_series, method_of
+from opencmr.measure.ventricles import Unmeasurable
+from opencmr.models.session import Networks
+from opencmr.sort.roles import MAPS, is_finished_map
+
+NAME = "tissue mapping"
+KINDS = {
+    Technique.T1_MAPPING: MapKind.T1,
+    Technique.T2_MAPPING: MapKind.T2,
+    Technique.T2_STAR_MAPPING: MapKind.T2_STAR,
+}
+T1_GREATEST_MS = (500.0, 5000.0)
+"""Where the 99th percentile of a T1 map of a chest in ms lies: blood has 1500 to 2000, water 4000;
+in seconds it is 2, in tenths of ms 15,000 or more (proposal)."""
+ONE_MOMENT_SHARE = 0.3
+"""Of the heartbeat: pictures whose trigger times span more show different moments: a scout of
+inversion times, not a map (proposal)."""
+OF_PICTURES = frozenset(
+    {"MISSING_FRAMES", "REPEATED_SLICE", "SATURATED", "LOSSY", "SCALING_CONFLICT", "BAD_SCALING"}
+)
+"""What was found wrong with a stack that matters to its map, too."""
+
+
+def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
+    """Give a map of every mapping series, and measure it where the cine says where the wall is."""
+    maps: dict[str, TimeMap] = {}
+    measurements: list[Measurement] = []
+    flags: list[QualityFlag] = []
+    cine = CineContours(parts.study, earlier)
+    for series in parts.series.values():
+        with parts.clock("map"):
+            kind, after = kind_of(series), bool(series.header.contrast_agent)
+            try:
+                found = _map_of(series, kind, after_contrast=after)
+            except (InputError, ConfigurationError, Unmeasurable) as refused:
+                reason = _reason_of(refused)
+                mean = quantities_of(kind, after_contrast=after).mean
+                measurements.append(null(mean, series.key, reason))
+                flags.append(_not_mapped(series, kind, reason))
+                continue
+        with parts.clock("measure"):
+            try:
+                carried, profile = cine.carried(series)
+                found = replace(found, wall=carried.segmentation)
+                of_map = measure_in_wall(found, carried, profile, series.key)
+            except Unmeasurable as unfit:
+                wanted = quantities_of(kind, after_contrast=after).all
+                of_map = tuple(null(one, series.key, unfit.reason) for one in wanted)
+        maps[series.key] = found
+        measurements += of_map
+        flags += [*_of_map(series), *_iron(parts.study, series, kind, of_map)]
+    return Reading(measurements=Measurements(tuple(measurements)), flags=tuple(flags), maps=maps)
+
+
+TISSUE_MAPPING = Analysis(NAME, (MAPS,), read, after=(FUNCTION,))
+
+
+def kind_of(series: Series) -> MapKind:
+    """Return what a mapping series is a map of.
+
+    Echoes of spin echoes decay with T2, those of gradient echoes with T2*.
+    """
+    if isinstance(series.image.along, Echo):
+        spin = "SE" in series.header.scanning_sequence
+        gradient = "GR" in series.header.scanning_sequence
+        if spin or (not gradient and series.sequence is Technique.T2_MAPPING):
+            return MapKind.T2
+        return MapKind.T2_STAR
+    if isinstance(series.image.along, Preparation):
+        prepared = series.image.along.kind is PreparationKind.T2_PREPARATION
+        return MapKind.T2 if prepared else MapKind.T1
+    return KINDS[series.sequence]
+
+
+def _map_of(series: Series, kind: MapKind, *, after_contrast: bool) -> TimeMap:
+    """Return the map of a series: the scanner's own as it is, pictures fitted."""
+    grid = series.image.grid
+    if is_finished_map(series):
+        values_ms = _in_ms(series, kind)
+        made_by = "the scanner's own map"
+    else:
+        pictures = _pictures_of(series, kind)
+        method = method_of(pictures, kind)
+        fitted, _ = map_of_series(pictures, method)
+        values_ms = fitted.values_ms
+        named = f"{pictures.scheme}: " if pictures.scheme else ""
+        made_by = f"{named}{len(series.image.values)} pictures, {method.curve}"
+    return TimeMap(kind, values_ms, grid, made_by, after_contrast)
+
+
+def _in_ms(series: Series, kind: MapKind) -> np.ndarray:
+    """Return a scanner's map ``(Z, Y, X)`` in ms, NaN where it holds none.
+
+    Where no unit is stated, a T1 map must have the values of one in ms; T2 and T2* maps may be
+    in tenths of ms, which their values cannot tell.
+    """
+    values = series.image.values[0].astype(np.float64)
+    values = np.where(np.isfinite(values) & (values > 0), values, np.nan)
+    if series.image.unit is Unit.MILLISECONDS:
+        return values
+    known = values[np.isfinite(values)]
+    greatest = float(np.percentile(known, 99)) if known.size else 0.0
+    if kind is MapKind.T1 and T1_GREATEST_MS[0] <= greatest <= T1_GREATEST_MS[1]:
+        return values
+    raise Unmeasurable(
+        "MAP_UNIT",
+        f"the {kind.text} map names no unit of ms and reaches {greatest:.4g}; it may be in "
+        "seconds, in tenths of ms or no times at all",
+    )
+
+
+def _pictures_of(series: Series, kind: MapKind) -> RelaxationSeries:
+    """Return the pictures of a series with times that can be meant.
+
+    Raises
+    ------
+    InputError
+        Says which time is missing, twice, or impossible.
+    """
+    along = series.image.along
+    if not isinstance(along, Preparation | Echo):
+        raise InputError(
+            f"{series.image.phases} pictures state no three different inversion or echo times; "
+            f"expected one in each picture of a {kind.text} series"
+        )
+    words = SCHEME_WORDS.search(f"{series.header.series_description} {series.header.protocol_name}")
+    scheme = words[0] if words and kind is MapKind.T1 else ""
+    what = "echo time"
+    if isinstance(along, Preparation):
+        is_t2 = along.kind is PreparationKind.T2_PREPARATION
+        what = T2_PREPARATION if is_t2 else "inversion time"
+    may_lack = bool(what == T2_PREPARATION or scheme.lower() == "sasha")
+    for times_ms in along.times_ms.T:
+        silent = int((~np.isfinite(times_ms)).sum())
+        if silent > may_lack:
+            raise InputError(
+                f"{silent} of {times_ms.size} pictures state no {what}; expected one in each"
+            )
+        refuse_impossible(times_ms, what)
+    _refuse_scout(series)
+    return RelaxationSeries(series.image, scheme=scheme)
+
+
+def _refuse_scout(series: Series) -> None:
+    """Refuse pictures that show the heart at several moments of the heartbeat."""
+    trigger_ms, rr_ms = series.image.trigger_ms, series.image.mean_rr_ms
+    if rr_ms is not None and np.isfinite(trigger_ms).all():
+        span = float(np.ptp(trigger_ms, axis=0).max()) / rr_ms
+        if ONE_MOMENT_SHARE < span <= 1:
+            raise InputError(
+                f"its pictures span {100 * span:.0f} % of the heartbeat, as those of a scout of "
+                "inversion times do; a map needs them at one moment"
+            )
+
+
+def _reason_of(refused: Exception) -> Reason:
+    if isinstance(refused, Unmeasurable):
+        return refused.reason
+    return Reason("NOT_MAPPED", str(refused))
+
+
+def _not_mapped(series: Series, kind: MapKind, reason: Reason) -> QualityFlag:
+    return QualityFlag(
+        Severity.REVIEW,
+        reason.code,
+        f"The {kind.text} series {series.key} gives no map: {reason.sentence}.",
+        about=About(series.key, NAME),
+    )
+
+
+def _of_map(series: Series) -> tuple[QualityFlag, ...]:
+    """Return the flags of the series itself, and a remark on a unit that was assumed."""
+    about = About(series.key, NAME)
+    own = tuple(
+        replace(flag, about=about)
+        for flag in series.flags
+        if flag.code in OF_PICTURES or flag.severity is Severity.DO_NOT_REPORT
+    )
+    if not is_finished_map(series) or series.image.unit is Unit.MILLISECONDS:
+        return own
+    assumed = QualityFlag(
+        Severity.REVIEW,
+        "MAP_UNIT",
+        f"The map of {series.key} names no unit and was taken to be in ms, as its values are those "
+        "of a T1 map in ms.",
+        about=about,
+    )
+    return (*own, assumed)
+
+
+def _iron(
+    study: Study, series: Series, kind: MapKind, measured: tuple[Measurement, ...]
+) -> tuple[QualityFlag, ...]:
+    """Mark a septal T2* at 1.5 T that is as short as with iron."""
+    if kind is not MapKind.T2_STAR:
+        return ()
+    wanted = quantities_of(kind, after_contrast=False).septum
+    septum = next(one for one in measured if one.quantity == wanted)
+    mark_ms = iron_mark_ms(septum, study.scanner.field_strength_t)
+    if mark_ms is None:
+        return ()
+    return (
+        QualityFlag(
+            Severity.REVIEW,
+            "SHORT_T2_STAR",
+            f"Septal T2* lies below {mark_ms:g} ms at 1.5 T, as with iron in the muscle (marks: 20 "
+            "and 10 ms). Look at the map: fat, veins and air beside the wall shorten it too.",
+            f"{septum.text} ms",
+            About(series.key, NAME),
+        ),
+    )
