@@ -6,6 +6,7 @@ from html import escape
 
 from opencmr.analyses.plan import Planned
 from opencmr.imaging.brief import brief
+from opencmr.imaging.finding import Finding
 from opencmr.imaging.flag import QualityFlag
 from opencmr.imaging.landmarks import Landmarks
 from opencmr.imaging.measurements import Measurements
@@ -51,6 +52,8 @@ class Report:
         Known truth of a simulated study; empty for a real one.
     plan : tuple of Planned
         What was decided about each analysis before it ran.
+    findings : tuple of Finding
+        What the measurements may mean: decision support.
     """
 
     study: Study
@@ -61,6 +64,7 @@ class Report:
     provenance: Provenance
     truth: Mapping[str, float] = field(default_factory=dict)
     plan: tuple[Planned, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     __repr__ = brief
 

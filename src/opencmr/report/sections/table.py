@@ -8,6 +8,7 @@ from opencmr.report.blocks import Block, Page
 from opencmr.report.contents import DISCLAIMER, Report
 from opencmr.report.plain_text import shown
 from opencmr.report.sections import (
+    diagnosis,
     further,
     gaps,
     hearts,
@@ -58,6 +59,7 @@ SECTIONS: tuple[Section, ...] = (
     Section(hearts.tell),
     Section(wall.tell),
     Section(_further),
+    Section(diagnosis.tell),
     Section(series.tell),
     Section(gaps.tell),
     Section(method.tell),
