@@ -1,10 +1,16 @@
 """Fixtures that every room's tests share."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from opencmr.imaging.image import Image
+from opencmr.imaging.segmentation import Segmentation
+from opencmr.simulate import SimulatedStudy
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -21,6 +27,24 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data: set OPENCMR_DATA or put it at {folder}")
     return folder
+
+
+@pytest.fixture
+def true_labels() -> Callable[..., Callable[..., Segmentation]]:
+    """Return what stands for the network on a phantom: its true labels at an image's phases."""
+
+    def of(phantom: SimulatedStudy) -> Callable[..., Segmentation]:
+        labels = phantom.labels
+        cine = next(s.images[0] for s in phantom.series if s.images[0].grid == labels.grid)
+
+        def segment(image: Image, *_: object, **__: object) -> Segmentation:
+            known_ms, asked_ms = cine.trigger_ms[:, 0], image.trigger_ms[:, 0]
+            phases = [int(np.argmin(np.abs(known_ms - one))) for one in asked_ms]
+            return replace(labels, labels=labels.labels[phases])
+
+        return segment
+
+    return of
 
 
 @pytest.hookimpl(wrapper=True)

@@ -24,8 +24,8 @@ def phantom() -> SimulatedStudy:
 
 
 @pytest.fixture
-def report(phantom: SimulatedStudy, monkeypatch: pytest.MonkeyPatch) -> Report:
-    monkeypatch.setattr(function, "segment_short_axis", lambda *_, **__: phantom.labels)
+def report(phantom: SimulatedStudy, true_labels, monkeypatch: pytest.MonkeyPatch) -> Report:
+    monkeypatch.setattr(function, "segment_short_axis", true_labels(phantom))
     (image,) = next(s.images for s in phantom.series if s.images[0].grid == phantom.labels.grid)
     identity = Identity(patient_name=NAME, patient_id=NUMBER)
     series = Series("s01", image, uids=(UID,), frame_of_reference_uid=UID)

@@ -8,6 +8,7 @@ import pydicom
 import pytest
 
 from opencmr.analyses import function
+from opencmr.imaging.finding import Outcome
 from opencmr.imaging.flag import About, Severity
 from opencmr.imaging.study import Demographics, Series, StackFacts, Study
 from opencmr.intake.studies import read_studies
@@ -33,9 +34,9 @@ def phantom() -> SimulatedStudy:
 
 
 @pytest.fixture
-def analyse(phantom: SimulatedStudy, monkeypatch: pytest.MonkeyPatch):
+def analyse(phantom: SimulatedStudy, true_labels, monkeypatch: pytest.MonkeyPatch):
     """Analyse the phantom with its true labels in the network's place."""
-    monkeypatch.setattr(function, "segment_short_axis", lambda *_, **__: phantom.labels)
+    monkeypatch.setattr(function, "segment_short_axis", true_labels(phantom))
     (image,) = next(s.images for s in phantom.series if s.images[0].grid == phantom.labels.grid)
 
     def run(heart_rate_bpm: float | None) -> Report:
@@ -112,3 +113,21 @@ def test_a_spoilt_stack_is_not_chosen_where_a_sound_one_is_there(phantom) -> Non
     spoilt = replace(sound, key="s02", facts=replace(sound.facts, short_slices=1))
     (planned,) = planned_study(Study("phantom", (spoilt, sound)), Configuration())
     assert [one.key for one in planned.series.values()] == ["s01"]
+
+
+def test_a_finding_names_its_classifier_among_the_models_of_the_run(analyse) -> None:
+    report = analyse(None)
+    (finding,) = report.findings
+    assert finding.criteria
+    assert finding.model in report.provenance.models
+    assert "diagnose" in report.provenance.timings_s
+
+
+def test_of_a_heart_whose_volumes_are_withheld_nothing_is_concluded(incomplete) -> None:
+    """The thickness of its wall stands, and must not be read as a criterion that is met."""
+    report = analyze_study(incomplete, Configuration())
+    assert _value(report, "WT_MEAN") > 0
+    (finding,) = report.findings
+    assert [doubt.code for doubt in finding.doubts] == ["MISSING_SLICE"]
+    assert {one.outcome for one in finding.criteria} == {Outcome.NOT_ASSESSABLE}
+    assert finding.probabilities is None

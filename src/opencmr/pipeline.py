@@ -1,4 +1,4 @@
-"""The whole story on one screen: sort -> judge -> plan -> analyses -> withhold -> report."""
+"""The story on one screen: sort, judge, plan, analyses, withhold, diagnose, report."""
 
 import platform
 from collections.abc import Mapping, Sequence
@@ -8,13 +8,16 @@ from importlib.metadata import version
 
 from opencmr import __version__
 from opencmr.analyses.analysis import Analysis, Parts
+from opencmr.analyses.function import NAME as FUNCTION
 from opencmr.analyses.plan import Planned, plan_study
 from opencmr.analyses.table import ANALYSES
 from opencmr.anatomy.phases import SegPhases
+from opencmr.diagnose.study import find
+from opencmr.imaging.finding import Finding
 from opencmr.imaging.flag import Severity
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import ModelUse, Reading
-from opencmr.imaging.study import Demographics, Study
+from opencmr.imaging.study import Demographics, Series, Study
 from opencmr.models.library import Library
 from opencmr.models.session import Networks
 from opencmr.progress import Progress, silent
@@ -58,7 +61,7 @@ def analyze_study(
     analyses: Sequence[Analysis] = ANALYSES,
     progress: Progress = silent,
 ) -> Report:
-    """Sort and judge a study, plan its analyses, run them, and withhold what must not be reported.
+    """Sort and judge a study, plan and run its analyses, withhold what is unfit, and diagnose.
 
     ``networks`` may be loaded already.  A study that no analysis can run on gives a report
     that says why.
@@ -85,6 +88,8 @@ def analyze_study(
             )
             readings[planned.analysis.name] = planned.analysis.read(parts, readings, networks)
     found = tuple(readings.values())
+    with clock("diagnose"):
+        findings = _findings(study, plan, readings, configuration, networks, progress)
     flags = [
         *study.flags,
         *(flag for planned in plan for flag in planned.flags),
@@ -103,7 +108,12 @@ def analyze_study(
         ),
         flags=tuple(sorted(flags, key=lambda f: -_SEVERITIES.index(f.severity))),
         provenance=_provenance(
-            tuple(dict.fromkeys(m for reading in found for m in reading.models)),
+            tuple(
+                dict.fromkeys(
+                    [m for reading in found for m in reading.models]
+                    + [one.model for one in findings if one.model is not None]
+                )
+            ),
             configuration,
             clock,
         ),
@@ -111,7 +121,37 @@ def analyze_study(
         plan=plan,
         seg_phases=configuration.seg_phases,
         maps={key: one for reading in found for key, one in reading.maps.items()},
+        findings=findings,
     )
+
+
+def _findings(
+    study: Study,
+    plan: Sequence[Planned],
+    readings: Mapping[str, Reading],
+    configuration: Configuration,
+    networks: Networks,
+    progress: Progress,
+) -> tuple[Finding, ...]:
+    """Return what the ventricles may mean; nothing where none was segmented."""
+    heart = readings.get(FUNCTION)
+    if heart is None or not heart.segmentations:
+        return ()
+    planned = next(one for one in plan if one.analysis.name == FUNCTION)
+    (series,) = planned.series.values()
+
+    def read_again(other: Series) -> Reading:
+        parts = Parts(
+            study,
+            dict.fromkeys(planned.series, other),
+            planned.model,
+            configuration.demographics,
+            progress=progress,
+        )
+        return planned.analysis.read(parts, {}, networks)
+
+    card = networks.library.choose_diagnosis()
+    return (find(heart, series, study.demographics, card, read_again),)
 
 
 def planned_study(

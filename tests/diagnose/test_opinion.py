@@ -5,12 +5,14 @@ import json
 import numpy as np
 import pytest
 
+from opencmr.anatomy.policy import PapillaryRule
 from opencmr.anatomy.reasons import Reason
 from opencmr.diagnose.classifier import Answer, Case, Classifier, Sheet, Span, read_classifier
 from opencmr.diagnose.facts import Fact
 from opencmr.diagnose.features import base_readings, feature_values
 from opencmr.diagnose.opinion import Opinion, form_opinion
 from opencmr.errors import ModelError
+from opencmr.imaging.finding import Outcome
 
 HUNDRED = tuple(float(v) for v in np.linspace(0.005, 0.995, 100))
 
@@ -74,7 +76,7 @@ def test_a_heart_far_from_every_group_is_like_none() -> None:
     assert far.answer is not None
     assert far.answer.novelty > 0.95
     assert "LIKE_NO_GROUP" in {doubt.code for doubt in far.doubts}
-    assert opinion({"LVEF": 61.0}).plain["novel"] == pytest.approx(0, abs=0.02)
+    assert opinion({"LVEF": 61.0}).finding().plain["novel"] == pytest.approx(0, abs=0.02)
 
 
 def test_another_reading_that_answers_otherwise_makes_it_indeterminate_and_is_named() -> None:
@@ -133,13 +135,13 @@ def test_an_answer_that_hangs_on_the_bodys_size_is_none() -> None:
     assert any("without body size" in doubt.sentence for doubt in hanging.doubts)
     missing = opinion({"LVEF": 60.0}, both)
     assert missing.group == "A"
-    assert missing.plain["read_from"] == "without"
+    assert missing.finding().plain["read_from"] == "without"
 
 
 def test_too_little_measured_gives_no_share_but_every_name_and_the_reason() -> None:
     facts = {"LVEF": Fact(None, Reason("EF_IMPLAUSIBLE"))}
     found = form_opinion(facts, classifier())
-    assert found.plain["probabilities"] == {"A": None, "B": None}
+    assert found.finding().plain["probabilities"] == {"A": None, "B": None}
     assert [doubt.code for doubt in found.doubts] == ["EF_IMPLAUSIBLE"]
     assert found.group is None
 
@@ -150,18 +152,18 @@ def test_the_turning_value_turns_the_answer() -> None:
     found = opinion(values, two)
     for argument in found.arguments:
         assert argument.turning_value is not None
-        moved = values | {argument.feature.symbol: argument.turning_value}
+        moved = values | {argument.symbol: argument.turning_value}
         answer = opinion(moved, two).answer
         assert answer is not None
         assert answer.shares == pytest.approx([0.5, 0.5])
-    speaking = {one.feature.symbol: one.speaks_for for one in found.arguments}
+    speaking = {one.symbol: one.speaks_for for one in found.arguments}
     assert speaking == {"LVEF": "A", "RVEF": "B"}
 
 
 def test_the_most_similar_training_case_is_the_nearest_and_has_no_identity() -> None:
     found = opinion({"LVEF": 57.0})
     assert found.similar[0] == ("A", pytest.approx(0.3))
-    assert found.plain["similar"][0] == {"case": "an ACDC A case", "distance_sd": 0.3}  # type: ignore[index]
+    assert found.finding().plain["similar"][0] == {"case": "an ACDC A case", "distance_sd": 0.3}  # type: ignore[index]
 
 
 def test_rules_and_classifier_that_disagree_are_shown() -> None:
@@ -176,7 +178,7 @@ def test_rules_and_classifier_that_disagree_are_shown() -> None:
 
 def test_every_opinion_says_that_it_is_no_diagnosis_and_is_plain_json() -> None:
     for values in ({"LVEF": 60.0}, {"LVEF": 50.0}, {}):
-        plain = opinion(values).plain
+        plain = opinion(values).finding().plain
         assert "not for diagnosis" in str(plain["disclaimer"])
         json.dumps(plain, allow_nan=False)
 
@@ -215,3 +217,40 @@ def test_a_sheet_that_contradicts_itself_is_refused(change) -> None:
 def test_what_is_no_classifier_is_refused(content) -> None:
     with pytest.raises(ModelError):
         read_classifier(content)
+
+
+@pytest.mark.parametrize(
+    ("age_years", "named"), [(None, True), (18.0, True), (17.9, False), (3.0, False)]
+)
+def test_a_classifier_of_adults_is_not_asked_about_children(age_years, named) -> None:
+    found = opinion({"LVEF": 60.0}, age_years=age_years)
+    assert (found.answer is not None) == named
+    assert named or [doubt.code for doubt in found.doubts] == ["AGE_OUTSIDE_RANGE"]
+    assert found.judgements
+
+
+def test_volumes_of_another_contour_rule_are_left_to_the_rules() -> None:
+    facts = {
+        "LVEF": Fact(60.0),
+        "LVEDV": Fact(150.0, papillary=PapillaryRule.IN_MASS),
+        "WT_MAX": Fact(18.0),
+    }
+    found = form_opinion(facts, classifier())
+    assert found.answer is None
+    assert [doubt.code for doubt in found.doubts] == ["POLICY_MISMATCH"]
+    met = {one.rule.criterion for one in found.judgements if one.outcome is Outcome.MET}
+    assert "Wall as thick as in hypertrophic cardiomyopathy (15 mm or more)" in met
+    same = facts | {"LVEDV": Fact(150.0, papillary=PapillaryRule.IN_CAVITY)}
+    assert form_opinion(same, classifier()).answer is not None
+
+
+def test_no_argument_turns_where_no_heart_of_any_group_lies() -> None:
+    two = classifier(sheet("two", ("LVEF", "RVEF"), (2.0, 1.0)))
+    spans = {"RVEF": {"A": Span(low=50, high=70), "B": Span(low=20, high=45)}}
+    limited = two.model_copy(update={"spans": spans})
+    values = {"LVEF": 68.0, "RVEF": 40.0}
+    turning = {one.symbol: one.turning_value for one in opinion(values, limited).arguments}
+    assert turning["LVEF"] is not None
+    assert turning["RVEF"] is None
+    free = {one.symbol: one.turning_value for one in opinion(values, two).arguments}
+    assert free["RVEF"] == pytest.approx(14.0)

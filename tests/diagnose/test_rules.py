@@ -10,7 +10,8 @@ from opencmr.anatomy.policy import PapillaryRule
 from opencmr.anatomy.reasons import Reason
 from opencmr.diagnose.facts import Fact
 from opencmr.diagnose.rule_table import RULES, Comparison, Condition, Rule, Strength
-from opencmr.diagnose.rules import Judgement, Outcome, holds, judge
+from opencmr.diagnose.rules import Judgement, holds, judge
+from opencmr.imaging.finding import Outcome
 
 HCM = "ACDC's definition of hypertrophic cardiomyopathy (HCM)"
 DCM = "ACDC's definition of dilated cardiomyopathy (DCM)"

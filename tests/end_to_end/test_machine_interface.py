@@ -7,9 +7,9 @@ import jsonschema
 import pytest
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "reference" / "schemas"
-ANALYZE, RUN, MEASUREMENTS, PLAN = (
+ANALYZE, RUN, MEASUREMENTS, PLAN, DIAGNOSE = (
     json.loads((SCHEMAS / f"{name}.schema.json").read_text())
-    for name in ("analyze", "run", "measurements", "plan")
+    for name in ("analyze", "run", "measurements", "plan", "diagnose")
 )
 
 
@@ -19,7 +19,10 @@ def require(content: object, schema: dict[str, object]) -> None:
 
 
 def require_folder(folder: Path) -> None:
-    require(json.loads((folder / "run.json").read_text()), RUN)
+    run = json.loads((folder / "run.json").read_text())
+    require(run, RUN)
+    for finding in run["findings"]:
+        require(finding, DIAGNOSE)
     require(json.loads((folder / "measurements.json").read_text()), MEASUREMENTS)
 
 
@@ -30,6 +33,19 @@ def test_a_measured_study_keeps_the_contract(analysed):
     assert study["measurements"]["LVEF"] is not None
     assert study["error"] is None
     require_folder(folder)
+    assert len(json.loads((folder / "run.json").read_text())["findings"]) == 1
+
+
+def test_an_opinion_keeps_the_contract_whether_it_names_a_group_or_not(opencmr, analysed, tmp_path):
+    _, folder = analysed
+    outcome = opencmr("diagnose", folder / "measurements.json", "--json")
+    require(outcome.json, DIAGNOSE)
+    assert (outcome.status == 3) == (outcome.json["group"] is None)
+    nothing = tmp_path / "measurements.json"
+    nothing.write_text('{"measurements": []}')
+    outcome = opencmr("diagnose", nothing, "--json")
+    require(outcome.json, DIAGNOSE)
+    assert outcome.status == 3
 
 
 def test_a_study_with_nothing_to_measure_keeps_the_contract(opencmr, phantom_dicom, tmp_path):
@@ -37,6 +53,8 @@ def test_a_study_with_nothing_to_measure_keeps_the_contract(opencmr, phantom_dic
     outcome = opencmr("analyze", picture, "-o", tmp_path / "out", "--json")
     require(outcome.json, ANALYZE)
     require_folder(tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["findings"] == []
+    assert "Decision support" not in (tmp_path / "out" / "report.html").read_text("utf-8")
 
 
 @pytest.mark.real_data

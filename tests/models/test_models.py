@@ -134,7 +134,7 @@ def test_a_classifier_has_classes_instead_of_labels(own_model):
 def test_a_broken_card_stops_no_other_model(own_model, content):
     (own_model / "model.json").write_bytes(content)
     library = read_library()
-    assert [card.version for card in library.cards] == ["0.1.0"]
+    assert [card.version for card in library.cards if card.name == "cine_sax"] == ["0.1.0"]
     assert "cine_sax/99.0" in library.broken[0]
     assert choose_model(View.SAX, Technique.CINE).card.version == "0.1.0"
 

@@ -1,7 +1,6 @@
 """``opencmr diagnose``: what measurements may mean, with reasons, or why nobody can say."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,18 +11,14 @@ from opencmr.cli import console
 from opencmr.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
-    from opencmr.diagnose.facts import Fact
-    from opencmr.diagnose.opinion import Opinion
-    from opencmr.imaging.study import Demographics, Study
-    from opencmr.models.session import Networks
+    from opencmr.diagnose.facts import Fact, Facts
+    from opencmr.imaging.finding import Finding
+    from opencmr.imaging.study import Demographics
 
 INDETERMINATE = 3
 """Exit status where no group is named."""
 LARGEST_BYTES = 64 << 20
 """No file of measurements is larger."""
-CONTRASTS = (0.973, 1.027)
-"""Exponents of the grey values that move none by more than 1 % of their range (reliability row
-N12)."""
 
 
 def diagnose(
@@ -62,33 +57,34 @@ def diagnose(
     from opencmr.diagnose.body import with_indices
     from opencmr.diagnose.classifier import load_classifier
     from opencmr.diagnose.opinion import form_opinion
+    from opencmr.diagnose.study import model_use
     from opencmr.imaging.study import Demographics
-    from opencmr.models.session import Networks
+    from opencmr.models.library import read_library
 
     if sex is not None and sex.upper() not in ("M", "F"):
         raise typer.BadParameter("--sex takes M or F")
     body = Demographics(
         sex=sex.upper() if sex else None, age_years=age, height_cm=height_cm, weight_kg=weight_kg
     )
-    networks = Networks()
-    card = networks.library.choose_diagnosis()
-    classifier = load_classifier(card)
-    others: Mapping[str, Mapping[str, Fact]] = {}
     if measurements is None:
-        facts, others = _facts_of_pair(ed, es, spacing, body, networks)
+        findings = _findings_of_pair(ed, es, spacing, body)
+        facts: Facts = {}
     elif ed is not None or es is not None or spacing is not None:
         raise ConfigurationError("name MEASUREMENTS, or --ed and --es (with --spacing), not both")
     else:
-        facts = with_indices(_facts_of_file(measurements), body)
-    opinion = form_opinion(facts, classifier, sex=body.sex, age_years=body.age_years, others=others)
-    model = {"name": card.name, "version": card.version, "sha256": card.sha256}
+        findings, facts = (), with_indices(_facts_of_file(measurements), body)
+    card = read_library().choose_diagnosis()
+    if not findings:
+        opinion = form_opinion(facts, load_classifier(card), sex=body.sex, age_years=age)
+        findings = (opinion.finding(model_use(card)),)
+    (finding,) = findings
     if as_json:
-        console.print_json({**opinion.plain, "model": {**model, "terms": card.terms}})
+        console.print_json(finding.plain)
     else:
-        for line in _lines(opinion):
+        for line in _lines(finding):
             typer.echo(line)
         typer.echo(f"Model: {card.title}; {card.terms}")
-    if opinion.group is None:
+    if finding.group is None:
         raise typer.Exit(INDETERMINATE)
 
 
@@ -108,15 +104,12 @@ def _facts_of_file(path: Path) -> dict[str, "Fact"]:
     return facts_of_rows(rows)
 
 
-def _facts_of_pair(
-    ed: Path | None,
-    es: Path | None,
-    spacing: str | None,
-    body: "Demographics",
-    networks: "Networks",
-) -> tuple[dict[str, "Fact"], dict[str, dict[str, "Fact"]]]:
-    """Return the facts of a pair of stacks, and those under slightly other contrasts."""
+def _findings_of_pair(
+    ed: Path | None, es: Path | None, spacing: str | None, body: "Demographics"
+) -> "tuple[Finding, ...]":
+    """Return the findings on a pair of stacks, as the analysis makes them; none without a heart."""
     from opencmr.intake.studies import read_pair
+    from opencmr.pipeline import Configuration, analyze_study
 
     if ed is None or es is None:
         raise ConfigurationError("name MEASUREMENTS (measurements.json), or both --ed and --es")
@@ -124,81 +117,36 @@ def _facts_of_pair(
     console.require_file(es, "--es")
     with read_pair(ed, es, spacing_mm=console.parse_spacing(spacing)) as studies:
         study = studies[0]
-    others = {
-        f"grey values moved by up to 1 % ({word})": _facts_of_study(
-            _with_contrast(study, exponent), body, networks
-        )
-        for word, exponent in zip(("brighter", "darker"), CONTRASTS, strict=True)
-    }
-    return _facts_of_study(study, body, networks), others
+    return analyze_study(study, Configuration(demographics=body)).findings
 
 
-def _with_contrast(study: "Study", exponent: float) -> "Study":
-    from dataclasses import replace
+def _lines(finding: "Finding") -> list[str]:
+    """Return the finding for people."""
+    from opencmr.imaging.finding import DISCLAIMER, Outcome
 
-    (series,) = study.series
-    values = series.image.values
-    low, high = values.min(), values.max()
-    changed = low + (high - low) * ((values - low) / (high - low)) ** exponent
-    image = replace(series.image, values=changed.astype(values.dtype))
-    return replace(study, series=(replace(series, image=image),))
-
-
-def _facts_of_study(
-    study: "Study", body: "Demographics", networks: "Networks"
-) -> dict[str, "Fact"]:
-    """Return what the analysis measured and did not withhold, and the wall's shape."""
-    from opencmr.diagnose.facts import facts_of, with_values
-    from opencmr.diagnose.shape import shape_values
-    from opencmr.imaging.flag import Severity
-    from opencmr.measure import Ventricles
-    from opencmr.measure.ventricles import Unmeasurable
-    from opencmr.pipeline import Configuration, analyze_study
-
-    report = analyze_study(study, Configuration(demographics=body), networks=networks)
-    facts = facts_of(report.measurements)
-    spoilt = any(flag.severity is Severity.DO_NOT_REPORT for flag in report.flags)
-    for series in report.measured_series():
-        if spoilt:
-            break
-        segmentation = report.segmentations[series.key]
-        ventricles = Ventricles(segmentation, series.image, report.study.demographics, series.key)
-        try:
-            facts = with_values(facts, shape_values(ventricles))
-        except Unmeasurable:
-            continue  # the sheets that need no wall answer
-    return facts
-
-
-def _lines(opinion: "Opinion") -> list[str]:
-    """Return the opinion for people."""
-    from opencmr.diagnose.opinion import DISCLAIMER
-    from opencmr.diagnose.rules import Outcome
-
-    answer = opinion.answer
     lines = [DISCLAIMER]
-    if opinion.group is not None:
-        lines.append(f"The measurements resemble the group {opinion.group}")
+    if finding.group is not None:
+        lines.append(f"The measurements resemble the group {finding.group}")
     else:
         lines.append("Indeterminate:")
-        lines += [f"  {doubt.sentence} ({doubt.code})" for doubt in opinion.doubts]
-    if answer is not None:
-        shares = ", ".join(f"{n} {100 * p:.0f} %" for n, p in answer.probabilities.items())
+        lines += [f"  {doubt.sentence} ({doubt.code})" for doubt in finding.doubts]
+    if finding.probabilities is not None and finding.novelty is not None:
+        shares = ", ".join(f"{n} {100 * p:.0f} %" for n, p in finding.probabilities.items())
         lines += [
-            f"Probabilities: {shares}",
-            f"90 % set: {', '.join(answer.groups)}",
-            f"{100 * answer.novelty:.0f} % of the training hearts lie nearer to their group",
+            f"Probabilities, were it one of these groups: {shares}",
+            f"90 % set: {', '.join(finding.groups)}",
+            f"{100 * finding.novelty:.0f} % of the training hearts lie nearer to their group",
         ]
-    lines += [f"  - {one.sentence}" for one in opinion.arguments]
+    lines += [f"  - {one.sentence}" for one in finding.arguments]
     lines += [
         f"  Like an ACDC {group} case, {distance:.1f} SD a measurement away"
-        for group, distance in opinion.similar
+        for group, distance in finding.similar
     ]
-    lines += [f"Disagreement: {text}" for text in opinion.disagreements]
+    lines += [f"Disagreement: {text}" for text in finding.disagreements]
     lines.append("Rules:")
-    for one in opinion.judgements:
+    for one in finding.criteria:
         if one.outcome is not Outcome.NOT_ASSESSABLE:
-            lines.append(f"  {one.outcome.value}: {one.rule.criterion} ({one.evidence})")
-    left = [one for one in opinion.judgements if one.outcome is Outcome.NOT_ASSESSABLE]
-    lines += [f"  not assessable: {one.rule.criterion}: {one.reason}" for one in left]
+            lines.append(f"  {one.outcome.value}: {one.criterion} ({one.evidence})")
+    left = [one for one in finding.criteria if one.outcome is Outcome.NOT_ASSESSABLE]
+    lines += [f"  not assessable: {one.criterion}: {one.reason}" for one in left]
     return lines

@@ -1,85 +1,32 @@
 """An opinion on one heart: rules, classifier, what speaks for and against, what is doubtful."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.reasons import Reason
-from opencmr.diagnose.classifier import NOVEL, Answer, Classifier
+from opencmr.diagnose.classifier import NOVEL, Answer, Classifier, Span
 from opencmr.diagnose.facts import Facts
 from opencmr.diagnose.features import FEATURES, Feature, Source, base_readings, feature_values
-from opencmr.diagnose.rules import Judgement, Outcome, judge
+from opencmr.diagnose.rule_table import ADULT
+from opencmr.diagnose.rules import Judgement, judge
+from opencmr.imaging.finding import Argument, Finding, Outcome
+from opencmr.imaging.reading import ModelUse
 
-DISCLAIMER = "Research use only, not for diagnosis: decision support for a reader"
 REASONS_EACH = 3
 SIMILAR_CASES = 5
 REACH_SD = 3.0
-"""A measurement that would have to move by more standard deviations does not change the answer by
-itself (proposal)."""
+"""A measurement that would have to move by more standard deviations, or to where no training heart
+of any group lies, does not change the answer by itself (proposal)."""
 
+LEARNT_WITH = ACDC_POLICY.papillary
+"""The contour policy of the training's masks."""
+
+_VOLUMES = ("LVEDV", "LVESV", "LVM")
 _FEATURES: Mapping[str, Feature] = {one.symbol: one for one in FEATURES}
 _OF_BODY_SIZE = {one.symbol for one in FEATURES if one.source is Source.SIZE}
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """One measurement that speaks for the most probable group, or for the next one.
-
-    Attributes
-    ----------
-    feature : Feature
-    value : float
-    speaks_for, against : str
-        Groups.
-    weight : float
-        Share of the logarithm of their odds, positive.
-    spans : mapping from group to (low, high)
-        Where the middle 90 % of either group's training hearts lie.
-    turning_value : float or None
-        Where both groups would be as probable, all else the same; None: out of reach.
-    """
-
-    feature: Feature
-    value: float
-    speaks_for: str
-    against: str
-    weight: float
-    spans: Mapping[str, tuple[float, float]]
-    turning_value: float | None
-
-    @property
-    def sentence(self) -> str:
-        """The argument in words."""
-        usual = ", ".join(
-            f"{group} {self.feature.text(low)} to {self.feature.text(high)}"
-            for group, (low, high) in self.spans.items()
-        )
-        turn = (
-            f"at {self.feature.text(self.turning_value)} both would be as probable"
-            if self.turning_value is not None
-            else "alone it cannot change the answer"
-        )
-        return (
-            f"{self.feature.words} {self.feature.text(self.value)} speaks for {self.speaks_for} "
-            f"against {self.against} (usual: {usual}); {turn}"
-        )
-
-    @property
-    def plain(self) -> dict[str, object]:
-        """The argument as programs read it."""
-        return {
-            "symbol": self.feature.symbol,
-            "name": self.feature.words,
-            "value": round(self.value, 4),
-            "unit": self.feature.unit,
-            "speaks_for": self.speaks_for,
-            "against": self.against,
-            "weight": round(self.weight, 4),
-            "usual": {group: list(span) for group, span in self.spans.items()},
-            "turning_value": None if self.turning_value is None else round(self.turning_value, 4),
-            "sentence": self.sentence,
-        }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,29 +62,22 @@ class Opinion:
         """The group that is named; None: indeterminate."""
         return None if self.doubts or self.answer is None else self.answer.group
 
-    @property
-    def plain(self) -> dict[str, object]:
-        """The opinion as programs read it."""
+    def finding(self, model: ModelUse | None = None) -> Finding:
+        """Return the opinion as it flows to reports and programs, with the model behind it."""
         answer = self.answer
-        shares: Mapping[str, float | None] = dict.fromkeys(self.classes)
-        if answer is not None:
-            shares = {name: round(share, 4) for name, share in answer.probabilities.items()}
-        return {
-            "disclaimer": DISCLAIMER,
-            "group": self.group,
-            "probabilities": dict(shares),
-            "set": [] if answer is None else list(answer.groups),
-            "novel": None if answer is None else round(answer.novelty, 4),
-            "indeterminate": [{"code": d.code, "sentence": d.sentence} for d in self.doubts],
-            "rules": [one.plain for one in self.judgements],
-            "reasons": [one.plain for one in self.arguments],
-            "similar": [
-                {"case": f"an ACDC {group} case", "distance_sd": round(distance, 2)}
-                for group, distance in self.similar
-            ],
-            "disagreements": list(self.disagreements),
-            "read_from": "" if answer is None else answer.sheet.name,
-        }
+        return Finding(
+            criteria=tuple(one.told for one in self.judgements),
+            doubts=self.doubts,
+            probabilities=None if answer is None else answer.probabilities,
+            classes=self.classes,
+            groups=() if answer is None else answer.groups,
+            novelty=None if answer is None else answer.novelty,
+            arguments=self.arguments,
+            similar=self.similar,
+            disagreements=self.disagreements,
+            read_from="" if answer is None else answer.sheet.name,
+            model=model,
+        )
 
 
 def form_opinion(
@@ -164,9 +104,11 @@ def form_opinion(
     """
     judgements = judge(facts, sex=sex, age_years=age_years)
     values = feature_values(facts)
-    answer = classifier.answer(values)
+    unfit = _unfit(facts, age_years)
+    answer = None if unfit else classifier.answer(values)
     if answer is None:
-        return Opinion(classifier.classes, None, judgements, (_too_little(facts, classifier),))
+        doubt = unfit or _too_little(facts, classifier)
+        return Opinion(classifier.classes, None, judgements, (doubt,))
     readings = {name: feature_values(other) for name, other in (others or {}).items()}
     readings |= {name: feature_values(other) for name, other in base_readings(facts).items()}
     if _OF_BODY_SIZE & set(answer.sheet.symbols):
@@ -182,6 +124,21 @@ def form_opinion(
         _similar(answer, classifier),
         _disagreements(answer, judgements),
     )
+
+
+def _unfit(facts: Facts, age_years: float | None) -> Reason | None:
+    """Say why the classifier must not be asked: it knows adults, and one rule of contours."""
+    if age_years is not None and age_years < ADULT[0]:
+        return Reason("AGE_OUTSIDE_RANGE", "the classifier learnt from adults alone")
+    for symbol in _VOLUMES:
+        fact = facts.get(symbol)
+        if fact is not None and fact.papillary not in (None, LEARNT_WITH):
+            return Reason(
+                "POLICY_MISMATCH",
+                f"the classifier learnt from volumes with {LEARNT_WITH.value}; {symbol} was "
+                "measured under the other rule",
+            )
+    return None
 
 
 def _too_little(facts: Facts, classifier: Classifier) -> Reason:
@@ -253,20 +210,32 @@ def _arguments(answer: Answer, classifier: Classifier) -> tuple[Argument, ...]:
             continue
         shift_sd = -margin / slope[place]
         turning = answer.values[symbol] + shift_sd * sheet.sd[place]
-        spans = classifier.spans.get(symbol, {})
+        spans, feature = classifier.spans.get(symbol, {}), _FEATURES[symbol]
         found.append(
             Argument(
-                _FEATURES[symbol],
+                symbol,
+                feature.words,
+                feature.unit,
+                feature.decimals,
                 answer.values[symbol],
                 *(names if weight > 0 else names[::-1]),
                 abs(weight),
                 {name: (spans[name].low, spans[name].high) for name in names if name in spans},
-                float(turning) if abs(shift_sd) <= REACH_SD and turning > 0 else None,
+                float(turning)
+                if abs(shift_sd) <= REACH_SD and _is_seen(turning, spans.values())
+                else None,
             )
         )
     speaking = [one for one in found if one.speaks_for == names[0]][:REASONS_EACH]
     opposing = [one for one in found if one.speaks_for == names[1]][:REASONS_EACH]
     return (*speaking, *opposing)
+
+
+def _is_seen(value: float, spans: Collection[Span]) -> bool:
+    """Return whether hearts of any group are like that; no heart ejects 115 %."""
+    if not spans:
+        return value > 0
+    return min(one.low for one in spans) <= value <= max(one.high for one in spans)
 
 
 def _similar(answer: Answer, classifier: Classifier) -> tuple[tuple[str, float], ...]:

@@ -50,13 +50,22 @@ class Strength(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A quantity on one side of a cut-point, both in ``unit``; within ``margin`` it is near."""
+    """A quantity on one side of a cut-point, both in ``unit``; within ``margin`` it is near.
+
+    ``words`` name it where its symbol would mean nothing to a reader.
+    """
 
     symbol: str
     comparison: Comparison
     cut_point: float
     unit: str
     margin: float
+    words: str = ""
+
+    @property
+    def name(self) -> str:
+        """The quantity as a reader knows it."""
+        return self.words or self.symbol
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,16 +141,21 @@ def _volume(symbol: str, cut_ml_m2: float) -> Condition:
 
 
 def _wall(comparison: Comparison, mm: float) -> Condition:
-    return Condition("WT_MAX", comparison, mm, "mm", THICKNESS_MARGIN_MM)
+    return Condition("WT_MAX", comparison, mm, "mm", THICKNESS_MARGIN_MM, "greatest wall thickness")
 
 
 _POOR_SEGMENTS = Condition(
-    "wth_poor", Comparison.ABOVE, POOR_SHARE_PERCENT, "%", POOR_SHARE_MARGIN_PERCENT
+    "wth_poor",
+    Comparison.ABOVE,
+    POOR_SHARE_PERCENT,
+    "%",
+    POOR_SHARE_MARGIN_PERCENT,
+    "share of segments that hardly thicken",
 )
 
 
 def _t2_star(ms: float) -> Condition:
-    return Condition("T2star", Comparison.BELOW, ms, "ms", T2_STAR_MARGIN_MS)
+    return Condition("T2star", Comparison.BELOW, ms, "ms", T2_STAR_MARGIN_MS, "T2*")
 
 
 _BANDS = ((18, 29), (30, 39), (40, 49), (50, 59), (60, 69), (70, 125))

@@ -2,20 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from opencmr.anatomy.reasons import Reason
 from opencmr.diagnose.facts import Fact, Facts
 from opencmr.diagnose.rule_table import RULES, Comparison, Condition, Rule
-
-
-class Outcome(StrEnum):
-    """What became of a rule."""
-
-    MET = "met"
-    NOT_MET = "not met"
-    NEAR = "near the cut-point"
-    NOT_ASSESSABLE = "not assessable"
+from opencmr.imaging.finding import Criterion, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +34,18 @@ class Judgement:
             raise ValueError(f"{self.rule.criterion}: not assessable has a reason, and only that")
 
     @property
-    def plain(self) -> dict[str, object]:
-        """The row as programs read it."""
-        return {
-            "criterion": self.rule.criterion,
-            "outcome": self.outcome.value,
-            "reason": str(self.reason) if self.reason else None,
-            "evidence": self.evidence,
-            "population": self.rule.population,
-            "source": self.rule.source,
-            "strength": self.rule.strength.value,
-        }
+    def told(self) -> Criterion:
+        """The same without the rule's machinery, as a finding tells it."""
+        rule = self.rule
+        return Criterion(
+            rule.criterion,
+            self.outcome,
+            self.reason,
+            self.evidence,
+            rule.population,
+            rule.source,
+            rule.strength.value,
+        )
 
 
 def judge(
@@ -96,8 +88,7 @@ def _judged(rule: Rule, facts: Facts) -> Judgement:
     """Judge one row: it fails where any condition clearly does, whatever the others are."""
     found = [_of_condition(rule, one, facts.get(one.symbol)) for one in rule.conditions]
     evidence = "; ".join(
-        f"{one.symbol} {fact.value:.1f} {one.unit}, cut-point {one.comparison.value} "
-        f"{one.cut_point:g}"
+        _beside(one, fact.value, fact.interval)
         for one in rule.conditions
         if (fact := facts.get(one.symbol)) and fact.value is not None
     )
@@ -110,16 +101,25 @@ def _judged(rule: Rule, facts: Facts) -> Judgement:
     return Judgement(rule, outcome, None, evidence)
 
 
+def _beside(condition: Condition, value: float, interval: tuple[float, float] | None) -> str:
+    """Return a value with its interval beside the cut-point."""
+    ends = f" ({interval[0]:.1f} to {interval[1]:.1f})" if interval else ""
+    return (
+        f"{condition.name} {value:.1f}{ends} {condition.unit}, "
+        f"cut-point {condition.comparison.value} {condition.cut_point:g}"
+    )
+
+
 def _of_condition(rule: Rule, condition: Condition, fact: Fact | None) -> Outcome | Reason:
     if fact is None:
-        return Reason("NOT_ASSESSABLE", f"{condition.symbol} was not measured")
+        return Reason("NOT_ASSESSABLE", f"{condition.name} was not measured")
     if fact.value is None:
         assert fact.reason is not None, "a fact without a value has a reason"
         return fact.reason
     if rule.papillary is not None and fact.papillary not in (None, rule.papillary):
         return Reason(
             "POLICY_MISMATCH",
-            f"the cut-point holds with {rule.papillary.value}; {condition.symbol} was measured "
+            f"the cut-point holds with {rule.papillary.value}; {condition.name} was measured "
             "under the other rule",
         )
     if abs(fact.value - condition.cut_point) <= condition.margin:

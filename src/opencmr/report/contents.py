@@ -7,6 +7,7 @@ from html import escape
 from opencmr.analyses.plan import Planned
 from opencmr.anatomy.phases import SegPhases
 from opencmr.imaging.brief import brief
+from opencmr.imaging.finding import Finding
 from opencmr.imaging.flag import QualityFlag
 from opencmr.imaging.landmarks import Landmarks
 from opencmr.imaging.measurements import Measurements
@@ -56,6 +57,8 @@ class Report:
     seg_phases : SegPhases
         Of which cardiac phases the labels are written as DICOM.
     maps : mapping from a series' key to its TimeMap
+    findings : tuple of Finding
+        What the measurements may mean: decision support.
     """
 
     study: Study
@@ -68,6 +71,7 @@ class Report:
     plan: tuple[Planned, ...] = ()
     seg_phases: SegPhases = SegPhases.ED_ES
     maps: Mapping[str, TimeMap] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
 
     __repr__ = brief
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path, PurePath
 
+from opencmr.imaging.finding import Finding
 from opencmr.imaging.flag import LeftOut, QualityFlag
 from opencmr.imaging.study import Series
 from opencmr.report.contents import DISCLAIMER, Report
@@ -44,6 +45,7 @@ def run_record(report: Report) -> dict[str, object]:
         "configuration": _plain(made.configuration, words),
         "timings_s": _plain(made.timings_s),
         "plan": [_plain(planned.plain, words) for planned in report.plan],
+        "findings": [_finding(finding, words) for finding in report.findings],
         "flags": [_flag(flag, words) for flag in report.flags],
         "flag_details": [_flag_details(flag, words) for flag in report.flags],
         "left_out": [_left_out(item, words) for item in report.study.left_out],
@@ -81,6 +83,13 @@ def _flag_details(flag: QualityFlag, words: tuple[str, ...]) -> dict[str, object
         "text": _plain(text, words),
         "about": about,
     }
+
+
+def _finding(finding: Finding, words: tuple[str, ...]) -> object:
+    """Return a finding: its words are the program's own, but why something is missing."""
+    rules = [one.plain | {"reason": _plain(one.plain["reason"], words)} for one in finding.criteria]
+    doubts = [{"code": d.code, "sentence": _plain(d.sentence, words)} for d in finding.doubts]
+    return _plain(finding.plain | {"indeterminate": doubts, "rules": rules})
 
 
 def _left_out(item: LeftOut, words: tuple[str, ...]) -> dict[str, object]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.intake.test_stacks import cine, shapes
+from tests.intake.stacks.test_stacks import cine, shapes
 
 from opencmr.imaging.flag import Severity
 from opencmr.imaging.study import Study

@@ -176,7 +176,7 @@ def test_the_numbers_do_not_depend_on_the_label_scheme(tube_ventricles) -> None:
         of_acdc.to_scheme(MNMS), MNMS, of_acdc.grid, of_acdc.policy, of_acdc.author
     )
     other = Ventricles(of_mnms, tube_ventricles.image, tube_ventricles.demographics, "s01")
-    assert list(measure_all(other).points()) == list(measure_all(tube_ventricles).rows())
+    assert list(measure_all(other).points()) == list(measure_all(tube_ventricles).points())
 
 
 def test_an_image_of_other_phases_is_refused(tube_ventricles) -> None:

@@ -10,6 +10,7 @@ from opencmr.report.blocks import Block, Page
 from opencmr.report.contents import DISCLAIMER, Report
 from opencmr.report.plain_text import shown
 from opencmr.report.sections import (
+    diagnosis,
     enhancement,
     further,
     gaps,
@@ -64,6 +65,7 @@ SECTIONS: tuple[Section, ...] = (
     Section(tissue.tell, MAPPING, "Tissue mapping"),
     Section(enhancement.tell, SCAR, "Late enhancement"),
     Section(_further),
+    Section(diagnosis.tell),
     Section(series.tell),
     Section(gaps.tell),
     Section(method.tell),
