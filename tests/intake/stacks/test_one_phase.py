@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.intake.stacks.test_stacks import cine, shapes
 
 from opencmr.imaging.flag import Severity
 from opencmr.imaging.study import Study
 from opencmr.intake.dicom.frame import Frame
 from opencmr.intake.stacks.assemble import assemble_series
 from opencmr.quality.stacks import judge_stacks
+from tests.intake.stacks.test_stacks import cine, shapes
 
 
 def _one_phase_a_series(phases: int = 8, **facts: object) -> list[Frame]:
