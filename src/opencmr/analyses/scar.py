@@ -5,6 +5,7 @@ from dataclasses import replace
 from opencmr.analyses.analysis import Analysis, Earlier, Need, Parts
 from opencmr.analyses.cine_contours import CineContours
 from opencmr.analyses.function import NAME as FUNCTION
+from opencmr.analyses.function import NETWORK as FINDER
 from opencmr.analyses.function import model_use
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.techniques import Technique
@@ -34,13 +35,15 @@ def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
     """Segment the late enhancement and measure its scar beside the classical rules."""
     series = parts.series[SHORT_AXIS_LGE.name]
     network = networks.segmentation(NETWORK.view, NETWORK.technique, name=parts.model)
+    finder = networks.segmentation(FINDER.view, FINDER.technique)
     with parts.clock("segment scar"):
         segmentation = segment_short_axis(
             series.image,
             network,
+            finder=finder,
             progress=lambda done, total: parts.progress("segmenting scar", done, total),
         )
-    models = (model_use(network),)
+    models = (model_use(network), model_use(finder))
     if segmentation is None:
         return Reading(flags=(_no_heart(series),), models=models)
     with parts.clock("measure scar"):

@@ -21,6 +21,7 @@ def segment_short_axis(
     image: Image,
     network: SegmentationRunner,
     *,
+    finder: SegmentationRunner | None = None,
     keep_probabilities: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Segmentation | None:
@@ -32,6 +33,9 @@ def segment_short_axis(
         Any spacing, field of view, in-plane rotation and slice order.
     network : Runner
         A ``segmentation`` model for SAX stacks of the image's technique.
+    finder : Runner or None
+        The model that is asked first where the heart lies; by default the network itself.  One
+        that learnt from pictures cropped to the heart takes arms and liver for hearts.
     keep_probabilities : bool
         Keep the class shares too (C, T, Z, Y, X) float16.
     progress : callable
@@ -43,7 +47,7 @@ def segment_short_axis(
         On the image's own grid; None when no heart is seen.  A heart smaller than any that the
         network learnt from is segmented on a finer grid, which ``grid_scale`` tells.
     """
-    box = find_heart(image, network)
+    box = (find_heart(image, finder) if finder else None) or find_heart(image, network)
     if box is None:
         return None
     wanted, given = network.card.input, network.card.output
