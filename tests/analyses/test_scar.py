@@ -27,6 +27,7 @@ from opencmr.models.session import Networks
 from opencmr.report.blocks import Table
 from opencmr.report.contents import Provenance, Report
 from opencmr.report.sections import enhancement
+from opencmr.sort.roles import SHORT_AXIS_LGE
 
 from .conftest import (
     CINE_GRID,
@@ -79,6 +80,13 @@ class Grey:
         shares = np.zeros_like(apart)
         np.put_along_axis(shares, apart.argmin(1)[:, None], 1.0, axis=1)
         return shares
+
+
+class CardedGrey(Grey):
+    """The same under a card of its own."""
+
+    def __init__(self, card: SegmentationCard) -> None:
+        self.card = card
 
 
 class GreyNetworks(Networks):
@@ -163,6 +171,17 @@ def test_methods_that_differ_widely_are_flagged_for_a_reader(cine: Series) -> No
     assert flag.about.series == "s02"
 
 
+def test_a_network_that_is_poor_at_scar_by_its_own_card_is_said_to_be(cine: Series) -> None:
+    stack = late_enhancement()
+    for overlap, said in ((0.5, ["WEAK_MODEL"]), (0.9, [])):
+        card = CARD.model_copy(update={"figures": {"unseen": {"Dice SCAR": overlap}}})
+        networks = GreyNetworks()
+        networks.segmentation = lambda *_, card=card, **__: CardedGrey(card)
+        parts = Parts(Study("phantom", (cine, stack)), {SHORT_AXIS_LGE.name: stack}, "grey@1.0")
+        flags = LATE_ENHANCEMENT.read(parts, {}, networks).flags
+        assert [flag.code for flag in flags if flag.code == "WEAK_MODEL"] == said
+
+
 def test_scar_reaches_through_the_segments_where_it_lies(reading: Reading) -> None:
     segments = reading.measurements.segments("SCAR_REACH")
     inner_mm, outer_mm = radii_mm(MOMENT)
@@ -211,7 +230,7 @@ def test_without_a_model_the_plan_says_so_and_nothing_else_breaks(cine: Series) 
     assert rows == {
         "ventricular function": True,
         "tissue mapping": False,
-        "late enhancement": False,
+        "late enhancement": True,
     }
 
 

@@ -1,5 +1,6 @@
 """Late enhancement: how much scar the short-axis stack shows, and how far through the wall."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from opencmr.analyses.analysis import Analysis, Earlier, Need, Parts
@@ -19,6 +20,7 @@ from opencmr.measure.landmarks import find_landmarks
 from opencmr.measure.scar.in_wall import SCAR_PERCENT, SPREAD_LIMIT_POINTS, measure_scar
 from opencmr.measure.ventricles import Unmeasurable, Ventricles
 from opencmr.measure.wall.carried import Carried
+from opencmr.models.card import SegmentationCard
 from opencmr.models.session import Networks
 from opencmr.segment.short_axis import segment_short_axis
 from opencmr.sort.roles import SHORT_AXIS_LGE
@@ -29,6 +31,11 @@ OF_THE_STACK = frozenset(
     {"MISSING_SLICE", "SPARSE_STACK", "OVERLAPPING_SLICES", "SATURATED", "LOSSY", "SPLIT_STACK"}
 )
 """What was found wrong with a stack that matters to a mass of scar."""
+
+
+LEAST_SCAR_DICE = 0.65
+"""A network that overlaps less with readers' infarcts it never saw is called weak (proposal): the
+challenge's best reach 0.71 (Lalande et al., Med Image Anal 2022)."""
 
 
 def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
@@ -55,7 +62,7 @@ def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
         {series.key: segmentation},
         {series.key: landmarks},
         Measurements(measured),
-        (*_own(series), *_uncertain(series, measured)),
+        (*_own(series), *_weak(network.card, series), *_uncertain(series, measured)),
         models,
     )
 
@@ -95,6 +102,25 @@ def _uncertain(series: Series, measured: tuple[Measurement, ...]) -> tuple[Quali
             f"The network and the classical rules find {low:.0f} to {high:.0f} % scar of the "
             "myocardium. Look at the outlines of the late enhancement before a number is used.",
             f"network {percent.text} %",
+            About(series.key, NAME),
+        ),
+    )
+
+
+def _weak(card: SegmentationCard, series: Series) -> tuple[QualityFlag, ...]:
+    """Say that the network is known to be poor at scar, by its own card."""
+    groups = [group for group in card.figures.values() if isinstance(group, Mapping)]
+    overlaps = [dice for group in groups if isinstance(dice := group.get("Dice SCAR"), float)]
+    if not overlaps or min(overlaps) >= LEAST_SCAR_DICE:
+        return ()
+    return (
+        QualityFlag(
+            Severity.REVIEW,
+            "WEAK_MODEL",
+            "The network for late enhancement overlaps with readers' infarcts poorly; it may find "
+            "scar in a healthy wall. Trust the outlines that you see, not the percentage.",
+            f"Dice {min(overlaps):.2f} on infarcts it never saw, expected at least "
+            f"{LEAST_SCAR_DICE:g}",
             About(series.key, NAME),
         ),
     )

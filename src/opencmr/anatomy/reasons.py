@@ -110,6 +110,7 @@ _CODES = (
     ReasonCode("OUT_OF_PLANE", "No slice of the cine lies there.", "Plan maps as the cine."),
     ReasonCode("THIN_WALL", "Too few pixels lie inside the wall.", "None needed."),
     ReasonCode("SHORT_T2_STAR", "T2* is as short as with iron.", "Look at the map."),
+    ReasonCode("WEAK_MODEL", "The model is known to be poor at this.", "Review the contours."),
     ReasonCode("SCAR_UNCERTAIN", "Methods find different scar.", "Review the contours."),
     # Normal ranges
     ReasonCode("NO_RANGE", "No normal range was read at its source.", "None needed."),
