@@ -120,3 +120,53 @@ def test_real_maps_and_their_raw_pictures_are_told_apart_where_headers_say_so(
                 (tmp_path / Path(name).name).write_bytes(archive.read(name))
     (row,) = rows_of(opencmr("sort", tmp_path, "--json"))
     assert row["sequence"] == "T1 raw"
+
+
+def test_the_tree_holds_clean_copies_that_are_sorted_alike(opencmr, phantom_dicom, tmp_path):
+    out = tmp_path / "out"
+    assert opencmr("sort", phantom_dicom, "-o", out).status == 0
+    (study,) = out.iterdir()
+    assert sorted(path.name for path in study.iterdir()) == [
+        "cine-bssfp_2ch_01",
+        "cine-bssfp_3ch_01",
+        "cine-bssfp_4ch_01",
+        "cine-bssfp_sax_01",
+        "scout_several_01",
+        "sort.json",
+    ]
+    first = pydicom.dcmread(study / "cine-bssfp_sax_01" / "0001.dcm")
+    assert str(first.PatientName).startswith("ANON-")
+    before = {row["series_instance_uid"] for row in opencmr("sort", phantom_dicom, "--json").json}
+    after = rows_of(opencmr("sort", out, "--json"))
+    assert not before & {row["series_instance_uid"] for row in after}
+    told = json.loads((study / "sort.json").read_text())
+    assert {row["series_instance_uid"] for row in told["series"]} == {
+        row["series_instance_uid"] for row in after
+    }
+    assert told["missing"] == ["short-axis late enhancement"]
+    assert len(list(out.rglob("*.dcm"))) == len(list(phantom_dicom.rglob("*.dcm")))
+    again = opencmr("sort", phantom_dicom, "-o", out)
+    assert again.status == 2
+    for path in out.rglob("*"):
+        assert path.is_dir() or b"Phantom^Digital" not in path.read_bytes()
+
+
+def test_links_are_the_files_themselves_and_that_is_said(opencmr, phantom_dicom, tmp_path):
+    outcome = opencmr("sort", phantom_dicom, "-o", tmp_path / "out", "--link", "symbolic")
+    assert outcome.status == 0
+    assert "Nothing was de-identified" in outcome.err
+    links = list((tmp_path / "out").rglob("*.dcm"))
+    assert all(path.is_symlink() for path in links)
+    assert {path.resolve() for path in links} == {
+        path.resolve() for path in phantom_dicom.rglob("*.dcm")
+    }
+
+
+def test_captures_are_named_and_not_copied(opencmr, phantom_dicom, tmp_path):
+    source = tmp_path / "in"
+    source.mkdir()
+    captured(sorted(phantom_dicom.rglob("*.dcm"))[0], source / "b.dcm")
+    outcome = opencmr("sort", source, "-o", tmp_path / "out")
+    assert outcome.status == 0
+    assert "burned-in text" in outcome.err
+    assert not list((tmp_path / "out").rglob("*.dcm"))
