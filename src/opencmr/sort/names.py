@@ -14,6 +14,7 @@ from opencmr.sort import words
 from opencmr.sort.evidence import BODY_AXIS_DEG, Evidence
 from opencmr.sort.rules import (
     INVERSION_MS,
+    OFF_AXIS_MM,
     TURN_TOLERANCE_DEG,
     VELOCITY_TYPES,
     Rule,
@@ -158,7 +159,7 @@ SEQUENCE_NAME_RULES: tuple[Rule[SequenceName], ...] = (
     ),
     Rule(_S.LGE_MAGNITUDE, 0.5, "nothing says phase-sensitive", lambda e: True),
     Rule(_S.LGE_MAGNITUDE, 2.0, "a magnitude by its image type", _typed("M", "MAGNITUDE")),
-    Rule(_S.LGE_MAGNITUDE, 2.5, "described as a magnitude", _called(words.MAGNITUDE)),
+    Rule(_S.LGE_MAGNITUDE, 2.0, "described as a magnitude", _called(words.MAGNITUDE)),
     Rule(
         _S.LGE_PSIR,
         3.0,
@@ -176,7 +177,7 @@ SEQUENCE_NAME_RULES: tuple[Rule[SequenceName], ...] = (
     Rule(_S.T1_MAP, 4.0, "its values are milliseconds", lambda e: e.unit is Unit.MILLISECONDS),
     Rule(_S.T1_MAP, 2.0, "one picture of a slice", lambda e: e.phases == 1),
     Rule(
-        _S.TI_SCOUT, 4.0, "described as a TI scout", lambda e: e.says(any_language(words.TI_SCOUT))
+        _S.TI_SCOUT, 2.0, "described as a TI scout", lambda e: e.says(any_language(words.TI_SCOUT))
     ),
     Rule(
         _S.TI_SCOUT,
@@ -269,6 +270,7 @@ _V = ViewName
 def _beside_right(e: Evidence) -> bool:
     return (
         e.off_axis_mm is not None
+        and e.off_axis_mm > OFF_AXIS_MM
         and e.is_right
         and e.is_along_axis
         and turn_from(e, View.TWO_CHAMBER) <= TURN_TOLERANCE_DEG

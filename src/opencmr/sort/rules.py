@@ -43,8 +43,10 @@ PICTURES_WEIGHT = 8.0
 VELOCITY_TYPES = ("P", "PHASE MAP", "VELOCITY", "PHASE")
 """Image types of phase-contrast pictures that show velocities."""
 MAPPING_WORDS = any_language(words.T1_MAPPING, words.T2_MAPPING, words.T2_STAR)
-NO_CINE_SEQUENCES = r"tag|spamm|dense|perf|tfl2d"
-"""Siemens ``*fl2d1_tag...``, GE ``fgretag``; saturation-prepared turbo flash of perfusion."""
+TAGGING_SEQUENCES = r"tag|spamm|dense"
+"""Siemens ``*fl2d1_tag...``, GE ``fgretag``: written by the scanner and not by a hand."""
+PERFUSION_SEQUENCES = r"perf|tfl2d"
+"""Saturation-prepared turbo flash (Siemens), which makes other pictures too."""
 NO_CINE_WORDS = any_language(words.PERFUSION, words.TAGGING, words.DENSE, words.TI_SCOUT)
 """Of series whose times look like a cine's; they count where no beat is seen in the pictures."""
 
@@ -107,15 +109,20 @@ def _tagged(e: Evidence) -> bool:
 
 
 def _changes_brightness(e: Evidence) -> bool:
-    return e.pictures is not None and not e.pictures.is_tagged and e.pictures.changes_brightness
+    return (
+        e.pictures is not None
+        and e.along is Heartbeat
+        and not e.pictures.is_tagged
+        and e.pictures.changes_brightness
+    )
 
 
 def _shows_no_beat(e: Evidence) -> bool:
-    return e.pictures is not None and e.pictures.stands_still
+    return e.pictures is not None and e.along is Heartbeat and e.pictures.stands_still
 
 
 def _shows_beats(e: Evidence) -> bool:
-    return e.pictures is not None and e.pictures.repeats
+    return e.pictures is not None and e.along is Heartbeat and e.pictures.repeats
 
 
 def beats_once(e: Evidence) -> bool:
@@ -192,8 +199,14 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
     Rule(
         Technique.CINE,
         -3.0,
-        "the name of its pulse sequence is that of tagging or perfusion",
-        lambda e: e.named(NO_CINE_SEQUENCES) and not beats_once(e),
+        "the name of its pulse sequence is that of perfusion, and no beat is seen",
+        lambda e: e.named(PERFUSION_SEQUENCES) and not beats_once(e),
+    ),
+    Rule(
+        Technique.OTHER,
+        6.0,
+        "the name of its pulse sequence is that of tagging or DENSE",
+        lambda e: e.named(TAGGING_SEQUENCES),
     ),
     Rule(
         Technique.OTHER,
@@ -462,7 +475,11 @@ VIEW_RULES: tuple[Rule[View], ...] = (
         View.OTHER,
         3.0,
         "lies along a body axis",
-        lambda e: e.oriented and e.body_axis_deg <= 10.0 and not _beside(e) and e.tilt_deg > 25.0,
+        lambda e: (
+            e.oriented
+            and e.body_axis_deg <= 10.0
+            and (e.is_stack or (not _beside(e) and e.tilt_deg > 25.0))
+        ),
     ),
     Rule(View.OTHER, 1.0, "nothing speaks for a known view", lambda e: True),
 )
