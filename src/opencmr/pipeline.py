@@ -73,7 +73,7 @@ def analyze_study(
     """
     clock, networks = Stopwatch(), networks or Networks()
     with clock("sort"):
-        study = _sorted_and_judged(study, configuration)
+        study = sorted_study(study, configuration)
         plan = plan_study(study, analyses, model=configuration.model, library=networks.library)
     readings: dict[str, Reading] = {}
     for planned in plan:
@@ -162,11 +162,11 @@ def planned_study(
     library: Library | None = None,
 ) -> tuple[Planned, ...]:
     """Return what :func:`analyze_study` would run, and run nothing."""
-    study = _sorted_and_judged(study, configuration)
+    study = sorted_study(study, configuration)
     return plan_study(study, analyses, model=configuration.model, library=library)
 
 
-def _sorted_and_judged(study: Study, configuration: Configuration) -> Study:
+def sorted_study(study: Study, configuration: Configuration) -> Study:
     """Return the study as plans are made on it: the choice of series reads their flags."""
     return judge_stacks(sort_study(_with_demographics(study, configuration.demographics)))
 

@@ -12,3 +12,27 @@ class View(StrEnum):
     FOUR_CHAMBER = "4CH"
     RVOT = "RVOT"
     OTHER = "other"
+
+
+class ViewName(StrEnum):
+    """What `opencmr sort` calls a series' plane: a view, told as finely as can be."""
+
+    SAX = "SAX"
+    TWO_CHAMBER = "2CH"
+    THREE_CHAMBER = "3CH"
+    FOUR_CHAMBER = "4CH"
+    RVOT = "RVOT"
+    LVOT = "LVOT"
+    RV_TWO_CHAMBER = "RV 2CH"
+    TRANSAXIAL = "transaxial"
+    CORONAL = "coronal"
+    SAGITTAL = "sagittal"
+    AORTA = "aorta"
+    SEVERAL = "several"
+    """One scanner's series of several orientations."""
+    OTHER = "other"
+
+    @property
+    def slug(self) -> str:
+        """The word as a part of a folder's name."""
+        return self.value.lower().replace(" ", "-")

@@ -17,6 +17,7 @@ from opencmr.cli import (
     plan,
     segment,
     simulate,
+    sort,
     train,
     validate,
 )
@@ -63,6 +64,7 @@ def _root(
 
 application.command("analyze")(analyze.analyze)
 application.command("plan")(plan.plan)
+application.command("sort")(sort.sort)
 application.command("diagnose")(diagnose.diagnose)
 application.command("segment")(segment.segment)
 application.command("map")(map.map_relaxation)

@@ -80,10 +80,40 @@ class SeriesHeader:
     flip_angle_deg: float | None = None
     slice_thickness_mm: float | None = None
     contrast_agent: str = ""
+    body_part: str = ""
+    """BodyPartExamined."""
     series_number: int | None = None
     acquisition_time: str = ""
     series_time: str = ""
     """DICOM TM of the series' start; orders repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScannerSeries:
+    """What the files of one scanner's series say of it, whatever became of their pictures.
+
+    Attributes
+    ----------
+    uid : str
+        SeriesInstanceUID; empty for NIfTI.
+    study_uid : str
+    study_key : str
+        Key of the study that it belongs to, as far as a study was made of it.
+    header : SeriesHeader
+    identity : Identity
+    instances : int
+        Files, whether their pictures were used or not.
+    left_out : tuple of LeftOut
+        Which of them were not read as pictures, and why.
+    """
+
+    uid: str = field(repr=False)
+    study_uid: str = field(repr=False)
+    study_key: str
+    header: SeriesHeader = field(repr=False)
+    identity: Identity = field(repr=False)
+    instances: int
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

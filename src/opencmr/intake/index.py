@@ -21,6 +21,7 @@ from opencmr.intake.dicom.decode import NOT_TRIED, DicomReader
 from opencmr.intake.dicom.frame import Frame, PatientKey
 from opencmr.intake.dicom.read import READING, Instances, image_name, leave_out
 from opencmr.intake.leftovers import Leftovers
+from opencmr.intake.listing import ListedSeries, Listing
 from opencmr.intake.nifti.files import NiftiReading, read_nifti, require_image
 from opencmr.intake.nifti.frames import NiftiFile, frames_of_cines, lone_frames, nifti_file
 from opencmr.intake.refusal import Refusal
@@ -154,11 +155,14 @@ class Index:
         What was left out so far.
     decoded : Instances, NiftiReading or None
         What the only study holds; None where there are several.
+    listed : tuple of ListedSeries
+        Every series whose header could be read, and every NIfTI picture.
     """
 
     studies: list[Indexed]
     leftovers: Leftovers
     decoded: Instances | NiftiReading | None
+    listed: tuple[ListedSeries, ...] = ()
 
 
 def index_input(
@@ -203,6 +207,7 @@ class _Indexing:
 
     def __init__(self, reader: DicomReader, spacing_mm: tuple[float, float, float] | None) -> None:
         self.leftovers = Leftovers()
+        self._listing = Listing()
         self._reader = reader
         self._spacing_mm = spacing_mm
         self._dicom: dict[str, IndexedDicom] = {}
@@ -222,7 +227,9 @@ class _Indexing:
         read = self._reader.read(path, pixels_of=wanted)
         if isinstance(read, Refusal):
             leave_out(read, self.leftovers)
+            self._listing.refuse(read)
             return
+        self._listing.add(path, read)
         uid = read[0].study_instance_uid
         if is_first:
             self._decoded = Instances(Leftovers())
@@ -254,6 +261,7 @@ class _Indexing:
             return
         self._decoded = reading if is_first else None
         self._nifti[sha256] = nifti_file(path, name, reading)
+        self._listing.add_nifti(sha256, path)
 
     def finished(self) -> Index:
         self._refuse_instances_of_two_studies()
@@ -262,7 +270,7 @@ class _Indexing:
         studies: list[Indexed] = [*dicom, *_nifti_studies(tuple(self._nifti.values()))]
         studies.sort(key=lambda study: study.key)
         decoded = self._decoded if studies else None
-        return Index(studies, self.leftovers, decoded)
+        return Index(studies, self.leftovers, decoded, self._listing.rows(_keys_of(studies)))
 
     def _refuse_instances_of_two_studies(self) -> None:
         """Leave out what claims to be one instance and stands in two studies."""
@@ -301,11 +309,23 @@ class _Indexing:
             what = f"study {short_hash(study.uid)}"
             mix, count = Reason("PATIENT_MIX"), study.pictures
             self.leftovers.add(what, mix, study_uid=study.uid, count=count)
+            self._listing.refuse_study(study.uid, mix)
             return False
         if study.placed == 0:
             for row, count in study.without_place.items():
                 self.leftovers.add(row.what, row.reason, study_uid=study.uid, count=count)
         return bool(study.placed and study.files)
+
+
+def _keys_of(studies: Sequence[Indexed]) -> dict[str, str]:
+    """Return the key of the study that each study UID, and each NIfTI file, belongs to."""
+    keys: dict[str, str] = {}
+    for one in studies:
+        if isinstance(one, IndexedDicom):
+            keys |= dict.fromkeys((one.uid, *one.joined_uids), one.key)
+        else:
+            keys |= dict.fromkeys(one.sha256s, one.key)
+    return keys
 
 
 def _nifti_studies(files: tuple[NiftiFile, ...]) -> list[IndexedNifti]:

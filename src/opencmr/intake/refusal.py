@@ -1,8 +1,9 @@
 """Why an instance was not read: raised where it is found, counted where it is handled."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from opencmr.anatomy.reasons import Reason
+from opencmr.imaging.study import Identity, SeriesHeader
 
 
 class RefusedError(Exception):
@@ -25,10 +26,12 @@ class RefusedError(Exception):
 class Refusal:
     """A file that was not read, with what its header still told.
 
-    The UIDs are empty where the header was not reached.
+    The UIDs, and what the header says of series and patient, are empty where it was not reached.
     """
 
     reason: Reason
     study_instance_uid: str = ""
     series_instance_uid: str = ""
     sop_instance_uid: str = ""
+    header: SeriesHeader = field(default=SeriesHeader(), repr=False)
+    identity: Identity = field(default=Identity(), repr=False)

@@ -31,6 +31,7 @@ from opencmr.intake.index import (
     index_input,
 )
 from opencmr.intake.leftovers import Leftovers
+from opencmr.intake.listing import ListedSeries
 from opencmr.intake.nifti.files import NiftiReading, read_nifti, read_nifti_pair, require_image
 from opencmr.intake.nifti.frames import read_nifti_frames
 from opencmr.intake.stacks.assemble import assemble_series
@@ -74,6 +75,8 @@ class Studies(Sequence[Study]):
         What belongs to none of the studies.
     resources : ExitStack
         What the readers need.
+    listed : sequence of ListedSeries
+        Every scanner's series whose header could be read, used or not.
     """
 
     def __init__(
@@ -81,9 +84,11 @@ class Studies(Sequence[Study]):
         readers: Sequence[Callable[[], Study]],
         left_out: Iterable[LeftOut] = (),
         resources: ExitStack | None = None,
+        listed: Iterable[ListedSeries] = (),
     ) -> None:
         self._readers = tuple(readers)
         self.left_out = tuple(left_out)
+        self.listed = tuple(listed)
         self.close = weakref.finalize(self, (resources or ExitStack()).close)
 
     def __enter__(self) -> "Studies":
@@ -125,7 +130,7 @@ class Studies(Sequence[Study]):
                 continue
             yield study
             del study  # before the next is read
-        if lost == len(self):
+        if lost and lost == len(self):
             raise InputError(_nothing_found(self.left_out))
 
 
@@ -143,6 +148,7 @@ def read_studies(
     spacing_mm: tuple[float, float, float] | None = None,
     progress: Progress = silent,
     decode_limits: DecodeLimits | None = None,
+    is_listing_enough: bool = False,
 ) -> Studies:
     """Read a file, folder, zip archive or DICOMDIR of DICOM or NIfTI images.
 
@@ -156,6 +162,8 @@ def read_studies(
         For NIfTI files that lack it; DICOM states its own, and its studies are flagged.
     progress : callable
     decode_limits : DecodeLimits or None
+    is_listing_enough : bool
+        An input of which series can be listed and no study be made is none to be refused.
 
     Raises
     ------
@@ -169,17 +177,22 @@ def read_studies(
         reader = resources.enter_context(DicomReader(decode_limits))
         index = index_input(path, spooled, reader, progress, spacing_mm=spacing_mm)
         loader = _Loader(index, reader, spacing_mm, progress)
+        lost: tuple[LeftOut, ...] = ()
+        only: list[Study] = []
         try:
-            only = [loader.decoded()] if index.decoded is not None else []
+            only += [loader.decoded()] if index.decoded is not None else []
         except _EmptyStudyError as empty:
-            raise InputError(_nothing_found((*loader.orphans(), *empty.rows))) from None
-        if only:
-            return Studies([lambda: only[0]], loader.orphans())
-        if not index.studies:
-            raise InputError(_nothing_found(loader.orphans()))
+            lost = empty.rows
+        orphans = (*loader.orphans(), *lost)
         reader.rest()
+        if only:
+            return Studies([lambda: only[0]], orphans, resources.pop_all(), index.listed)
+        if lost or not index.studies:
+            if is_listing_enough and index.listed:
+                return Studies([], orphans, resources.pop_all(), index.listed)
+            raise InputError(_nothing_found(orphans))
         readers = [partial(loader.read, study) for study in index.studies]
-        return Studies(readers, loader.orphans(), resources.pop_all())
+        return Studies(readers, orphans, resources.pop_all(), index.listed)
 
 
 def read_pair(

@@ -8,10 +8,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from opencmr.anatomy.states import CONTRAST_WORDS, REAL_TIME_WORDS, REST_WORDS, STRESS_WORDS
 from opencmr.imaging.flag import Severity
 from opencmr.imaging.study import Series
+from opencmr.sort import words
 from opencmr.sort.evidence import words_of
+from opencmr.sort.words import Languages, any_language
 
 FULL_STACK_SLICES = 6
 """A stack that covers a ventricle has at least so many slices."""
@@ -100,33 +101,35 @@ def _shown(answer: Rank) -> str:
     )
 
 
-def _says(one: Series, pattern: str) -> bool:
-    return re.search(pattern, words_of(one.header)) is not None
+def says(one: Series, called: Languages) -> bool:
+    """Return whether a series is called so in any language."""
+    return re.search(any_language(called), words_of(one.header)) is not None
 
 
-def _is_at_rest(one: Series, among: Sequence[Series]) -> bool:
+def is_at_rest(one: Series, among: Sequence[Series]) -> bool:
     """Return whether words say so or, where they are silent, no earlier heart beats slower."""
-    if _says(one, REST_WORDS):
+    if says(one, words.REST):
         return True
-    if _says(one, STRESS_WORDS):
+    if says(one, words.STRESS):
         return False
-    own_ms, made = one.image.mean_rr_ms, _made_at(one)
+    own_ms, made = one.image.mean_rr_ms, made_at(one)
     earlier = [
         other.image.mean_rr_ms
         for other in among
-        if other.image.mean_rr_ms and made[:2] > _made_at(other)[:2]
+        if other.image.mean_rr_ms and made[:2] > made_at(other)[:2]
     ]
     return not own_ms or all(own_ms * STRESS_RATE_RATIO > rr_ms for rr_ms in earlier)
 
 
-def _made_at(one: Series) -> tuple[str, str, int]:
+def made_at(one: Series) -> tuple[str, str, int]:
+    """Return what orders the series of a study in time."""
     header = one.header
     return header.series_time, header.acquisition_time, header.series_number or 0
 
 
 CRITERIA: tuple[Criterion, ...] = (
-    Criterion("at rest", _is_at_rest),
-    Criterion("gated", lambda one, _: not _says(one, REAL_TIME_WORDS)),
+    Criterion("at rest", is_at_rest),
+    Criterion("gated", lambda one, _: not says(one, words.REAL_TIME)),
     Criterion(
         "without a flaw that withholds",
         lambda one, _: all(flag.severity is not Severity.DO_NOT_REPORT for flag in one.flags),
@@ -140,10 +143,10 @@ CRITERIA: tuple[Criterion, ...] = (
     ),
     Criterion(
         "before contrast",
-        lambda one, _: not one.header.contrast_agent and not _says(one, CONTRAST_WORDS),
+        lambda one, _: not one.header.contrast_agent and not says(one, words.AFTER_CONTRAST),
     ),
     Criterion("most slices", lambda one, _: one.image.grid.shape[0]),
     Criterion("most phases", lambda one, _: one.image.phases),
-    Criterion("made last", lambda one, _: _made_at(one)),
+    Criterion("made last", lambda one, _: made_at(one)),
 )
 """The table; of equal repeats the latest, as a repeat is made where the first was poor."""

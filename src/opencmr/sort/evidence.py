@@ -1,13 +1,16 @@
 """What is known about a series before anyone says what it shows."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
 from opencmr.geometry.planes import Plane, angle_between_deg, plane_of_slice, shared_point_mm
-from opencmr.imaging.axis import Axis, Beats, Echo, Preparation
+from opencmr.imaging.axis import Axis, Beats, Echo, Preparation, Single
+from opencmr.imaging.image import Unit
 from opencmr.imaging.study import Series, SeriesHeader
 from opencmr.sort.pictures import Pictures, look_at
 
@@ -25,6 +28,10 @@ BODY_AXIS_DEG = 10.0
 """A plane whose normal is this near to a body axis is axial, coronal or sagittal."""
 SHORT_AXIS_DEG = 38.0
 """A plane whose normal is this near to the typical long axis may be a short-axis plane."""
+BODY_PLANES = ("sagittal", "coronal", "transaxial")
+"""Planes across the x, y and z axes of LPS."""
+CROSSING_DEG = 40.0
+"""Planes along the long axis that differ by this much cross along it (views are 60 apart)."""
 STACK_SLICES = 3
 """Fewer parallel slices than this are no stack."""
 
@@ -46,6 +53,11 @@ class Evidence:
         Share of the heartbeat that the trigger times span; None where unknown.
     words : str
         Description and protocol in lower case, separated by single spaces.
+    body_plane : str
+        The plane across the nearest body axis: transaxial, coronal or sagittal.
+    is_right : bool
+        The plane passes the long axis of the left ventricle on the patient's right.
+    unit : Unit
     header : SeriesHeader
     other_half : SeriesHeader or None
         Of the series that the same acquisition gave: its velocities, or its magnitude.
@@ -79,6 +91,9 @@ class Evidence:
     even: bool
     heartbeat_share: float | None
     words: str
+    body_plane: str
+    is_right: bool
+    unit: Unit
     header: SeriesHeader
     other_half: SeriesHeader | None
     venc_cm_s: float | None
@@ -95,6 +110,10 @@ class Evidence:
     def says(self, pattern: str) -> bool:
         """Return whether the description matches a pattern."""
         return re.search(pattern, self.words) is not None
+
+    def named(self, pattern: str) -> bool:
+        """Return whether the name of the pulse sequence matches a pattern."""
+        return re.search(pattern, self.header.sequence_name.lower()) is not None
 
     @property
     def prepared(self) -> bool:
@@ -148,8 +167,7 @@ def towards_apex(normal: np.ndarray) -> np.ndarray:
 def find_long_axis(series: Sequence[Series], sax: Series | None) -> LongAxis:
     """Return the long axis: the normal of the short-axis stack, placed by the other planes."""
     if sax is None:
-        unit = TYPICAL_LONG_AXIS / np.linalg.norm(TYPICAL_LONG_AXIS)
-        return LongAxis(unit, None, "")
+        return _axis_of_planes(series)
     direction = towards_apex(sax.image.grid.normal)
     reference = sax.frame_of_reference_uid
     planes = [
@@ -164,6 +182,37 @@ def find_long_axis(series: Sequence[Series], sax: Series | None) -> LongAxis:
     middle = plane_of_slice(sax.image.grid, sax.image.grid.shape[0] // 2).point_mm
     point = shared_point_mm(along, direction, middle, SHARED_AXIS_MM)
     return LongAxis(direction, point, reference)
+
+
+def _axis_of_planes(series: Sequence[Series]) -> LongAxis:
+    """Return the line along which oblique single slices cross, or the typical long axis.
+
+    Two- and four-chamber planes cross along the long axis; it is believed where the crossings of
+    the planes of one frame of reference lie as near to the typical direction as a short axis's
+    normal may.
+    """
+    typical = TYPICAL_LONG_AXIS / np.linalg.norm(TYPICAL_LONG_AXIS)
+    frames = {one.frame_of_reference_uid for one in series} - {""}
+    for frame in sorted(frames):
+        normals = [
+            plane_of_slice(one.image.grid).normal
+            for one in series
+            if one.frame_of_reference_uid == frame
+            and one.image.grid.orientation_known
+            and one.image.grid.shape[0] < STACK_SLICES
+            and _tilt_deg(plane_of_slice(one.image.grid).normal, typical) <= SHORT_AXIS_DEG
+        ]
+        lines = [
+            towards_apex(np.cross(one, other))
+            for one, other in combinations(normals, 2)
+            if angle_between_deg(one, other) >= CROSSING_DEG
+        ]
+        if lines:
+            line = np.mean([one / np.linalg.norm(one) for one in lines], axis=0)
+            line /= np.linalg.norm(line)
+            if angle_between_deg(line, typical) <= SHORT_AXIS_DEG:
+                return LongAxis(line, None, frame)
+    return LongAxis(typical, None, "")
 
 
 def gather_evidence(
@@ -185,6 +234,9 @@ def gather_evidence(
         even=bool(gaps.size and np.ptp(gaps) <= 0.1 * np.median(gaps)),
         heartbeat_share=_heartbeat_share(one),
         words=words_of(one.header),
+        body_plane=BODY_PLANES[int(np.abs(plane.normal).argmax())],
+        is_right=_is_right(plane, axis),
+        unit=image.unit,
         header=one.header,
         other_half=other_half,
         venc_cm_s=image.venc_cm_s,
@@ -200,10 +252,45 @@ def gather_evidence(
     )
 
 
+def evidence_of_header(header: SeriesHeader) -> Evidence:
+    """Return what a header alone tells of a series whose pictures could not be used."""
+    return Evidence(
+        phases=1,
+        slices=1,
+        along=Single,
+        spacing_mm=None,
+        even=False,
+        heartbeat_share=None,
+        words=words_of(header),
+        body_plane="",
+        is_right=False,
+        unit=Unit.ARBITRARY,
+        header=header,
+        other_half=None,
+        venc_cm_s=None,
+        silent=not header.modality,
+        oriented=False,
+        typical_axis_deg=90.0,
+        body_axis_deg=90.0,
+        tilt_deg=90.0,
+        turn_deg=0.0,
+        off_axis_mm=None,
+        other_orientations=False,
+        pictures=None,
+    )
+
+
 def _off_axis_mm(one: Series, plane: Plane, axis: LongAxis) -> float | None:
     if axis.point_mm is None or one.frame_of_reference_uid != axis.frame_of_reference_uid:
         return None
     return plane.distance_mm(axis.point_mm)
+
+
+def _is_right(plane: Plane, axis: LongAxis) -> bool:
+    if axis.point_mm is None:
+        return False
+    towards = ((plane.point_mm - axis.point_mm) @ plane.normal) * plane.normal
+    return bool(towards[0] < 0)
 
 
 def _tilt_deg(normal: np.ndarray, axis: np.ndarray) -> float:
@@ -245,6 +332,11 @@ def _heartbeat_share(one: Series) -> float | None:
 
 
 def words_of(header: SeriesHeader) -> str:
-    """Return description and protocol in lower case, words separated by single spaces."""
-    text = f"{header.series_description} {header.protocol_name}".lower()
-    return " ".join(re.findall(r"[a-z0-9]+", text))
+    """Return description and protocol in lower case without accents, words between single spaces.
+
+    >>> words_of(SeriesHeader(series_description="LGE_Spätenhancement", protocol_name="短轴"))
+    'lge spatenhancement 短轴'
+    """
+    text = unicodedata.normalize("NFKD", f"{header.series_description} {header.protocol_name}")
+    plain = "".join(letter for letter in text.lower() if not unicodedata.combining(letter))
+    return " ".join(re.findall(r"[^\W_]+", plain))

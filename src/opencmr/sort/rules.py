@@ -8,6 +8,7 @@ series show as well.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -16,7 +17,9 @@ from opencmr.anatomy.plausible import CINE_PHASES, THICK_SLICES_MM
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.imaging.axis import Heartbeat
+from opencmr.sort import words
 from opencmr.sort.evidence import SHORT_AXIS_DEG, Evidence
+from opencmr.sort.words import Languages, any_language
 
 SWEEP_SHARE = 0.5
 """A cine's trigger times span at least this share of the heartbeat."""
@@ -39,12 +42,15 @@ PICTURES_WEIGHT = 8.0
 """What the pictures do outweighs what a cine's header says (4 to 5), not a velocity encoding."""
 VELOCITY_TYPES = ("P", "PHASE MAP", "VELOCITY", "PHASE")
 """Image types of phase-contrast pictures that show velocities."""
-T1_MAPPING_WORDS = r"molli|sasha|smart ?1|t1 ?(map|star)"
-T2_MAPPING_WORDS = r"t2 ?(map|prep\w* map|grase)"
-MAPPING_WORDS = rf"{T1_MAPPING_WORDS}|{T2_MAPPING_WORDS}|t2 ?star"
-"""Names of mapping series (vendors' protocols)."""
+MAPPING_WORDS = any_language(words.T1_MAPPING, words.T2_MAPPING, words.T2_STAR)
+TAGGING_SEQUENCES = r"tag|spamm|dense"
+"""Siemens ``*fl2d1_tag...``, GE ``fgretag``: written by the scanner and not by a hand."""
+PERFUSION_SEQUENCES = r"perf|tfl2d"
+"""Saturation-prepared turbo flash (Siemens), which makes other pictures too."""
+NO_CINE_WORDS = any_language(words.PERFUSION, words.TAGGING, words.DENSE, words.TI_SCOUT)
+"""Of series whose times look like a cine's; they count where no beat is seen in the pictures."""
 
-Answer = TypeVar("Answer", View, Technique)
+Answer = TypeVar("Answer", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +109,35 @@ def _tagged(e: Evidence) -> bool:
 
 
 def _changes_brightness(e: Evidence) -> bool:
-    return e.pictures is not None and not e.pictures.is_tagged and e.pictures.changes_brightness
+    return (
+        e.pictures is not None
+        and e.along is Heartbeat
+        and not e.pictures.is_tagged
+        and e.pictures.changes_brightness
+    )
 
 
 def _shows_no_beat(e: Evidence) -> bool:
-    return e.pictures is not None and e.pictures.stands_still
+    return e.pictures is not None and e.along is Heartbeat and e.pictures.stands_still
 
 
 def _shows_beats(e: Evidence) -> bool:
-    return e.pictures is not None and e.pictures.repeats
+    return e.pictures is not None and e.along is Heartbeat and e.pictures.repeats
+
+
+def beats_once(e: Evidence) -> bool:
+    """Return whether the pictures were enough to see one heart beat once."""
+    return e.pictures is not None and not (
+        e.pictures.is_tagged
+        or e.pictures.changes_brightness
+        or e.pictures.stands_still
+        or e.pictures.repeats
+    )
+
+
+def is_spin_echo(e: Evidence) -> bool:
+    """Return whether the header says spin echo: SE alone or with an echo train."""
+    return "SE" in e.header.scanning_sequence and "GR" not in e.header.scanning_sequence
 
 
 def _inverts(e: Evidence) -> bool:
@@ -166,9 +192,51 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
     ),
     Rule(
         Technique.CINE,
+        -3.0,
+        "described as perfusion, tagging, DENSE or a TI scout, and no beat is seen",
+        lambda e: e.says(NO_CINE_WORDS) and not beats_once(e),
+    ),
+    Rule(
+        Technique.CINE,
+        -3.0,
+        "the name of its pulse sequence is that of perfusion, and no beat is seen",
+        lambda e: e.named(PERFUSION_SEQUENCES) and not beats_once(e),
+    ),
+    Rule(
+        Technique.OTHER,
+        6.0,
+        "the name of its pulse sequence is that of tagging or DENSE",
+        lambda e: e.named(TAGGING_SEQUENCES),
+    ),
+    Rule(
+        Technique.OTHER,
+        1.5,
+        "described as perfusion, tagging or DENSE",
+        lambda e: e.says(any_language(words.PERFUSION, words.TAGGING, words.DENSE)),
+    ),
+    Rule(
+        Technique.OTHER,
+        1.5,
+        "described as black blood",
+        lambda e: e.phases == 1 and e.says(any_language(words.BLACK_BLOOD)),
+    ),
+    Rule(
+        Technique.OTHER,
+        2.5,
+        "a single picture of a spin echo",
+        lambda e: e.phases == 1 and is_spin_echo(e),
+    ),
+    Rule(
+        Technique.OTHER,
+        2.5,
+        "pictures of one place over many heartbeats",
+        lambda e: e.beats,
+    ),
+    Rule(
+        Technique.CINE,
         1.0,
         "described as a cine",
-        lambda e: e.says(r"\bcine|trufi|fiesta|\bb ?(ffe|tfe)\b|ssfp") and e.phases > 1,
+        lambda e: e.says(any_language(words.CINE)) and e.phases > 1,
     ),
     Rule(
         Technique.OTHER,
@@ -215,7 +283,7 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
         Technique.FLOW,
         1.0,
         "described as flow",
-        lambda e: e.says(r"\b(q?flow|venc|pc|velocity|phase contrast)"),
+        lambda e: e.says(any_language(words.FLOW)),
     ),
     Rule(Technique.LGE, 2.5, "inversion recovery that nulls myocardium", _inverts),
     Rule(
@@ -228,13 +296,13 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
         Technique.LGE,
         2.0,
         "described as late enhancement",
-        lambda e: e.phases <= 2 and e.says(r"\b(lge|psir|de|late|delayed|viab\w*|mdme|pde)\b"),
+        lambda e: e.phases <= 2 and e.says(any_language(words.LATE_ENHANCEMENT)),
     ),
     Rule(
         Technique.T1_MAPPING,
         2.5,
         "several pictures of one phase, described as T1 mapping",
-        lambda e: not _sweeps(e) and e.says(T1_MAPPING_WORDS),
+        lambda e: not _sweeps(e) and e.says(any_language(words.T1_MAPPING)),
     ),
     Rule(
         Technique.T1_MAPPING,
@@ -249,16 +317,22 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
         lambda e: _stands_still(e) and e.header.inversion_time_ms is not None,
     ),
     Rule(
-        Technique.T1_MAPPING, 3.0, "a T1 map by its image type", lambda e: _typed(e, "T1", "T1 MAP")
+        Technique.T1_MAPPING,
+        3.0,
+        "a T1 map by its image type",
+        lambda e: _typed(e, "T1", "T1 MAP", "T1MAP"),
     ),
     Rule(
         Technique.T2_MAPPING,
         2.5,
         "described as T2 mapping",
-        lambda e: not _sweeps(e) and e.says(T2_MAPPING_WORDS),
+        lambda e: not _sweeps(e) and e.says(any_language(words.T2_MAPPING)),
     ),
     Rule(
-        Technique.T2_MAPPING, 3.0, "a T2 map by its image type", lambda e: _typed(e, "T2", "T2 MAP")
+        Technique.T2_MAPPING,
+        3.0,
+        "a T2 map by its image type",
+        lambda e: _typed(e, "T2", "T2 MAP", "T2MAP"),
     ),
     Rule(Technique.T2_STAR_MAPPING, 3.0, "{phases} echoes of a slice", lambda e: e.echoes),
     Rule(
@@ -266,6 +340,12 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
         3.0,
         "a T2* map by its image type",
         lambda e: _typed(e, "T2*", "T2* MAP", "T2_STAR", "T2_STAR MAP"),
+    ),
+    Rule(
+        Technique.T2_STAR_MAPPING,
+        2.0,
+        "described as T2*",
+        lambda e: not _sweeps(e) and e.says(any_language(words.T2_STAR)),
     ),
     Rule(
         Technique.SCOUT,
@@ -283,7 +363,7 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
         Technique.SCOUT,
         2.0,
         "described as a scout",
-        lambda e: e.phases == 1 and e.says(r"scout|locali[sz]er|\bloc\b|survey|\bplan"),
+        lambda e: e.phases == 1 and e.says(any_language(words.SCOUT)),
     ),
     Rule(Technique.OTHER, 1.0, "nothing speaks for a known sequence", lambda e: True),
 )
@@ -297,18 +377,19 @@ def _beside(e: Evidence) -> bool:
     return e.off_axis_mm is not None and e.off_axis_mm > OFF_AXIS_MM
 
 
-def _turn_from(e: Evidence, view: View) -> float:
+def turn_from(e: Evidence, view: View) -> float:
+    """Return by how many degrees a plane is turned against a view about the long axis."""
     apart = abs(e.turn_deg - TURNS_DEG[view])
     return min(apart, 180.0 - apart)
 
 
-def _long_axis_rules(view: View, name: str, pattern: str) -> tuple[Rule[View], ...]:
+def _long_axis_rules(view: View, name: str, called: Languages) -> tuple[Rule[View], ...]:
     def turned(e: Evidence) -> bool:
         return (
             e.is_along_axis
             and not e.is_stack
             and not _beside(e)
-            and _turn_from(e, view) <= TURN_TOLERANCE_DEG
+            and turn_from(e, view) <= TURN_TOLERANCE_DEG
         )
 
     return (
@@ -321,7 +402,7 @@ def _long_axis_rules(view: View, name: str, pattern: str) -> tuple[Rule[View], .
             "passes through the line that the long-axis planes share",
             lambda e: turned(e) and e.off_axis_mm is not None,
         ),
-        Rule(view, 1.0, f"described as {name}", lambda e: e.says(pattern)),
+        Rule(view, 1.0, f"described as {name}", lambda e: e.says(any_language(called))),
     )
 
 
@@ -373,11 +454,11 @@ VIEW_RULES: tuple[Rule[View], ...] = (
         View.SAX,
         1.0,
         "described as short axis",
-        lambda e: e.says(r"\b(sax|sa|short|ksa|kurze? achse)\b|shortax|\bsax"),
+        lambda e: e.says(any_language(words.SHORT_AXIS)),
     ),
-    *_long_axis_rules(View.TWO_CHAMBER, "two-chamber", r"\b2 ?ch|\b2c\b|two ?ch|\bvla\b"),
-    *_long_axis_rules(View.THREE_CHAMBER, "three-chamber", r"\b3 ?ch|\b3c\b|three ?ch|\blvot\b"),
-    *_long_axis_rules(View.FOUR_CHAMBER, "four-chamber", r"\b4 ?ch|\b4c\b|four ?ch|\bhla\b"),
+    *_long_axis_rules(View.TWO_CHAMBER, "two-chamber", words.TWO_CHAMBER),
+    *_long_axis_rules(View.THREE_CHAMBER, "three-chamber", words.THREE_CHAMBER),
+    *_long_axis_rules(View.FOUR_CHAMBER, "four-chamber", words.FOUR_CHAMBER),
     Rule(
         View.RVOT,
         1.5,
@@ -385,7 +466,10 @@ VIEW_RULES: tuple[Rule[View], ...] = (
         lambda e: _beside(e) and not e.is_stack and 10.0 <= e.turn_deg <= 50.0,
     ),
     Rule(
-        View.RVOT, 1.5, "described as right outflow tract", lambda e: e.says(r"\brvot\b|right out")
+        View.RVOT,
+        1.5,
+        "described as right outflow tract",
+        lambda e: e.says(any_language(words.RIGHT_OUTFLOW)),
     ),
     Rule(
         View.OTHER,
@@ -397,7 +481,11 @@ VIEW_RULES: tuple[Rule[View], ...] = (
         View.OTHER,
         3.0,
         "lies along a body axis",
-        lambda e: e.oriented and e.body_axis_deg <= 10.0 and not _beside(e) and e.tilt_deg > 25.0,
+        lambda e: (
+            e.oriented
+            and e.body_axis_deg <= 10.0
+            and (e.is_stack or (not _beside(e) and e.tilt_deg > 25.0))
+        ),
     ),
     Rule(View.OTHER, 1.0, "nothing speaks for a known view", lambda e: True),
 )
@@ -406,9 +494,12 @@ VIEW_RULES: tuple[Rule[View], ...] = (
 def weigh(
     rules: Sequence[Rule[Answer]], evidence: Evidence, answers: Sequence[Answer]
 ) -> tuple[Answer, float, tuple[str, ...]]:
-    """Return the answer with most votes, its confidence (0 to 1), and why."""
+    """Return the answer with most votes, its confidence (0 to 1), and why.
+
+    Votes for what is none of ``answers`` do not count.
+    """
     votes = dict.fromkeys(answers, 0.0)
-    holding = [rule for rule in rules if rule.holds(evidence)]
+    holding = [rule for rule in rules if rule.answer in votes and rule.holds(evidence)]
     for rule in holding:
         votes[rule.answer] += rule.weight
     best = max(answers, key=lambda answer: votes[answer])
@@ -419,6 +510,6 @@ def weigh(
         for rule in holding
         if rule.answer == best and rule.weight > 0
     )
-    if len(because) > 1 and best.value == "other":
+    if len(because) > 1 and best.value in ("other", "unknown"):
         because = because[:-1]
     return best, float(1 / odds.sum()), because

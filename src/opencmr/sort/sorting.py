@@ -15,6 +15,7 @@ from opencmr.sort.evidence import (
     SHORT_AXIS_DEG,
     STACK_SLICES,
     TYPICAL_LONG_AXIS,
+    Evidence,
     LongAxis,
     find_long_axis,
     gather_evidence,
@@ -52,6 +53,12 @@ def sort_study(study: Study) -> Study:
     return replace(study, series=tuple(_sorted(one, study.series, axis) for one in study.series))
 
 
+def evidence_of(study: Study) -> dict[str, Evidence]:
+    """Return the facts about each series by its key, given the others of the study."""
+    axis = find_long_axis(study.series, _likely_short_axis(study.series))
+    return {one.key: _evidence(one, study.series, axis) for one in study.series}
+
+
 def _likely_short_axis(series: Sequence[Series]) -> Series | None:
     """Return the oriented stack that by geometry alone is most like a short-axis cine."""
     stacks = [
@@ -64,7 +71,7 @@ def _likely_short_axis(series: Sequence[Series]) -> Series | None:
     return max(stacks, key=lambda s: (s.image.is_cine, s.image.grid.shape[0]), default=None)
 
 
-def _sorted(one: Series, series: Sequence[Series], axis: LongAxis) -> Series:
+def _evidence(one: Series, series: Sequence[Series], axis: LongAxis) -> Evidence:
     others = any(
         set(one.uids) & set(other.uids)
         and angle_between_deg(one.image.grid.normal, other.image.grid.normal) > PARALLEL_DEG
@@ -72,7 +79,11 @@ def _sorted(one: Series, series: Sequence[Series], axis: LongAxis) -> Series:
         if other is not one
     )
     other_half = next((other.header for other in series if other.key == one.partner), None)
-    evidence = gather_evidence(one, axis, other_orientations=others, other_half=other_half)
+    return gather_evidence(one, axis, other_orientations=others, other_half=other_half)
+
+
+def _sorted(one: Series, series: Sequence[Series], axis: LongAxis) -> Series:
+    evidence = _evidence(one, series, axis)
     sequence, sequence_confidence, why_sequence = weigh(SEQUENCE_RULES, evidence, tuple(Technique))
     view, view_confidence, why_view = weigh(VIEW_RULES, evidence, tuple(View))
     return replace(

@@ -123,7 +123,7 @@ class DicomReader:
     def _attempt(
         self, path: Path, pixels_of: Collection[str] | None
     ) -> tuple[Frame, ...] | Refusal:
-        known: dict[str, str] = {}
+        known: dict[str, Any] = {}
         self._begun_s, self._ordinary_s = time.monotonic(), ORDINARY_S
         try:
             return self._read(path, pixels_of, known)
@@ -143,7 +143,7 @@ class DicomReader:
             self._overrun_s += max(taken_s - self._ordinary_s, 0.0)
 
     def _read(
-        self, path: Path, pixels_of: Collection[str] | None, known: dict[str, str]
+        self, path: Path, pixels_of: Collection[str] | None, known: dict[str, Any]
     ) -> tuple[Frame, ...] | Refusal:
         process = self._started()
         self._allow(self._limits.header_s)
@@ -170,6 +170,7 @@ class DicomReader:
         instance = facts["instance"]
         for name in ("study_instance_uid", "series_instance_uid", "sop_instance_uid"):
             known[name] = instance[name]
+        known |= _told(instance)
         if wanted is not None and instance["study_instance_uid"] not in wanted:
             return _frames_without_pixels(facts)
         return self._pixels(facts)
@@ -205,7 +206,7 @@ class DicomReader:
         if facts.pop("is_spent"):
             self._stops += 1
             self._kill()
-        return Refusal(Reason(**facts.pop("reason")), **facts)
+        return Refusal(Reason(**facts.pop("reason")), **{**facts, **_told(facts)})
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is None:
@@ -289,6 +290,14 @@ def _frames_without_pixels(facts: Mapping[str, Any]) -> tuple[Frame, ...]:
     zeros = np.broadcast_to(np.float32(0), facts["shape"])
     shared = _shared_facts(facts["instance"])
     return tuple(Frame(values=zeros, **shared, **_with_tuples(own)) for own in facts["frames"])
+
+
+def _told(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a file says of its series and patient, where its header was reached."""
+    kinds = {"header": SeriesHeader, "identity": Identity}
+    return {
+        name: kind(**_with_tuples(facts[name])) for name, kind in kinds.items() if name in facts
+    }
 
 
 def _shared_facts(instance: Mapping[str, Any]) -> dict[str, Any]:

@@ -40,6 +40,8 @@ Facts = dict[str, Any]
 LOSSY_SYNTAXES = frozenset({JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless})
 PERHAPS_LOSSY = frozenset({JPEG2000, HTJ2K})
 GE_VENC, PHILIPS_VENC = 0x001910CC, 0x2001101A
+GE_SEQUENCE = 0x0019109C
+"""GE's internal name of the pulse sequence."""
 T2_PREPARATION_WORDS = re.compile(
     r"T2[ _-]?prep\w*\.?\s*(?:duration|time)?\s*[=:]?\s*(\d{1,4}(?:\.\d{1,3})?)\s*ms", re.IGNORECASE
 )
@@ -110,20 +112,7 @@ def instance_facts(dataset: Dataset) -> Facts:
             "sex": text(dataset, "PatientSex").strip().upper(),
             "name": text(dataset, "PatientName").strip(),
         },
-        "identity": {
-            "patient_name": text(dataset, "PatientName"),
-            "patient_id": text(dataset, "PatientID"),
-            "birth_date": text(dataset, "PatientBirthDate"),
-            "study_date": text(dataset, "StudyDate"),
-            "accession_number": text(dataset, "AccessionNumber"),
-            "study_description": text(dataset, "StudyDescription"),
-            "institution": text(dataset, "InstitutionName"),
-            "sex": text(dataset, "PatientSex"),
-            "issuer_of_patient_id": text(dataset, "IssuerOfPatientID"),
-            "study_time": text(dataset, "StudyTime"),
-            "study_id": text(dataset, "StudyID"),
-            "referring_physician": text(dataset, "ReferringPhysicianName"),
-        },
+        "identity": identity_facts(dataset),
         "body": {
             "age": text(dataset, "PatientAge").strip(),
             "size_m": number(dataset, "PatientSize"),
@@ -135,6 +124,54 @@ def instance_facts(dataset: Dataset) -> Facts:
             "field_strength_t": _tesla(number(dataset, "MagneticFieldStrength")),
         },
     }
+
+
+def identity_facts(dataset: Dataset) -> Facts:
+    """Return who the patient is under the names of ``Identity``'s fields."""
+    return {
+        "patient_name": text(dataset, "PatientName"),
+        "patient_id": text(dataset, "PatientID"),
+        "birth_date": text(dataset, "PatientBirthDate"),
+        "study_date": text(dataset, "StudyDate"),
+        "accession_number": text(dataset, "AccessionNumber"),
+        "study_description": text(dataset, "StudyDescription"),
+        "institution": text(dataset, "InstitutionName"),
+        "sex": text(dataset, "PatientSex"),
+        "issuer_of_patient_id": text(dataset, "IssuerOfPatientID"),
+        "study_time": text(dataset, "StudyTime"),
+        "study_id": text(dataset, "StudyID"),
+        "referring_physician": text(dataset, "ReferringPhysicianName"),
+    }
+
+
+def short_header(dataset: Dataset) -> Facts:
+    """Return what any instance says of its series, a picture or not, a part of `series_header`."""
+    return {
+        "modality": text(dataset, "Modality").strip(),
+        "series_description": text(dataset, "SeriesDescription"),
+        "protocol_name": text(dataset, "ProtocolName"),
+        "sequence_name": _sequence_name(dataset),
+        "image_type": texts(dataset, "ImageType"),
+        "body_part": text(dataset, "BodyPartExamined").strip(),
+        "series_number": whole(dataset, "SeriesNumber"),
+        "acquisition_time": text(dataset, "AcquisitionTime").strip(),
+        "series_time": text(dataset, "SeriesTime").strip(),
+    }
+
+
+def _sequence_name(dataset: Dataset) -> str:
+    """Return the name of the pulse sequence from where each vendor writes it.
+
+    SequenceName (Siemens; Philips rarely), PulseSequenceName (enhanced), GE's private
+    pulse sequence name.
+    """
+    for keyword in ("SequenceName", "PulseSequenceName"):
+        if stated := text(dataset, keyword).strip():
+            return stated
+    try:
+        return str(dataset[GE_SEQUENCE].value).strip()[:64] if GE_SEQUENCE in dataset else ""
+    except Exception:  # private elements hold anything
+        return ""
 
 
 def is_lossy(dataset: Dataset) -> bool:
@@ -342,11 +379,7 @@ def series_header(dataset: Dataset, groups: FrameGroups, first: Facts) -> Facts:
     """
     timing = "MRTimingAndRelatedParametersSequence"
     return {
-        "modality": text(dataset, "Modality").strip(),
-        "series_description": text(dataset, "SeriesDescription"),
-        "protocol_name": text(dataset, "ProtocolName"),
-        "sequence_name": text(dataset, "SequenceName").strip()
-        or text(dataset, "PulseSequenceName").strip(),
+        **short_header(dataset),
         "image_type": first["image_type"],
         "scanning_sequence": texts(dataset, "ScanningSequence"),
         "sequence_variant": texts(dataset, "SequenceVariant"),
@@ -359,7 +392,4 @@ def series_header(dataset: Dataset, groups: FrameGroups, first: Facts) -> Facts:
         "flip_angle_deg": groups.first(number, timing, "FlipAngle"),
         "slice_thickness_mm": groups.first(number, "PixelMeasuresSequence", "SliceThickness"),
         "contrast_agent": text(dataset, "ContrastBolusAgent").strip(),
-        "series_number": whole(dataset, "SeriesNumber"),
-        "acquisition_time": text(dataset, "AcquisitionTime").strip(),
-        "series_time": text(dataset, "SeriesTime").strip(),
     }

@@ -33,6 +33,8 @@ UIDS = {
     "series_instance_uid": "SeriesInstanceUID",
     "sop_instance_uid": "SOPInstanceUID",
 }
+WHAT_IT_SAYS = ("header", "identity")
+"""What a refused file still tells of its series and patient."""
 READY, HEADER, PIXELS, DONE, FAILED = b"REDY", b"HEAD", b"PIXL", b"DONE", b"FAIL"
 
 
@@ -120,8 +122,8 @@ def _fail(
     answers: BinaryIO, reason: Reason, known: dict[str, Any], *, is_spent: bool = False
 ) -> None:
     """Refuse a file; after running out of memory or a panic the process is not to be used."""
-    uids = {name: known[name] for name in UIDS if name in known}
-    _send(answers, FAILED, {"reason": asdict(reason), "is_spent": is_spent, **uids})
+    told = {name: known[name] for name in (*UIDS, *WHAT_IT_SAYS) if name in known}
+    _send(answers, FAILED, {"reason": asdict(reason), "is_spent": is_spent, **told})
 
 
 def _read(
@@ -134,9 +136,11 @@ def _read(
     from opencmr.intake.dicom.headers import (
         frame_facts,
         groups_of_frames,
+        identity_facts,
         instance_facts,
         refuse_unfit,
         series_header,
+        short_header,
     )
     from opencmr.intake.dicom.parsing import open_dicom, refuse_damaged, repaired_numbers, text
     from opencmr.intake.dicom.pixels import stored_frames, values_of
@@ -145,6 +149,7 @@ def _read(
     dataset = open_dicom(data)
     for name, keyword in UIDS.items():
         known[name] = text(dataset, keyword)
+    known["header"], known["identity"] = short_header(dataset), identity_facts(dataset)
     refuse_damaged(dataset)
     refuse_unfit(dataset, captures_with_times=captures_with_times)
     instance = instance_facts(dataset)

@@ -1,0 +1,116 @@
+"""A study in clean folders, one a stack, by what sorting named it."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from opencmr import __version__
+from opencmr.errors import ConfigurationError
+from opencmr.intake.dicom.deidentification import Deidentifier
+from opencmr.intake.listing import ListedSeries
+from opencmr.report.sorted_rows import plain_row
+from opencmr.sort.examination import NamedSeries, missing
+from opencmr.storage import write_bytes, write_json
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What became of one scanner's series in the tree: its folder, or why it has none."""
+
+    named: NamedSeries
+    folder: str
+    files: int
+    why_not: str = ""
+
+
+def write_tree(
+    named: Mapping[str, Sequence[NamedSeries]],
+    listed: Iterable[ListedSeries],
+    folder: Path,
+    how: Deidentifier | str,
+) -> list[Copied]:
+    """Write every series whose pictures were read to ``folder/<study>/<name>/NNNN.dcm``.
+
+    ``sort.json`` lies beside them; with copies it names the new UIDs and no description.
+
+    Parameters
+    ----------
+    named : mapping from a study's key to its named series
+    listed : iterable of ListedSeries
+        Whose files are taken.
+    folder : Path
+    how : Deidentifier, or "hard" or "symbolic"
+        Cleans each copy; or links the files as they are.
+    """
+    files = {(one.series.study_uid, one.series.uid): one.files for one in listed}
+    copied: list[Copied] = []
+    for key, rows in named.items():
+        counts: Counter[str] = Counter()
+        told = []
+        for one in rows:
+            uid = one.scanned.study_uid, one.scanned.uid
+            done = _series(one, files.get(uid, ()), folder / key, counts, how)
+            copied.append(done)
+            told.append(_told(done, how))
+        if (folder / key).is_dir():
+            write_json(
+                folder / key / "sort.json",
+                {
+                    "study": key,
+                    "made_with": f"opencmr {__version__}",
+                    "de-identified": isinstance(how, Deidentifier),
+                    "series": told,
+                    "missing": list(missing(rows)),
+                },
+            )
+    return copied
+
+
+def _series(
+    one: NamedSeries,
+    files: Sequence[Path],
+    study: Path,
+    counts: Counter[str],
+    how: Deidentifier | str,
+) -> Copied:
+    if not one.scanned.uid:
+        return Copied(one, "", 0, "a NIfTI file: it has no DICOM header, and stays where it is")
+    if not files:
+        return Copied(one, "", 0, "its pictures were not read, or may hold burned-in text")
+    stem = f"{one.naming.sequence.slug}_{one.naming.view.slug}"
+    counts[stem] += 1
+    name = f"{stem}_{counts[stem]:02d}"
+    target = study / name
+    target.mkdir(parents=True)
+    description = f"{one.naming.sequence.value} {one.naming.view.value}"
+    for number, path in enumerate(files, start=1):
+        place = target / f"{number:04d}.dcm"
+        if isinstance(how, str):
+            _link(path, place, how)
+        else:
+            write_bytes(place, how.clean(path.read_bytes(), description))
+    return Copied(one, name, len(files))
+
+
+def _link(path: Path, place: Path, how: str) -> None:
+    if how == "symbolic":
+        place.symlink_to(path)
+        return
+    try:
+        os.link(path, place)
+    except OSError as error:
+        raise ConfigurationError(
+            "the files cannot be linked from where OUT lies; name a folder of the same file "
+            "system, or --link symbolic"
+        ) from error
+
+
+def _told(copied: Copied, how: Deidentifier | str) -> dict[str, Any]:
+    row: dict[str, Any] = plain_row(copied.named)
+    if isinstance(how, Deidentifier):
+        uid = copied.named.scanned.uid
+        row |= {"series_instance_uid": how.uid(uid) if uid else "", "description": ""}
+    return row | {"folder": copied.folder or None, "files": copied.files, "why_not": copied.why_not}

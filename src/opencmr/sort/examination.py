@@ -1,0 +1,258 @@
+"""What an examination holds: a name for each scanner's series, its role, and what is missing."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from opencmr.anatomy.techniques import SequenceName, Technique
+from opencmr.anatomy.views import ViewName
+from opencmr.imaging.study import ScannerSeries, Series, Study
+from opencmr.sort import words
+from opencmr.sort.criteria import is_at_rest, made_at, says
+from opencmr.sort.evidence import Evidence, evidence_of_header
+from opencmr.sort.names import (
+    NAMES,
+    SEQUENCE_NAME_RULES,
+    VIEW_NAME_RULES,
+    VIEW_NAMES,
+)
+from opencmr.sort.rules import SEQUENCE_RULES, weigh
+from opencmr.sort.sorting import evidence_of
+
+MEASURED = "short-axis cine (measured)"
+REPEAT = "repeat"
+CINES = (SequenceName.CINE_BSSFP, SequenceName.CINE_GRE, SequenceName.REAL_TIME_CINE)
+LATE_ENHANCEMENT = (SequenceName.LGE_MAGNITUDE, SequenceName.LGE_PSIR)
+MADE_FROM_IMAGES = frozenset({"SR", "PR", "KO", "DOC", "REG", "SEG", "RTSTRUCT", "OT"})
+"""Modalities of what is made from images (PS3.3 C.7.3.1.1.1)."""
+
+SHARPNESS = 2.0
+"""Factor of the log-odds (proposal): on simulated studies it halves the modesty of the votes; more
+would fit them better still, but they are easier than real ones (``benchmarks/sorting.py``)."""
+KIND_IS_STATED = 0.95
+"""Where the kind of object or the modality decides, which are rarely wrong (proposal)."""
+
+STANDARD: tuple[tuple[str, tuple[SequenceName, ...], ViewName], ...] = (
+    ("short-axis cine", CINES, ViewName.SAX),
+    ("two-chamber cine", CINES, ViewName.TWO_CHAMBER),
+    ("three-chamber cine", CINES, ViewName.THREE_CHAMBER),
+    ("four-chamber cine", CINES, ViewName.FOUR_CHAMBER),
+    ("short-axis late enhancement", LATE_ENHANCEMENT, ViewName.SAX),
+)
+"""What nearly every protocol has (Kramer et al., SCMR protocols, JCMR 2020; 22:17)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What one stack is called.
+
+    Attributes
+    ----------
+    sequence_probability, view_probability : float, 0 to 1
+        By the votes; 1 for a view that is not told.  How far they keep their promise is measured
+        in the benchmarks.
+    evidence : tuple of str
+        Never holds a header's text.
+    """
+
+    sequence: SequenceName
+    view: ViewName
+    sequence_probability: float
+    view_probability: float
+    evidence: tuple[str, ...]
+    is_one_of_several: bool = False
+    """The scanner's series holds stacks of other orientations too."""
+
+    @property
+    def probability(self) -> float:
+        """That both names are right."""
+        return self.sequence_probability * self.view_probability
+
+
+@dataclass(frozen=True, slots=True)
+class NamedSeries:
+    """One scanner's series, what it is called and what it is for in its study.
+
+    Attributes
+    ----------
+    scanned : ScannerSeries
+    naming : Naming
+    role : str
+        ``short-axis cine (measured)``, ``repeat``, ``rest``, ``stress``, ``before contrast``,
+        ``after contrast``, several joined by commas, or empty.
+    """
+
+    scanned: ScannerSeries = field(repr=False)
+    naming: Naming
+    role: str = ""
+
+
+def named_stacks(study: Study) -> dict[str, Naming]:
+    """Return what each stack of a sorted study is called, by its key."""
+    evidence = evidence_of(study)
+    return {one.key: _naming(one, evidence[one.key]) for one in study.series}
+
+
+def _naming(one: Series, evidence: Evidence) -> Naming:
+    sequence, share, why = weigh(SEQUENCE_NAME_RULES, evidence, NAMES[one.sequence])
+    view, view_share, why_view = weigh(VIEW_NAME_RULES, evidence, VIEW_NAMES[one.view])
+    return Naming(
+        sequence,
+        view,
+        sharpened(one.sequence_confidence * share),
+        sharpened(one.view_confidence * view_share),
+        tuple(dict.fromkeys((*one.because, *why, *why_view))),
+        evidence.other_orientations,
+    )
+
+
+def sharpened(share: float) -> float:
+    """Return the probability of an answer with this share of the votes.
+
+    The softmax of votes is too modest, as answers that nothing speaks for count in it.
+
+    >>> sharpened(0.5), round(sharpened(0.8), 2)
+    (0.5, 0.94)
+    """
+    odds: float = (share / max(1.0 - share, 1e-9)) ** SHARPNESS
+    return odds / (1.0 + odds)
+
+
+def name_series(
+    study: Study, scanned: Iterable[ScannerSeries], measured: Series | None
+) -> tuple[NamedSeries, ...]:
+    """Return a name and a role for every scanner's series of a sorted study.
+
+    Parameters
+    ----------
+    study : Study
+        Sorted.
+    scanned : iterable of ScannerSeries
+        Those of this study.
+    measured : Series or None
+        The short-axis cine that the analyses take.
+    """
+    namings = named_stacks(study)
+    roles = _roles(study, namings, measured)
+    found = []
+    for one in scanned:
+        stacks = [stack for stack in study.series if not one.uid or one.uid in stack.uids]
+        if not stacks:
+            found.append(name_unread(one))
+            continue
+        naming = _joined([namings[stack.key] for stack in stacks])
+        said = tuple(dict.fromkeys(role for stack in stacks for role in roles[stack.key]))
+        left_out = _why_left_out(one)
+        naming = replace(naming, evidence=(*naming.evidence, *left_out))
+        found.append(NamedSeries(one, naming, ", ".join(said)))
+    return tuple(found)
+
+
+def _joined(namings: Sequence[Naming]) -> Naming:
+    """Return one name for the stacks of one scanner's series: that of the surest."""
+    best = max(namings, key=lambda naming: naming.sequence_probability)
+    if not best.is_one_of_several:
+        return best
+    views = sorted({naming.view.value for naming in namings})
+    return replace(
+        best,
+        view=ViewName.SEVERAL,
+        view_probability=1.0,
+        evidence=(
+            *best.evidence,
+            f"several: its stacks lie across one another: {', '.join(views)}",
+        ),
+    )
+
+
+def name_unread(one: ScannerSeries) -> NamedSeries:
+    """Return the name of a series of which no picture was used: by its header alone."""
+    codes = {row.reason.code for row in one.left_out}
+    left_out = _why_left_out(one) or ("left out: none of its pictures could be used",)
+
+    def named(sequence: SequenceName, sure: float, *why: str) -> NamedSeries:
+        return NamedSeries(one, Naming(sequence, ViewName.OTHER, sure, 1.0, (*why, *left_out)))
+
+    if "NOT_MEASURABLE_PIXELS" in codes or one.header.modality.upper() in MADE_FROM_IMAGES:
+        return named(SequenceName.DERIVED, KIND_IS_STATED)
+    if "NOT_MR" in codes:
+        return named(SequenceName.NOT_CARDIAC, KIND_IS_STATED)
+    evidence = evidence_of_header(one.header)
+    technique, sure, why = weigh(SEQUENCE_RULES, evidence, tuple(Technique))
+    name, share, why_name = weigh(SEQUENCE_NAME_RULES, evidence, NAMES[technique])
+    return named(name, sure * share, *why, *why_name)
+
+
+def _why_left_out(one: ScannerSeries) -> tuple[str, ...]:
+    return tuple(f"left out: {row.count} x {row.reason}" for row in one.left_out)
+
+
+def _roles(
+    study: Study, namings: Mapping[str, Naming], measured: Series | None
+) -> dict[str, tuple[str, ...]]:
+    """Return the roles of each stack by its key."""
+    contrast_from = min(
+        (made_at(one)[:2] for one in study.series if _is_after_contrast(one)), default=None
+    )
+    stressed = any(says(one, words.STRESS) for one in study.series)
+    seen: set[tuple[object, ...]] = set()
+    roles: dict[str, tuple[str, ...]] = {}
+    for one in sorted(study.series, key=made_at):
+        naming = namings[one.key]
+        said = [MEASURED] if measured is not None and one.key == measured.key else []
+        state = _state(one, naming, study.series, stressed=stressed)
+        contrast = _contrast(one, naming, contrast_from)
+        said += [part for part in (state, contrast) if part]
+        place = naming.sequence, naming.view, state, contrast, one.header.image_type, _where(one)
+        if naming.view is not ViewName.OTHER and naming.sequence is not SequenceName.UNKNOWN:
+            said += [REPEAT] if place in seen else []
+            seen.add(place)
+        roles[one.key] = tuple(said)
+    return roles
+
+
+def _where(one: Series) -> tuple[object, ...]:
+    """Return what is the same in a repeat: the plane to some degrees, and one slice or a stack."""
+    grid = one.image.grid
+    normal = grid.normal if grid.orientation_known else (0.0, 0.0, 0.0)
+    return grid.shape[0] > 1, tuple(round(abs(float(part)) * 5) for part in normal)
+
+
+def _state(one: Series, naming: Naming, among: Sequence[Series], *, stressed: bool) -> str:
+    """Return rest or stress where the study tells them apart."""
+    if says(one, words.STRESS):
+        return "stress"
+    if says(one, words.REST):
+        return "rest"
+    if naming.sequence in CINES:
+        cines = [other for other in among if other.image.is_cine]
+        if not is_at_rest(one, cines):
+            return "stress"
+    return "rest" if stressed and naming.sequence is SequenceName.PERFUSION else ""
+
+
+def _is_after_contrast(one: Series) -> bool:
+    return bool(one.header.contrast_agent) or says(one, words.AFTER_CONTRAST)
+
+
+def _contrast(one: Series, naming: Naming, contrast_from: tuple[str, str] | None) -> str:
+    """Return before or after contrast, for what contrast changes, where the study tells."""
+    if contrast_from is None or naming.sequence in LATE_ENHANCEMENT:
+        return ""
+    if naming.sequence in (SequenceName.SCOUT, SequenceName.LOCALISER_STACK):
+        return ""
+    if _is_after_contrast(one):
+        return "after contrast"
+    made = made_at(one)[:2]
+    if not any(made):
+        return ""
+    return "before contrast" if made < contrast_from else "after contrast"
+
+
+def missing(named: Iterable[NamedSeries]) -> tuple[str, ...]:
+    """Return which parts of a standard examination no series is named as."""
+    found = {(one.naming.sequence, one.naming.view) for one in named}
+    return tuple(
+        part
+        for part, sequences, view in STANDARD
+        if not any((sequence, view) in found for sequence in sequences)
+    )

@@ -1,0 +1,172 @@
+"""`opencmr sort`: every scanner's series gets a row, whatever became of its pictures."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import jsonschema
+import pydicom
+import pytest
+from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
+
+from opencmr.anatomy.techniques import SequenceName
+from opencmr.anatomy.views import ViewName
+
+SCHEMA = json.loads(
+    (
+        Path(__file__).resolve().parents[2] / "docs" / "reference" / "schemas" / "sort.schema.json"
+    ).read_text()
+)
+
+
+def rows_of(outcome):
+    assert outcome.status == 0, outcome.err
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.validate(outcome.json, SCHEMA, jsonschema.Draft202012Validator)
+    return outcome.json
+
+
+def test_the_schema_lists_the_words_of_the_vocabulary():
+    properties = SCHEMA["items"]["properties"]
+    assert properties["sequence"]["enum"] == [name.value for name in SequenceName]
+    assert properties["view"]["enum"] == [name.value for name in ViewName]
+
+
+def test_every_series_of_the_phantom_is_named(opencmr, phantom_dicom):
+    rows = rows_of(opencmr("sort", phantom_dicom, "--json"))
+    named = {row["description"]: (row["sequence"], row["view"]) for row in rows}
+    assert named == {
+        "LOCALIZER": ("scout", "several"),
+        "CINE SAX STACK": ("cine bSSFP", "SAX"),
+        "CINE 2CH": ("cine bSSFP", "2CH"),
+        "CINE 3CH": ("cine bSSFP", "3CH"),
+        "CINE 4CH": ("cine bSSFP", "4CH"),
+    }
+    assert [row["role"] for row in rows if row["role"]] == ["short-axis cine (measured)"]
+    files = list(phantom_dicom.rglob("*.dcm"))
+    assert sum(row["instances"] for row in rows) == len(files)
+
+
+def test_people_read_a_table_and_what_is_missing(opencmr, phantom_dicom):
+    outcome = opencmr("sort", phantom_dicom)
+    assert outcome.status == 0
+    assert "short-axis cine (measured)" in outcome.out
+    assert "not found of a standard examination: short-axis late enhancement" in outcome.out
+
+
+def captured(source: Path, target: Path, **stated: str) -> str:
+    """Write a picture anew as a secondary capture of a series of its own."""
+    dataset = pydicom.dcmread(source)
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    dataset.SeriesInstanceUID = generate_uid()
+    for keyword, value in stated.items():
+        setattr(dataset, keyword, value)
+    dataset.save_as(target)
+    return str(dataset.SeriesInstanceUID)
+
+
+def test_a_series_that_intake_leaves_out_has_a_row_with_the_reason(
+    opencmr, phantom_dicom, tmp_path
+):
+    pictures = sorted(phantom_dicom.rglob("*.dcm"))
+    (tmp_path / "a.dcm").write_bytes(pictures[-1].read_bytes())
+    uid = captured(
+        pictures[0],
+        tmp_path / "b.dcm",
+        PatientName="Doe^Jane",
+        SeriesDescription="Screen shot of Jane",
+    )
+    rows = {row["series_instance_uid"]: row for row in rows_of(opencmr("sort", tmp_path, "--json"))}
+    assert len(rows) == 2
+    row = rows[uid]
+    assert row["sequence"] == "derived"
+    assert row["description"] == "Screen shot of [redacted]"
+    assert any("NOT_MEASURABLE_PIXELS" in why for why in row["evidence"])
+
+
+def test_an_input_of_captures_alone_is_named_and_one_of_nothing_ends_with_4(
+    opencmr, phantom_dicom, tmp_path
+):
+    captured(sorted(phantom_dicom.rglob("*.dcm"))[0], tmp_path / "b.dcm")
+    (row,) = rows_of(opencmr("sort", tmp_path, "--json"))
+    assert row["sequence"] == "derived"
+    (tmp_path / "b.dcm").write_text("no image")
+    assert opencmr("sort", tmp_path, "--json").status == 4
+
+
+def test_a_nifti_file_is_a_row_by_its_geometry_and_pictures(opencmr, phantom_nifti):
+    rows = rows_of(opencmr("sort", phantom_nifti, "--json"))
+    assert {row["series_instance_uid"] for row in rows} == {""}
+    assert all(row["view"] == "SAX" for row in rows)
+
+
+@pytest.mark.real_data
+def test_the_series_of_a_real_study_are_named_although_its_descriptions_lie(opencmr, data_folder):
+    rows = rows_of(opencmr("sort", data_folder / "siemens_multiview" / "patient1.zip", "--json"))
+    assert [row["view"] for row in rows].count("SAX") == 6
+    assert {row["view"] for row in rows} == {"SAX", "2CH", "3CH", "4CH", "RV 2CH", "RVOT"}
+    assert {row["sequence"] for row in rows} == {"cine bSSFP"}
+    assert len(rows) == 11
+
+
+@pytest.mark.real_data
+def test_real_maps_and_their_raw_pictures_are_told_apart_where_headers_say_so(
+    opencmr, data_folder, tmp_path
+):
+    with zipfile.ZipFile(data_folder / "t1_t2_phantoms" / "mapping_testdata.zip") as archive:
+        for name in archive.namelist():
+            if "ShMOLLI_192i_e11_12/" in name and not name.endswith("/"):
+                (tmp_path / Path(name).name).write_bytes(archive.read(name))
+    (row,) = rows_of(opencmr("sort", tmp_path, "--json"))
+    assert row["sequence"] == "T1 raw"
+
+
+def test_the_tree_holds_clean_copies_that_are_sorted_alike(opencmr, phantom_dicom, tmp_path):
+    out = tmp_path / "out"
+    assert opencmr("sort", phantom_dicom, "-o", out).status == 0
+    (study,) = out.iterdir()
+    assert sorted(path.name for path in study.iterdir()) == [
+        "cine-bssfp_2ch_01",
+        "cine-bssfp_3ch_01",
+        "cine-bssfp_4ch_01",
+        "cine-bssfp_sax_01",
+        "scout_several_01",
+        "sort.json",
+    ]
+    first = pydicom.dcmread(study / "cine-bssfp_sax_01" / "0001.dcm")
+    assert str(first.PatientName).startswith("ANON-")
+    before = {row["series_instance_uid"] for row in opencmr("sort", phantom_dicom, "--json").json}
+    after = rows_of(opencmr("sort", out, "--json"))
+    assert not before & {row["series_instance_uid"] for row in after}
+    told = json.loads((study / "sort.json").read_text())
+    assert {row["series_instance_uid"] for row in told["series"]} == {
+        row["series_instance_uid"] for row in after
+    }
+    assert told["missing"] == ["short-axis late enhancement"]
+    assert len(list(out.rglob("*.dcm"))) == len(list(phantom_dicom.rglob("*.dcm")))
+    again = opencmr("sort", phantom_dicom, "-o", out)
+    assert again.status == 2
+    for path in out.rglob("*"):
+        assert path.is_dir() or b"Phantom^Digital" not in path.read_bytes()
+
+
+def test_links_are_the_files_themselves_and_that_is_said(opencmr, phantom_dicom, tmp_path):
+    outcome = opencmr("sort", phantom_dicom, "-o", tmp_path / "out", "--link", "symbolic")
+    assert outcome.status == 0
+    assert "Nothing was de-identified" in outcome.err
+    links = list((tmp_path / "out").rglob("*.dcm"))
+    assert all(path.is_symlink() for path in links)
+    assert {path.resolve() for path in links} == {
+        path.resolve() for path in phantom_dicom.rglob("*.dcm")
+    }
+
+
+def test_captures_are_named_and_not_copied(opencmr, phantom_dicom, tmp_path):
+    source = tmp_path / "in"
+    source.mkdir()
+    captured(sorted(phantom_dicom.rglob("*.dcm"))[0], source / "b.dcm")
+    outcome = opencmr("sort", source, "-o", tmp_path / "out")
+    assert outcome.status == 0
+    assert "burned-in text" in outcome.err
+    assert not list((tmp_path / "out").rglob("*.dcm"))

@@ -1,0 +1,232 @@
+"""Names of sequence and view: each witness may be missing or lie, and the others still speak."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from opencmr.anatomy.techniques import SequenceName, Technique
+from opencmr.anatomy.views import View, ViewName
+from opencmr.geometry.grid import Grid, grid_from_spacing
+from opencmr.imaging.axis import Heartbeat, Preparation, PreparationKind
+from opencmr.imaging.image import Image, untimed_image
+from opencmr.imaging.study import Identity, ScannerSeries, Series, SeriesHeader, Study
+from opencmr.sort import words
+from opencmr.sort.evidence import TYPICAL_LONG_AXIS, words_of
+from opencmr.sort.examination import missing, name_series, named_stacks
+from opencmr.sort.names import NAMES, VIEW_NAMES
+from opencmr.sort.sorting import choose_sax_cine, sort_study
+
+AXIS = TYPICAL_LONG_AXIS / np.linalg.norm(TYPICAL_LONG_AXIS)
+HEART_MM = np.array([40.0, -30.0, 10.0])
+TURNS_DEG = {"2CH": 2.0, "3CH": 62.0, "4CH": 122.0}
+
+
+def grid_across(normal: np.ndarray, slices: int = 1, beside_mm: float = 0.0) -> Grid:
+    normal = normal / np.linalg.norm(normal)
+    right = np.cross([0.1, 0.2, 0.97], normal)
+    right /= np.linalg.norm(right)
+    down = np.cross(normal, right)
+    affines = np.tile(np.eye(4), (slices, 1, 1))
+    affines[:, :3, 0], affines[:, :3, 1] = 30 * down, 30 * right
+    steps = (np.arange(slices) - (slices - 1) / 2)[:, None] * 10.0 + beside_mm
+    affines[:, :3, 3] = HEART_MM - 45 * (down + right) + steps * normal
+    return Grid((slices, 4, 4), affines)
+
+
+def long_axis(turn_deg: float, beside_mm: float = 0.0) -> Grid:
+    up = np.array([0, 0, 1.0]) - AXIS[2] * AXIS
+    up /= np.linalg.norm(up)
+    right = np.cross(up, AXIS)
+    right = right if right[0] < 0 else -right
+    held = np.cos(np.radians(turn_deg)) * up + np.sin(np.radians(turn_deg)) * right
+    normal = np.cross(AXIS, held)
+    towards_right = normal if normal[0] < 0 else -normal
+    return grid_across(towards_right, beside_mm=beside_mm)
+
+
+def cine(key: str, grid: Grid, said: str = "", phases: int = 20, **header: object) -> Series:
+    values = np.zeros((phases, *grid.shape), np.float32)
+    image = untimed_image(values, grid)
+    if phases > 1:
+        times = np.arange(phases)[:, None] * 800.0 / phases * np.ones(grid.shape[0])
+        image = Image(values, grid, Heartbeat(times, np.full(grid.shape[0], 800.0)))
+    stated = {"modality": "MR", "series_description": said, **header}
+    return Series(
+        key,
+        image,
+        (f"1.{key}",),
+        "9",
+        header=SeriesHeader(**stated),  # type: ignore[arg-type]
+    )
+
+
+def names_of(*series: Series) -> dict[str, tuple[str, str]]:
+    named = named_stacks(sort_study(Study("k", series)))
+    return {key: (one.sequence.value, one.view.value) for key, one in named.items()}
+
+
+def whole_study(said: dict[str, str]) -> tuple[Series, ...]:
+    return (
+        cine("sax", grid_across(AXIS, 10), said.get("sax", "")),
+        *(cine(key, long_axis(turn), said.get(key, "")) for key, turn in TURNS_DEG.items()),
+        cine("rv", long_axis(2.0, beside_mm=40.0), said.get("rv", "")),
+    )
+
+
+HONEST = {"sax": "cine SAX", "2CH": "cine 2CH", "3CH": "cine 3CH", "4CH": "cine 4CH", "rv": "RV"}
+SWAPPED = {"sax": "cine 4CH", "2CH": "cine SAX", "3CH": "cine 2CH", "4CH": "3CH", "rv": "2CH"}
+
+
+@pytest.mark.parametrize("said", [HONEST, {}, SWAPPED])
+def test_views_are_named_by_geometry_whatever_descriptions_say_or_hide(said):
+    found = names_of(*whole_study(said))
+    assert {key: view for key, (_, view) in found.items()} == {
+        "sax": "SAX",
+        "2CH": "2CH",
+        "3CH": "3CH",
+        "4CH": "4CH",
+        "rv": "RV 2CH",
+    }
+
+
+def test_without_geometry_a_stack_is_named_by_its_shape_and_a_slice_by_its_words():
+    def flat(one: Series) -> Series:
+        grid = grid_from_spacing(one.image.grid.shape, (10.0, 1.4, 1.4))
+        return replace(one, image=replace(one.image, grid=grid))
+
+    found = names_of(*(flat(one) for one in whole_study(HONEST)))
+    views = {key: view for key, (_, view) in found.items()}
+    assert views["sax"] == "SAX"
+    assert [views[key] for key in TURNS_DEG] == ["2CH", "3CH", "4CH"]
+    assert views["rv"] == "other"
+
+
+def test_pixels_alone_are_never_named_with_a_view_that_they_do_not_show():
+    alone = untimed_image(
+        np.zeros((1, 1, 64, 64), np.float32), grid_from_spacing((1, 64, 64), (8, 1, 1))
+    )
+    naming = named_stacks(sort_study(Study("k", (Series("s01", alone),))))["s01"]
+    assert naming.sequence is SequenceName.UNKNOWN
+    assert naming.probability < 0.5
+
+
+@pytest.mark.parametrize("turn_deg", [-12.0, 0.0, 12.0])
+def test_long_axis_planes_alone_tell_the_axis_of_a_turned_heart(turn_deg):
+    turn = Rotation.from_rotvec(np.radians(turn_deg) * np.array([0.0, 0.0, 1.0]))
+    planes = [
+        cine(key, grid_across(turn.apply(np.array(long_axis(angle).normal))))
+        for key, angle in TURNS_DEG.items()
+    ]
+    found = names_of(*planes)
+    assert {key: view for key, (_, view) in found.items()} == {key: key for key in TURNS_DEG}
+
+
+@pytest.mark.parametrize(
+    ("topic", "said"),
+    [
+        (words.SHORT_AXIS, "KA"),
+        (words.SHORT_AXIS, "Kurzachse"),
+        (words.SHORT_AXIS, "ciné petit axe"),
+        (words.SHORT_AXIS, "cine eje corto"),
+        (words.SHORT_AXIS, "短轴电影"),
+        (words.FOUR_CHAMBER, "4K"),
+        (words.FOUR_CHAMBER, "4 cavités"),
+        (words.FOUR_CHAMBER, "4 cámaras"),
+        (words.FOUR_CHAMBER, "四腔心"),
+        (words.TWO_CHAMBER, "VLA"),
+        (words.THREE_CHAMBER, "APLAX"),
+        (words.LATE_ENHANCEMENT, "Spätenhancement"),
+        (words.LATE_ENHANCEMENT, "retard petit axe"),
+        (words.LATE_ENHANCEMENT, "realce tardío"),
+        (words.LATE_ENHANCEMENT, "延迟强化"),
+        (words.FLOW, "Fluss Aorta"),
+        (words.TI_SCOUT, "TI_scout"),
+        (words.TI_SCOUT, "Look-Locker"),
+        (words.BLACK_BLOOD, "t2_tirm_sax"),
+        (words.STRESS, "负荷灌注"),
+    ],
+)
+def test_descriptions_are_understood_in_five_languages(topic, said):
+    found = words_of(SeriesHeader(series_description=said))
+    assert re.search(words.any_language(topic), found)
+
+
+@pytest.mark.parametrize(
+    ("sequence", "said", "header"),
+    [
+        ("cine bSSFP", "", {"sequence_name": "*tfi2d1_10"}),
+        ("cine GRE", "", {"sequence_name": "*fl2d1", "flip_angle_deg": 12.0}),
+        ("real-time cine", "cine temps réel", {}),
+        ("tagging", "", {"sequence_name": "*fl2d1_tag"}),
+        ("perfusion", "perfusion stress", {}),
+        ("DENSE", "cine DENSE", {}),
+        ("phase-contrast phase", "", {"image_type": ("ORIGINAL", "PRIMARY", "P")}),
+        ("LGE PSIR", "PSIR", {"phases": 1, "image_type": ("ORIGINAL", "PRIMARY", "P")}),
+        ("LGE magnitude", "LGE MAG", {"phases": 1, "image_type": ("ORIGINAL", "PRIMARY", "M")}),
+        ("T1 map", "", {"phases": 1, "image_type": ("DERIVED", "PRIMARY", "T1 MAP")}),
+        ("T2*", "T2star", {"phases": 1}),
+        ("black blood", "", {"phases": 1, "scanning_sequence": ("SE", "IR")}),
+        ("not cardiac", "t1 mprage", {"phases": 1, "body_part": "HEAD"}),
+    ],
+)
+def test_sequences_are_named_by_the_header(sequence, said, header):
+    found = names_of(cine("s01", grid_across(AXIS, 3), said, **header))
+    assert found["s01"][0] == sequence
+
+
+@pytest.mark.parametrize(("pictures", "sequence"), [(8, "T1 raw"), (25, "TI scout")])
+def test_inversion_series_are_told_by_how_many_pictures_they_have(pictures, sequence):
+    grid = grid_across(AXIS, 3)
+    times = 100.0 + 30.0 * np.arange(pictures)[:, None] * np.ones(3)
+    along = Preparation(
+        PreparationKind.INVERSION, times, np.full(times.shape, np.nan), np.full(3, np.nan)
+    )
+    image = Image(np.zeros((pictures, *grid.shape), np.float32), grid, along)
+    one = Series("s01", image, header=SeriesHeader(modality="MR"))
+    assert names_of(one)["s01"][0] == sequence
+
+
+def test_a_name_never_contradicts_what_the_analyses_take_a_series_for():
+    assert set(NAMES) == set(Technique)
+    assert set(VIEW_NAMES) == set(View)
+    cines = {SequenceName.CINE_BSSFP, SequenceName.CINE_GRE, SequenceName.REAL_TIME_CINE}
+    assert set(NAMES[Technique.CINE]) == cines
+    assert VIEW_NAMES[View.SAX] == (ViewName.SAX,)
+
+
+def scanned(one: Series) -> ScannerSeries:
+    return ScannerSeries(one.uids[0], "1", "k", one.header, Identity(), 1)
+
+
+def roles_of(*series: Series) -> dict[str, str]:
+    study = sort_study(Study("k", series))
+    rows = name_series(study, map(scanned, study.series), choose_sax_cine(study).series)
+    return {row.scanned.uid.removeprefix("1."): row.role for row in rows}
+
+
+def test_repeats_stress_and_contrast_are_told():
+    grid = grid_across(AXIS, 10)
+    found = roles_of(
+        cine("a", grid, "cine SAX", series_time="0930"),
+        cine("b", grid, "cine SAX", series_time="0940"),
+        cine("c", grid, "cine SAX stress", series_time="0950"),
+        cine("d", grid, "cine SAX", series_time="1000", contrast_agent="GD"),
+        cine("e", long_axis(122.0), "cine 4CH", series_time="1010"),
+    )
+    assert found == {
+        "a": "before contrast",
+        "b": "short-axis cine (measured), before contrast, repeat",
+        "c": "stress, before contrast",
+        "d": "after contrast",
+        "e": "after contrast",
+    }
+
+
+def test_what_a_standard_examination_lacks_is_named():
+    study = sort_study(Study("k", whole_study({})))
+    rows = name_series(study, map(scanned, study.series), None)
+    assert missing(rows) == ("short-axis late enhancement",)
+    assert len(missing(rows[:1])) == 4
