@@ -111,7 +111,7 @@ def test_a_spoilt_stack_is_not_chosen_where_a_sound_one_is_there(phantom) -> Non
     (image,) = next(s.images for s in phantom.series if s.images[0].grid == phantom.labels.grid)
     sound = Series("s01", image, facts=StackFacts(pictures=image.phases * image.grid.shape[0]))
     spoilt = replace(sound, key="s02", facts=replace(sound.facts, short_slices=1))
-    (planned,) = planned_study(Study("phantom", (spoilt, sound)), Configuration())
+    planned, *_ = planned_study(Study("phantom", (spoilt, sound)), Configuration())
     assert [one.key for one in planned.series.values()] == ["s01"]
 
 

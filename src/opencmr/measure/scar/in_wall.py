@@ -182,7 +182,7 @@ def _profile(
     """Return the wall of the late enhancement itself, beside the cine's right ventricle."""
     labels = segmentation.to_scheme(ACDC)
     if isinstance(carried, Carried):
-        right = carried.segmentation.mask(Structure.RV) & (labels == 0)
+        right = carried.segmentation.mask(Structure.RV) & ~labels.astype(bool)
         labels = np.where(right, np.uint8(ACDC.label_of(Structure.RV)), labels)
     both = Segmentation(labels, ACDC, segmentation.grid, segmentation.policy, segmentation.author)
     return WallProfile(Ventricles(both, image, Demographics(), series), 0)
