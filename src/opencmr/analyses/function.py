@@ -6,12 +6,11 @@ from opencmr.analyses.analysis import Analysis, Earlier, Need, Parts
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.imaging.flag import QualityFlag, Severity
-from opencmr.imaging.reading import ModelUse, Reading
+from opencmr.imaging.reading import Reading
 from opencmr.imaging.study import Series
 from opencmr.measure.landmarks import find_landmarks
 from opencmr.measure.registry import measure_all
 from opencmr.measure.ventricles import Ventricles
-from opencmr.models.runner import SegmentationRunner
 from opencmr.models.session import Networks
 from opencmr.quality.checks import check
 from opencmr.segment.short_axis import segment_short_axis
@@ -32,7 +31,7 @@ def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
             network,
             progress=lambda done, total: parts.progress("segmenting", done, total),
         )
-    models = (model_use(network),)
+    models = (network.card.use,)
     if segmentation is None:
         return Reading(flags=_about((*series.flags, _no_heart(series)), series), models=models)
     with clock("measure"):
@@ -72,12 +71,4 @@ def _no_heart(series: Series) -> QualityFlag:
         "The network sees no heart in the series taken for the short-axis cine, so nothing was "
         "measured. Look at the series list.",
         f"series {series.key}",
-    )
-
-
-def model_use(network: SegmentationRunner) -> ModelUse:
-    """Return what a network was, for the record of the run."""
-    card = network.card
-    return ModelUse(
-        card.name, card.version, card.sha256, card.terms, card.training_data, card.file_sha256
     )

@@ -7,7 +7,6 @@ from opencmr.analyses.analysis import Analysis, Earlier, Need, Parts
 from opencmr.analyses.cine_contours import CineContours
 from opencmr.analyses.function import NAME as FUNCTION
 from opencmr.analyses.function import NETWORK as FINDER
-from opencmr.analyses.function import model_use
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
@@ -50,7 +49,7 @@ def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
             finder=finder,
             progress=lambda done, total: parts.progress("segmenting scar", done, total),
         )
-    models = (model_use(network), model_use(finder))
+    models = (network.card.use, finder.card.use)
     if segmentation is None:
         return Reading(flags=(_no_heart(series),), models=models)
     with parts.clock("measure scar"):

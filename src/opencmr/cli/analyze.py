@@ -8,10 +8,7 @@ import typer
 from opencmr import storage
 from opencmr.anatomy.phases import SegPhases
 from opencmr.anatomy.plausible import (
-    AGE_LIMIT_YEARS,
     HEART_RATE_LIMITS_BPM,
-    HEIGHT_LIMITS_CM,
-    WEIGHT_LIMITS_KG,
 )
 from opencmr.cli import console
 from opencmr.errors import ConfigurationError
@@ -31,20 +28,10 @@ def analyze(
     ] = Path("opencmr-result"),
     ed: Annotated[Path | None, typer.Option(help="NIfTI stack at end-diastole.")] = None,
     es: Annotated[Path | None, typer.Option(help="NIfTI stack at end-systole.")] = None,
-    height_cm: Annotated[
-        float | None,
-        typer.Option(
-            min=HEIGHT_LIMITS_CM[0], max=HEIGHT_LIMITS_CM[1], help="Body height, for indexing."
-        ),
-    ] = None,
-    weight_kg: Annotated[
-        float | None,
-        typer.Option(
-            min=WEIGHT_LIMITS_KG[0], max=WEIGHT_LIMITS_KG[1], help="Body weight, for indexing."
-        ),
-    ] = None,
-    sex: Annotated[str | None, typer.Option(help="M or F.")] = None,
-    age: Annotated[float | None, typer.Option(min=0, max=AGE_LIMIT_YEARS, help="Years.")] = None,
+    height_cm: console.HeightCm = None,
+    weight_kg: console.WeightKg = None,
+    sex: console.Sex = None,
+    age: console.AgeYears = None,
     heart_rate: Annotated[
         float | None,
         typer.Option(
@@ -71,12 +58,10 @@ def analyze(
     from opencmr.models.session import Networks
     from opencmr.pipeline import Configuration
 
-    if sex is not None and sex.upper() not in ("M", "F"):
-        raise typer.BadParameter("--sex takes M or F")
     configuration = Configuration(
         model=model,
         demographics=Demographics(
-            sex=sex.upper() if sex else None,
+            sex=console.parse_sex(sex),
             age_years=age,
             height_cm=height_cm,
             weight_kg=weight_kg,

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from opencmr.anatomy.plausible import AGE_LIMIT_YEARS, HEIGHT_LIMITS_CM, WEIGHT_LIMITS_KG
+from opencmr.errors import ConfigurationError
 from opencmr.progress import Progress, silent
 
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
@@ -22,6 +24,26 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier
 ModelName = Annotated[
     str | None, typer.Option("--model", help="Model by name or name@version; see opencmr models.")
 ]
+HeightCm = Annotated[
+    float | None,
+    typer.Option(
+        "--height-cm",
+        min=HEIGHT_LIMITS_CM[0],
+        max=HEIGHT_LIMITS_CM[1],
+        help="Body height, for indexing.",
+    ),
+]
+WeightKg = Annotated[
+    float | None,
+    typer.Option(
+        "--weight-kg",
+        min=WEIGHT_LIMITS_KG[0],
+        max=WEIGHT_LIMITS_KG[1],
+        help="Body weight, for indexing.",
+    ),
+]
+Sex = Annotated[str | None, typer.Option("--sex", help="M or F.")]
+AgeYears = Annotated[float | None, typer.Option("--age", min=0, max=AGE_LIMIT_YEARS, help="Years.")]
 Spacing = Annotated[
     str | None,
     typer.Option(
@@ -70,6 +92,19 @@ def progress_bar(*, quiet: bool) -> Iterator[Progress]:
         yield advance
 
 
+def parse_sex(text: str | None) -> str | None:
+    """Return M or F in capitals, None where nothing was given.
+
+    Raises
+    ------
+    BadParameter
+        When it is neither.
+    """
+    if text is not None and text.upper() not in ("M", "F"):
+        raise typer.BadParameter("--sex takes M or F")
+    return text.upper() if text else None
+
+
 def parse_spacing(text: str | None) -> tuple[float, float, float] | None:
     """Return ``--spacing X,Y,Z`` as (slice, row, column) spacing in mm."""
     from opencmr.geometry.grid import SPACING_LIMITS_MM
@@ -95,3 +130,32 @@ def require_file(path: Path, what: str) -> None:
     """Refuse a path that does not exist, as a usage error."""
     if not path.exists():
         raise typer.BadParameter(f"{what} {path} does not exist")
+
+
+def require_own_json(path: Path, keys: frozenset[str], beside: str) -> None:
+    """Refuse to write over a JSON file that happens to have the name of our own.
+
+    Parameters
+    ----------
+    path : Path
+    keys : frozenset of str
+        What our own holds at the least.
+    beside : str
+        What it is written beside, in words.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is there and holds something else.
+    """
+    try:
+        described = json.loads(path.read_bytes())
+    except OSError:
+        return
+    except ValueError:
+        described = None
+    if not isinstance(described, dict) or not keys <= described.keys():
+        raise ConfigurationError(
+            f"{path} would be written beside {beside}, and holds something else; "
+            "name another output"
+        )

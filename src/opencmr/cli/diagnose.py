@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from opencmr.anatomy.plausible import AGE_LIMIT_YEARS, HEIGHT_LIMITS_CM, WEIGHT_LIMITS_KG
 from opencmr.cli import console
 from opencmr.errors import ConfigurationError, InputError
 
@@ -30,20 +29,10 @@ def diagnose(
     ] = None,
     ed: Annotated[Path | None, typer.Option(help="NIfTI stack at end-diastole.")] = None,
     es: Annotated[Path | None, typer.Option(help="NIfTI stack at end-systole.")] = None,
-    height_cm: Annotated[
-        float | None,
-        typer.Option(
-            min=HEIGHT_LIMITS_CM[0], max=HEIGHT_LIMITS_CM[1], help="Body height, for indexing."
-        ),
-    ] = None,
-    weight_kg: Annotated[
-        float | None,
-        typer.Option(
-            min=WEIGHT_LIMITS_KG[0], max=WEIGHT_LIMITS_KG[1], help="Body weight, for indexing."
-        ),
-    ] = None,
-    sex: Annotated[str | None, typer.Option(help="M or F.")] = None,
-    age: Annotated[float | None, typer.Option(min=0, max=AGE_LIMIT_YEARS, help="Years.")] = None,
+    height_cm: console.HeightCm = None,
+    weight_kg: console.WeightKg = None,
+    sex: console.Sex = None,
+    age: console.AgeYears = None,
     spacing: console.Spacing = None,
     as_json: console.AsJson = False,
     quiet: console.Quiet = False,
@@ -57,14 +46,11 @@ def diagnose(
     from opencmr.diagnose.body import with_indices
     from opencmr.diagnose.classifier import load_classifier
     from opencmr.diagnose.opinion import form_opinion
-    from opencmr.diagnose.study import model_use
     from opencmr.imaging.study import Demographics
     from opencmr.models.library import read_library
 
-    if sex is not None and sex.upper() not in ("M", "F"):
-        raise typer.BadParameter("--sex takes M or F")
     body = Demographics(
-        sex=sex.upper() if sex else None, age_years=age, height_cm=height_cm, weight_kg=weight_kg
+        sex=console.parse_sex(sex), age_years=age, height_cm=height_cm, weight_kg=weight_kg
     )
     if measurements is None:
         findings = _findings_of_pair(ed, es, spacing, body)
@@ -76,7 +62,7 @@ def diagnose(
     card = read_library().choose_diagnosis()
     if not findings:
         opinion = form_opinion(facts, load_classifier(card), sex=body.sex, age_years=age)
-        findings = (opinion.finding(model_use(card)),)
+        findings = (opinion.finding(card.use),)
     (finding,) = findings
     if as_json:
         console.print_json(finding.plain)

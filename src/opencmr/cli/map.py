@@ -1,6 +1,5 @@
 """``opencmr map``: relaxation times of every pixel from a series of pictures."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -53,7 +52,7 @@ def map_relaxation(
         raise typer.BadParameter(f"the input {source} does not exist")
     files = _files(output)
     record = sidecar_of(output)
-    _require_own_record(record)
+    console.require_own_json(record, frozenset({"map", "curve"}), "the map")
     like = source if is_nifti(source) else None
     inputs = (source, sidecar_of(source)) if like else (source,)
     written = [*files.values(), record]
@@ -136,18 +135,3 @@ def _record(
 def _plain(time_ms: float) -> float | None:
     """Return a time as JSON knows it: none for a picture without preparation."""
     return round(float(time_ms), 6) if time_ms < float("inf") else None
-
-
-def _require_own_record(record: Path) -> None:
-    """Refuse to write over a JSON file that happens to have the name of the map's own."""
-    try:
-        described = json.loads(record.read_bytes())
-    except OSError:
-        return
-    except ValueError:
-        described = None
-    if not isinstance(described, dict) or not {"map", "curve"} <= described.keys():
-        raise ConfigurationError(
-            f"{record} would be written beside the map, and holds something else; "
-            "name another output"
-        )

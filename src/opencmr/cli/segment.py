@@ -1,6 +1,5 @@
 """``opencmr segment``: labels of a NIfTI stack or cine on its own grid."""
 
-import json
 import os
 from contextlib import ExitStack
 from enum import StrEnum
@@ -64,7 +63,7 @@ def segment(
     if not output.name.endswith((".nii", ".nii.gz")):
         raise ConfigurationError(f"the output {output.name} must end in .nii or .nii.gz")
     sidecar = sidecar_of(output)
-    _require_own_description(sidecar)
+    console.require_own_json(sidecar, frozenset({"labels", "scheme"}), "the labels")
     scheme = scheme_named(labels)
     written = [output, sidecar, *([probabilities] if probabilities else [])]
     if len({os.path.realpath(path) for path in written}) < len(written):
@@ -135,18 +134,3 @@ def _write_shares(path: Path, segmentation: "Segmentation") -> None:
     names = ["background", *(v.value for v in segmentation.scheme.structures.values())]
     with path.open("wb") as target:
         np.savez_compressed(target, shares=segmentation.probabilities, classes=names)
-
-
-def _require_own_description(sidecar: Path) -> None:
-    """Refuse to write over a JSON file that happens to have the name of the labels' own."""
-    try:
-        described = json.loads(sidecar.read_bytes())
-    except OSError:
-        return
-    except ValueError:
-        described = None
-    if not isinstance(described, dict) or not {"labels", "scheme"} <= described.keys():
-        raise ConfigurationError(
-            f"{sidecar} would be written beside the labels, and holds something else; "
-            "name another output"
-        )

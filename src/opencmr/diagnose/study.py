@@ -12,7 +12,7 @@ from opencmr.imaging.axis import Heartbeat
 from opencmr.imaging.finding import Finding
 from opencmr.imaging.flag import Severity
 from opencmr.imaging.landmarks import Landmarks
-from opencmr.imaging.reading import ModelUse, Reading
+from opencmr.imaging.reading import Reading
 from opencmr.imaging.study import Demographics, Series
 from opencmr.measure.ventricles import Unmeasurable, Ventricles
 from opencmr.models.card import DiagnosisCard
@@ -63,14 +63,7 @@ def find(
         opinion = form_opinion(
             facts, classifier, sex=patient.sex, age_years=patient.age_years, others=others
         )
-    return opinion.finding(model_use(card))
-
-
-def model_use(card: DiagnosisCard) -> ModelUse:
-    """Return the classifier as a report names it."""
-    return ModelUse(
-        card.name, card.version, card.sha256, card.terms, card.training_data, card.file_sha256
-    )
+    return opinion.finding(card.use)
 
 
 def _facts(heart: Reading, series: Series, patient: Demographics) -> dict[str, Fact]:

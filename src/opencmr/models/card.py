@@ -27,6 +27,7 @@ from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ModelError
 from opencmr.geometry.grid import SPACING_LIMITS_MM
+from opencmr.imaging.reading import ModelUse
 from opencmr.storage import sha256_of_bytes
 
 CARD_FILE = "model.json"
@@ -222,6 +223,18 @@ class ModelCard(_Part):
     def file_sha256(self) -> str:
         """SHA-256 of ``model.json`` as it was read; empty for a card that was never written."""
         return self._file_sha256
+
+    @property
+    def use(self) -> ModelUse:
+        """What the record of a run says of the model."""
+        return ModelUse(
+            self.name,
+            self.version,
+            self.sha256,
+            self.terms,
+            self.training_data,
+            self.file_sha256,
+        )
 
 
 class NetworkCard(ModelCard):

@@ -51,9 +51,8 @@ def scar_amount(
     """
     if not wall.any():
         raise Unmeasurable("NO_HEART_FOUND", "the segmentation holds no myocardium")
-    voxels_mm3 = grid.row_spacing_mm * grid.column_spacing_mm * grid.slice_extents_mm
     grams = (
-        float((mask.sum((1, 2)) * voxels_mm3).sum()) / MM3_PER_ML * MYOCARDIUM_G_PER_ML
+        float((mask.sum((1, 2)) * grid.voxel_mm3).sum()) / MM3_PER_ML * MYOCARDIUM_G_PER_ML
         for mask in (wall, scar, no_reflow)
     )
     return ScarAmount(*grams)
