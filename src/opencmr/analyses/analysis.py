@@ -1,10 +1,11 @@
 """What an analysis is: a clinical question, the series that it needs, and how it is answered."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
+from opencmr.imaging.flag import About, QualityFlag, Severity
 from opencmr.imaging.reading import Reading
 from opencmr.imaging.study import Demographics, Series, Study
 from opencmr.models.session import Networks
@@ -82,3 +83,15 @@ class Analysis:
     read: Callable[[Parts, Earlier, Networks], Reading]
     after: tuple[str, ...] = ()
     network: Need | None = None
+
+
+def flags_of(series: Series, analysis: str, codes: frozenset[str]) -> tuple[QualityFlag, ...]:
+    """Return what was found wrong with a series as flags about an analysis of it.
+
+    Those of ``codes``, which matter to it, and whatever says "do not report".
+    """
+    return tuple(
+        replace(flag, about=About(series.key, analysis))
+        for flag in series.flags
+        if flag.code in codes or flag.severity is Severity.DO_NOT_REPORT
+    )

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from opencmr.analyses.analysis import Analysis, Earlier, Parts
+from opencmr.analyses.analysis import Analysis, Earlier, Parts, flags_of
 from opencmr.analyses.cine_contours import CineContours
 from opencmr.analyses.function import NAME as FUNCTION
 from opencmr.anatomy.reasons import Reason
@@ -198,12 +198,7 @@ def _not_mapped(series: Series, kind: MapKind, reason: Reason) -> QualityFlag:
 
 def _of_map(series: Series) -> tuple[QualityFlag, ...]:
     """Return the flags of the series itself, and a remark on a unit that was assumed."""
-    about = About(series.key, NAME)
-    own = tuple(
-        replace(flag, about=about)
-        for flag in series.flags
-        if flag.code in OF_PICTURES or flag.severity is Severity.DO_NOT_REPORT
-    )
+    own = flags_of(series, NAME, OF_PICTURES)
     if not is_finished_map(series) or series.image.unit is Unit.MILLISECONDS:
         return own
     assumed = QualityFlag(
@@ -211,7 +206,7 @@ def _of_map(series: Series) -> tuple[QualityFlag, ...]:
         "MAP_UNIT",
         f"The map of {series.key} names no unit and was taken to be in ms, as its values are those "
         "of a T1 map in ms.",
-        about=about,
+        about=About(series.key, NAME),
     )
     return (*own, assumed)
 

@@ -1,9 +1,8 @@
 """Late enhancement: how much scar the short-axis stack shows, and how far through the wall."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
-from opencmr.analyses.analysis import Analysis, Earlier, Need, Parts
+from opencmr.analyses.analysis import Analysis, Earlier, Need, Parts, flags_of
 from opencmr.analyses.cine_contours import CineContours
 from opencmr.analyses.function import NAME as FUNCTION
 from opencmr.analyses.function import NETWORK as FINDER
@@ -61,7 +60,11 @@ def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
         {series.key: segmentation},
         {series.key: landmarks},
         Measurements(measured),
-        (*_own(series), *_weak(network.card, series), *_uncertain(series, measured)),
+        (
+            *flags_of(series, NAME, OF_THE_STACK),
+            *_weak(network.card, series),
+            *_uncertain(series, measured),
+        ),
         models,
     )
 
@@ -77,15 +80,6 @@ def _carried(cine: CineContours, earlier: Earlier, series: Series) -> Carried | 
         return cine.carried(series, otherwise_phase=diastole)[0]
     except Unmeasurable as unfit:
         return unfit.reason
-
-
-def _own(series: Series) -> tuple[QualityFlag, ...]:
-    about = About(series.key, NAME)
-    return tuple(
-        replace(flag, about=about)
-        for flag in series.flags
-        if flag.code in OF_THE_STACK or flag.severity is Severity.DO_NOT_REPORT
-    )
 
 
 def _uncertain(series: Series, measured: tuple[Measurement, ...]) -> tuple[QualityFlag, ...]:

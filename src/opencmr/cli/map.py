@@ -48,8 +48,7 @@ def map_relaxation(
     from opencmr.intake.relaxation_series import is_nifti, read_relaxation_series
     from opencmr.measure.relaxometry.of_series import map_of_series, method_of
 
-    if not source.exists():
-        raise typer.BadParameter(f"the input {source} does not exist")
+    console.require_file(source, "the input")
     files = _files(output)
     record = sidecar_of(output)
     console.require_own_json(record, frozenset({"map", "curve"}), "the map")
