@@ -20,6 +20,7 @@ from opencmr.imaging.study import Scanner, Series, Study
 from opencmr.measure.ventricles import Unmeasurable
 from opencmr.measure.wall.carried import carried_to, nearest_phase
 from opencmr.models.session import Networks
+from opencmr.sort.roles import is_finished_map
 from opencmr.sort.sorting import sort_study
 
 from .conftest import (
@@ -300,3 +301,20 @@ def test_sorting_knows_a_t2_star_map_by_its_image_type() -> None:
         map_ = finished("s01", values, Technique.OTHER, Unit.ARBITRARY, word)
         (sorted_map,) = sort_study(study_of(map_)).series
         assert sorted_map.sequence is Technique.T2_STAR_MAPPING
+
+
+@pytest.mark.parametrize(
+    ("described", "is_map"),
+    [
+        ("ShMOLLI_192i_e11_T1MAP", True),
+        ("MyoMaps_T2_Map", True),
+        ("T2* map", True),
+        ("T1 mapping native", False),
+        ("ShMOLLI_192i_e11", False),
+    ],
+)
+def test_one_picture_of_a_slice_is_a_map_by_its_name(described: str, is_map: bool) -> None:
+    values = tissue_at(MAP_GRID, MOMENT, T1_MS)
+    one = finished("s01", values, Technique.T1_MAPPING, Unit.ARBITRARY, "P")
+    named = replace(one, header=replace(one.header, series_description=described))
+    assert is_finished_map(named) == is_map

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from opencmr.analyses import function
 from opencmr.analyses.function import NAME as FUNCTION
+from opencmr.analyses.plan import Planned
 from opencmr.anatomy.reasons import Reason
-from opencmr.imaging.flag import QualityFlag, Severity
+from opencmr.imaging.flag import About, QualityFlag, Severity
 from opencmr.imaging.image import untimed_image
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.study import Demographics, Identity, Scanner
@@ -61,6 +63,19 @@ def test_a_study_in_which_nothing_was_measured_says_so_first(small_report: Repor
     empty = replace(small_report, segmentations={}, measurements=Measurements(), flags=())
     assert trust.banner(empty).level == "withheld"
     assert ventricles.tell(empty) == ()
+
+
+@pytest.mark.parametrize(("about", "level"), [(FUNCTION, "review"), ("", "withheld")])
+def test_what_is_only_absent_does_not_spoil_what_was_measured(
+    small_report: Report, about: str, level: str
+) -> None:
+    """A study of maps alone has no cine; its maps stand."""
+    absent = Planned(
+        function.FUNCTION, {}, None, Reason("NO_SAX_CINE", "no series is a short-axis cine")
+    )
+    flag = QualityFlag(Severity.DO_NOT_REPORT, "NO_SAX_CINE", "", about=About("", about))
+    report = replace(small_report, plan=(absent,), flags=(flag,))
+    assert trust.banner(report).level == level
 
 
 def test_remarks_come_worst_first_and_once(small_report: Report) -> None:

@@ -1,5 +1,6 @@
 """Roles: the parts that an analysis needs and that series of a sorted study fill."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,8 +15,12 @@ from opencmr.sort.rules import VELOCITY_TYPES
 from opencmr.sort.sorting import Choice, choose_sax_cine
 
 MAPPING = (Technique.T1_MAPPING, Technique.T2_MAPPING, Technique.T2_STAR_MAPPING)
-MAP_TYPES = ("T1", "T1 MAP", "T2", "T2 MAP", "T2*", "T2* MAP", "T2_STAR", "T2_STAR MAP")
+MAP_TYPES = tuple(
+    name + end for name in ("T1", "T2", "T2*", "T2_STAR") for end in ("", " MAP", "MAP", "_MAP")
+)
 """Words of ImageType by which a scanner calls a picture its map."""
+MAP_NAME = re.compile(r"T[12](\*|_?star)?[ _-]?map(?![a-z])", re.IGNORECASE)
+"""A series so described, with one picture of each slice, is a map: raw pictures are several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +35,10 @@ SHORT_AXIS_CINE = Role("short-axis cine", choose_sax_cine)
 
 
 def is_finished_map(one: Series) -> bool:
-    """Return whether a series is a map already: by its unit, or by its image type."""
+    """Return whether a series is a map already: by its unit, its image type or its name."""
     typed = any(word.upper() in MAP_TYPES for word in one.header.image_type)
-    return one.image.phases == 1 and (one.image.unit is Unit.MILLISECONDS or typed)
+    named = MAP_NAME.search(one.header.series_description) is not None
+    return one.image.phases == 1 and (one.image.unit is Unit.MILLISECONDS or typed or named)
 
 
 def choose_mapping(study: Study) -> Choice:

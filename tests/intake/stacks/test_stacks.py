@@ -156,6 +156,16 @@ def test_slices_that_were_each_repeated_at_once_are_one_cine():
     assert shapes(assembled) == [(5, 4)]
 
 
+@pytest.mark.parametrize(("map_at", "series"), [("100007.5", 2), ("100500.0", 1)])
+def test_a_map_is_no_repeat_of_the_fit_that_was_made_of_the_same_pictures(
+    map_at: str, series: int
+) -> None:
+    """What was acquired again has another time, the scanner's results have the same."""
+    results = cine([0.0], 4, rr_ms=None, series="1.1", acquisition_time="100007.5")
+    the_map = cine([0.0], 1, rr_ms=None, series="1.2", acquisition_time=map_at)
+    assert len(assemble_series([*results, *the_map]).series) == series
+
+
 def test_two_acquisitions_that_no_time_tells_apart_are_not_split():
     frames = [
         f

@@ -570,7 +570,7 @@ def _belongs(stack: list[Pass], part: list[Pass]) -> bool:
     shared = distances <= SAME_POSITION_MM
     thickness_mm = part[0].frames[0].header.slice_thickness_mm or 0.0
     replanned = ~shared & (distances < REPLANNED_SHARE * thickness_mm)
-    if replanned.any():
+    if replanned.any() or _made_from_one_acquisition(stack, part):
         return False
     if len(new) < WHOLE_STACK_SLICES or len(there) < WHOLE_STACK_SLICES:
         return True
@@ -578,6 +578,22 @@ def _belongs(stack: list[Pass], part: list[Pass]) -> bool:
         return False
     gaps = np.diff(np.sort(np.concatenate([there, new])))
     return bool(np.abs(gaps / np.median(gaps) - 1).max() <= EVEN_TOLERANCE)
+
+
+def _made_from_one_acquisition(stack: list[Pass], part: list[Pass]) -> bool:
+    """Whether a slice is there twice from one moment: the scanner's map beside those of its fit.
+
+    What was acquired again has another time.  A cine's says nothing here: exports that hide dates
+    set them all alike.
+    """
+    if part[0].is_timed:
+        return False
+    return any(
+        one.made_at[1] == other.made_at[1] != ""
+        and abs(one.position_mm - other.position_mm) <= SAME_POSITION_MM
+        for one in part
+        for other in stack
+    )
 
 
 def distinct_positions(passes: Iterable[Pass]) -> np.ndarray:

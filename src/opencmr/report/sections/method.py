@@ -28,9 +28,10 @@ def tell(report: Report) -> tuple[Block, ...]:
 
 
 def measured_from(report: Report) -> str:
-    """Return the measured series with their sizes."""
+    """Return the series that were outlined or mapped, with their sizes."""
     lines = []
-    for series in report.measured_series():
+    used = report.segmentations.keys() | report.maps.keys()
+    for series in (one for one in report.study.series if one.key in used):
         slices, phases = series.image.grid.shape[0], series.image.phases
         lines.append(
             f"{series.view.value} {series.sequence.value} ({series.key}): "

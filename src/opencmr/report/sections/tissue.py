@@ -65,7 +65,7 @@ def _montage(key: str, found: TimeMap) -> Montage:
     tiles = tiles_of(found)
     return Montage(
         tuple(Picture(draw("tile.svg.j2", tile=tile), f"{tile.slice_number}") for tile in tiles),
-        columns_for(len(tiles)) if len(tiles) > FEW_SLICES else FEW_SLICES,
+        columns_for(len(tiles)) if len(tiles) > FEW_SLICES else len(tiles),
         f"{_named(found)} map",
         key,
         legend=OUTLINES if found.wall is not None else (),

@@ -22,11 +22,19 @@ def banner(report: Report) -> Remarks:
     remarks = tuple(_remark(flag) for flag in _worst_first(report.flags))
     severities = {flag.severity for flag in report.flags}
     to_check = len({f for f in report.flags if f.severity is Severity.REVIEW})
-    if not len(report.measurements) and not report.measured_series():
+    if not len(report.measurements) and not report.measured_series() and not report.maps:
         return Remarks(
             "withheld",
             "Nothing was measured",
             "No series could be segmented. What was found, and why it was not used, is below.",
+            remarks,
+        )
+    if _only_absent(report):
+        return Remarks(
+            "review",
+            "Only a part was measured",
+            "Something that is usually measured is not in this study; see below. What was measured "
+            "needs a reader’s eye.",
             remarks,
         )
     if Severity.DO_NOT_REPORT in severities:
@@ -51,6 +59,16 @@ def banner(report: Report) -> Remarks:
         f"{_by_the_base(report)}",
         remarks,
     )
+
+
+def _only_absent(report: Report) -> bool:
+    """Whether all that may not be reported is of analyses that did not run, for want of a series.
+
+    What did run stands: a study of maps alone is no spoilt study.
+    """
+    not_run = {planned.analysis.name for planned in report.plan if not planned.runs}
+    grave = [flag for flag in report.flags if flag.severity is Severity.DO_NOT_REPORT]
+    return bool(grave) and all(flag.about.analysis in not_run for flag in grave)
 
 
 def _worst_first(flags: Iterable[QualityFlag]) -> list[QualityFlag]:
