@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from opencmr.anatomy.structures import ACDC, EMIDEC, LabelScheme
+from opencmr.anatomy.structures import ACDC, EMIDEC, LabelScheme, Structure
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.geometry.grid import grid_from_spacing
@@ -17,6 +17,7 @@ from opencmr.segment.heart import (
     LEAST_SCALE,
     USUAL_AREA_CM2,
     find_heart,
+    find_heart_together,
     heart_window,
 )
 
@@ -129,3 +130,51 @@ def test_a_spot_that_is_no_small_heart_on_the_finer_grid_changes_nothing():
     alone = find_heart(image, Seer(swells_beyond_px=2500))
     assert alone.scale == 1
     assert alone.rows[0] == pytest.approx(108 - 30, abs=2)
+
+
+class Namer(Seer):
+    """A network that takes certain brightnesses for the cavity, and one for the right ventricle."""
+
+    def __init__(
+        self, scheme: LabelScheme, cavity: tuple[float, ...], right: float | None = None
+    ) -> None:
+        super().__init__(scheme=scheme)
+        self.cavity, self.right, self.scheme = cavity, right, scheme
+
+    def __call__(self, windows: np.ndarray) -> np.ndarray:
+        shares = np.zeros((1, 1 + len(self.scheme.structures), *windows.shape[2:]), np.float32)
+        for level in self.cavity:
+            shares[0, self.scheme.label_of(Structure.LV)] += np.isclose(windows[0, 0], level)
+        if self.right is not None:
+            shares[0, self.scheme.label_of(Structure.RV)] += np.isclose(windows[0, 0], self.right)
+        shares[0, 0] = 1 - shares[0].sum(0)
+        return shares
+
+
+HEART, ARM, LIVER, RIGHT = 0.4, 0.6, 0.8, 1.0
+PLACES = {HEART: (60, 60, 20), ARM: (60, 150, 30), LIVER: (160, 60, 40), RIGHT: (160, 160, 40)}
+
+
+def body() -> Image:
+    """Discs of four brightnesses apart from one another, on 1.4 mm pixels."""
+    rows, columns = np.indices((208, 208))
+    values = np.zeros((1, 8, 208, 208), np.float32)
+    for level, (row, column, radius) in PLACES.items():
+        values[..., np.hypot(rows - row, columns - column) <= radius] = level
+    return untimed_image(values, grid_from_spacing(values.shape[1:], (SLICE_MM, 1.4, 1.4)))
+
+
+def test_the_heart_is_where_two_networks_that_err_apart_agree():
+    network = Namer(EMIDEC, (HEART, ARM))
+    witness = Namer(ACDC, (HEART, LIVER), right=RIGHT)
+    box = find_heart_together(body(), network, witness)
+    assert box is not None
+    assert np.allclose((*box.rows, *box.columns), (40, 80, 40, 80), atol=1.5)
+    assert find_heart(body(), network) != box
+    assert find_heart(body(), witness) != box
+
+
+def test_what_the_network_cannot_name_does_not_count_as_the_heart():
+    """The witness's right ventricle is no witness of the left one."""
+    network = Namer(EMIDEC, (HEART, RIGHT))
+    assert find_heart_together(body(), network, Namer(ACDC, (LIVER,), right=RIGHT)) is None

@@ -1,6 +1,7 @@
 """Where the heart is, and how large: the same network on the whole image, at a few phases."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +21,10 @@ MARGIN_MM = 28.0
 LEAST_SIDE_MM = 160.0
 LEAST_HEART_ML = 5.0
 """A smaller foreground in a stack of :data:`STACK_SLICES` or more slices is no heart."""
+LEAST_SHARE = 1 / 3
+"""What has a greater share of the heart is counted to it."""
+LEAST_SHARES_TOGETHER = LEAST_SHARE**2
+"""The same for the product of two networks' shares."""
 STACK_SLICES = 5
 """Fewer slices show less of a heart: the least volume shrinks with their number."""
 SINGLE_SLICE_MM = 8.0
@@ -101,39 +106,78 @@ def _scale(found: _Found, image: Image) -> float:
     return min(max(math.sqrt(found.area_cm2 / usual_cm2), LEAST_SCALE), 1.0)
 
 
-def _seek(image: Image, network: SegmentationRunner, scale: float) -> _Found | None:
-    """Return the heart as it is seen on a grid of ``scale`` times the network's own spacing.
+def find_heart_together(
+    image: Image, network: SegmentationRunner, witness: SegmentationRunner
+) -> HeartBox | None:
+    """Return the box of what both networks take for the heart, or None where they agree on none.
 
-    The foreground of a few phases is summed over phases; of its connected parts through the
-    stack the heaviest is the heart, so that a stray spot in the liver moves nothing.
+    Each errs somewhere else: one that learnt from pictures cropped to the heart takes arms for
+    hearts, one that learnt from another contrast the liver.  The product of their shares of what
+    the first one names is the heart.
     """
-    wanted = network.card.input
-    window = whole_window(image, wanted, scale)
+    named = set(network.card.output.scheme.structures.values())
+    window = whole_window(image, network.card.input)
+    shares = _shares(image, network, window, named)
+    seen = whole_window(image, witness.card.input)
+    shares *= window.cut(seen.paste(_shares(image, witness, seen, named)))
+    found = _heaviest(shares, LEAST_SHARES_TOGETHER, image, window, LEAST_HEART_ML)
+    return None if found is None else found.box
+
+
+def _seek(image: Image, network: SegmentationRunner, scale: float) -> _Found | None:
+    """Return the heart as it is seen on a grid of ``scale`` times the network's own spacing."""
+    window = whole_window(image, network.card.input, scale)
+    named = set(network.card.output.scheme.structures.values())
+    shares = _shares(image, network, window, named)
+    return _heaviest(shares, LEAST_SHARE, image, window, LEAST_HEART_ML * scale**3)
+
+
+def _shares(
+    image: Image, network: SegmentationRunner, window: Window, named: Collection[Structure]
+) -> np.ndarray:
+    """Return how much of a window's pixels ``(Z, Y, X)`` is of a structure, mean of a few phases.
+
+    ``named`` are the structures that count.
+    """
+    wanted, scheme = network.card.input, network.card.output.scheme
+    others = [0, *(label for label, one in scheme.structures.items() if one not in named)]
     phases = np.unique(np.linspace(0, image.phases, LOCATING_PHASES, endpoint=False).astype(int))
-    foreground = np.zeros((image.grid.shape[0], window.rows_px, window.columns_px), np.float32)
+    shares = np.zeros((image.grid.shape[0], window.rows_px, window.columns_px), np.float32)
     for phase in phases:
         pixels = read_window(image.values[phase], window, wanted)
         for z in range(pixels.shape[0]):
             seen = context_slices(z, len(pixels), wanted.context_slices)
-            foreground[z] += 1 - network(pixels[None, seen])[0, 0]
-    foreground /= len(phases)
-    parts, count = ndimage.label(foreground > 1 / 3, structure=np.ones((3, 3, 3)))
+            shares[z] += 1 - network(pixels[None, seen])[0, others].sum(0)
+    return shares / len(phases)
+
+
+def _heaviest(
+    shares: np.ndarray, least: float, image: Image, window: Window, least_ml: float
+) -> _Found | None:
+    """Return the heaviest connected part of ``shares (Z, Y, X)`` above ``least``.
+
+    Through the stack, so that a stray spot in the liver moves nothing; None where a stack of
+    :data:`STACK_SLICES` shows less than ``least_ml`` of it.
+    """
+    parts, count = ndimage.label(shares > least, structure=np.ones((3, 3, 3)))
     if count == 0:
         return None
-    weights = ndimage.sum_labels(foreground, parts, np.arange(1, count + 1))
+    weights = ndimage.sum_labels(shares, parts, np.arange(1, count + 1))
     heart = parts == 1 + int(np.argmax(weights))
-    spacing_mm = image.grid.slice_spacing_mm or SINGLE_SLICE_MM
-    least_ml = LEAST_HEART_ML * scale**3 * min(image.grid.shape[0] / STACK_SLICES, 1)
-    pixel_cm2 = (scale * wanted.spacing_mm) ** 2 / 100
+    grid = image.grid
+    spacing_mm = grid.slice_spacing_mm or SINGLE_SLICE_MM
+    pixel_cm2 = (
+        window.row_step * grid.row_spacing_mm * window.column_step * grid.column_spacing_mm / 100
+    )
     areas_cm2 = heart.sum((1, 2)) * pixel_cm2
-    if areas_cm2.sum() * spacing_mm / 10 < least_ml:
+    if areas_cm2.sum() * spacing_mm / 10 < least_ml * min(grid.shape[0] / STACK_SLICES, 1):
         return None
     rows = np.flatnonzero(heart.any((0, 2)))
     columns = np.flatnonzero(heart.any((0, 1)))
     return _Found(
         HeartBox(window.source_rows(rows[[0, -1]]), window.source_columns(columns[[0, -1]])),
         float(areas_cm2.max()),
-        np.count_nonzero(areas_cm2) * (image.grid.slice_spacing_mm or 0.0),
+        np.count_nonzero(areas_cm2) * (grid.slice_spacing_mm or 0.0),
     )
 
 

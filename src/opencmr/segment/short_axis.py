@@ -11,7 +11,13 @@ from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.models.runner import SegmentationRunner
 from opencmr.segment.components import keep_possible
 from opencmr.segment.context import context_slices
-from opencmr.segment.heart import SINGLE_SLICE_MM, find_heart, heart_window
+from opencmr.segment.heart import (
+    SINGLE_SLICE_MM,
+    HeartBox,
+    find_heart,
+    find_heart_together,
+    heart_window,
+)
 from opencmr.segment.intensity import intensity_limits
 from opencmr.segment.scar import keep_possible_scar
 from opencmr.segment.window import read_window
@@ -34,8 +40,8 @@ def segment_short_axis(
     network : Runner
         A ``segmentation`` model for SAX stacks of the image's technique.
     finder : Runner or None
-        The model that is asked first where the heart lies; by default the network itself.  One
-        that learnt from pictures cropped to the heart takes arms and liver for hearts.
+        A second model that must see the heart in the same place.  A network that learnt from
+        pictures cropped to the heart takes arms and liver for hearts.
     keep_probabilities : bool
         Keep the class shares too (C, T, Z, Y, X) float16.
     progress : callable
@@ -47,7 +53,7 @@ def segment_short_axis(
         On the image's own grid; None when no heart is seen.  A heart smaller than any that the
         network learnt from is segmented on a finer grid, which ``grid_scale`` tells.
     """
-    box = (find_heart(image, finder) if finder else None) or find_heart(image, network)
+    box = _found(image, network, finder)
     if box is None:
         return None
     wanted, given = network.card.input, network.card.output
@@ -76,6 +82,19 @@ def segment_short_axis(
         if Structure.SCAR in given.scheme.structures.values():
             labels[t] = keep_possible_scar(labels[t], given.scheme, _voxel_ml(image))
     return replace(_segmentation(image, network, labels, shares), grid_scale=box.scale)
+
+
+def _found(
+    image: Image, network: SegmentationRunner, finder: SegmentationRunner | None
+) -> HeartBox | None:
+    """Return where the heart lies; where two networks agree on no place, the finder's word."""
+    if finder is None:
+        return find_heart(image, network)
+    return (
+        find_heart_together(image, network, finder)
+        or find_heart(image, finder)
+        or find_heart(image, network)
+    )
 
 
 def _voxel_ml(image: Image) -> float:
