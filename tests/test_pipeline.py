@@ -8,6 +8,7 @@ import pydicom
 import pytest
 
 from opencmr.analyses import function
+from opencmr.anatomy.ranges import NormalRange, RangeSource, parse_ranges
 from opencmr.imaging.finding import Outcome
 from opencmr.imaging.flag import About, Severity
 from opencmr.imaging.study import Demographics, Series, StackFacts, Study
@@ -39,10 +40,10 @@ def analyse(phantom: SimulatedStudy, true_labels, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(function, "segment_short_axis", true_labels(phantom))
     (image,) = next(s.images for s in phantom.series if s.images[0].grid == phantom.labels.grid)
 
-    def run(heart_rate_bpm: float | None) -> Report:
+    def run(heart_rate_bpm: float | None, ranges: tuple[NormalRange, ...] = ()) -> Report:
         study = Study("phantom", (Series("s01", image),))
-        given = Demographics(heart_rate_bpm=heart_rate_bpm)
-        return analyze_study(study, Configuration(demographics=given))
+        given = Demographics(sex="F", age_years=50.0, heart_rate_bpm=heart_rate_bpm)
+        return analyze_study(study, Configuration(demographics=given, ranges=ranges))
 
     return run
 
@@ -63,6 +64,19 @@ def test_a_heart_rate_that_the_caller_gives_wins_over_the_cine_and_is_said(analy
         assert _value(given, symbol) == pytest.approx(ratio * _value(own, symbol))
     assert "HEART_RATE_DIFFERS" in {flag.code for flag in given.flags}
     assert "HEART_RATE_DIFFERS" not in {flag.code for flag in own.flags}
+
+
+def test_a_sites_own_ranges_go_before_the_packaged_ones_and_are_said(analyse) -> None:
+    site = RangeSource("our people", "our limits", "our paper")
+    own = parse_ranges("symbol,low,high\nLVEF,10,20\nWT_MAX,1,2", site)
+    report = analyse(None, own)
+    cited = {
+        symbol: report.measurements.find(symbol).reference.citation
+        for symbol in ("LVEF", "WT_MAX", "LVEDV")
+    }
+    assert cited["LVEF"] == cited["WT_MAX"] == "our paper"
+    assert "17:746" in cited["LVEDV"]
+    assert report.provenance.configuration["normal_ranges"] != "packaged"
 
 
 LOST = 3

@@ -12,12 +12,14 @@ from opencmr.analyses.function import NAME as FUNCTION
 from opencmr.analyses.plan import Planned, plan_study
 from opencmr.analyses.table import ANALYSES
 from opencmr.anatomy.phases import SegPhases
+from opencmr.anatomy.ranges import SITES_OWN, NormalRange, normal_ranges
 from opencmr.diagnose.study import find
 from opencmr.imaging.finding import Finding
 from opencmr.imaging.flag import Severity
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import ModelUse, Reading
 from opencmr.imaging.study import Demographics, Series, Study
+from opencmr.measure.reference import with_reference
 from opencmr.models.library import Library
 from opencmr.models.session import Networks
 from opencmr.progress import Progress, silent
@@ -45,12 +47,15 @@ class Configuration:
         Known values of a simulated study, shown beside the measured ones.
     seg_phases : SegPhases
         Of which cardiac phases the labels are written as DICOM.
+    ranges : tuple of NormalRange
+        A site's own, which go before the packaged ones.
     """
 
     model: str | None = None
     demographics: Demographics = field(default_factory=Demographics)
     truth: Mapping[str, float] = field(default_factory=dict)
     seg_phases: SegPhases = SegPhases.ED_ES
+    ranges: tuple[NormalRange, ...] = ()
 
 
 def analyze_study(
@@ -103,7 +108,9 @@ def analyze_study(
             tuple(
                 one
                 for name, reading in readings.items()
-                for one in withhold(reading.measurements, reading.flags).found_by(name)
+                for one in withhold(
+                    _judged(reading.measurements, study, configuration), reading.flags
+                ).found_by(name)
             )
         ),
         flags=tuple(sorted(flags, key=lambda f: -_SEVERITIES.index(f.severity))),
@@ -154,6 +161,14 @@ def _findings(
     return (find(heart, series, study.demographics, card, read_again),)
 
 
+def _judged(found: Measurements, study: Study, configuration: Configuration) -> Measurements:
+    """Return measurements beside the site's own normal ranges, where there are any."""
+    if not configuration.ranges:
+        return found
+    ranges = (*configuration.ranges, *normal_ranges())
+    return Measurements(tuple(with_reference(one, study.demographics, ranges) for one in found))
+
+
 def planned_study(
     study: Study,
     configuration: Configuration,
@@ -190,6 +205,7 @@ def _provenance(
         configuration={
             "model": configuration.model or "newest that fits",
             "seg_phases": configuration.seg_phases.value,
+            "normal_ranges": SITES_OWN if configuration.ranges else "packaged",
             "given_by_the_caller": sorted(
                 name for name in Demographics.__slots__ if getattr(given, name) is not None
             ),

@@ -1,24 +1,91 @@
-"""The table of normal ranges holds what its sources say, once each."""
+"""The packaged ranges hold what their source says; a table of one's own is read or refused."""
 
 import pytest
 
 from opencmr.anatomy.policy import PapillaryRule
-from opencmr.anatomy.ranges import NORMAL_RANGES
+from opencmr.anatomy.ranges import RangeSource, normal_ranges, parse_ranges
+from opencmr.errors import ConfigurationError
+
+OWN = RangeSource("patients of this site", "limits as the table gives them", "ranges.csv")
+HEAD = "symbol,sex,age_low,age_high,papillary,low,high,source\n"
 
 
 @pytest.mark.parametrize(
-    ("symbol", "sex", "mean", "sd"),
-    [("LVEF", "M", 58, 5), ("LVEF", "F", 61, 5), ("LVMi", "M", 53, 9), ("LVMi", "F", 42, 7)],
+    ("symbol", "sex", "age", "low", "high"),
+    [
+        ("LVEDV", "M", 18, 134, 252),
+        ("LVEDVi", "F", 45, 54, 96),
+        ("LVEF", "M", 69.9, 47, 72),
+        ("LVMi", "M", 88, 37, 64),
+        ("RVEF", "F", 70, 52, 76),
+    ],
 )
-def test_the_uk_biobank_ranges_are_those_of_the_abstract(symbol, sex, mean, sd) -> None:
-    (found,) = [r for r in NORMAL_RANGES if (r.symbol, r.sex) == (symbol, sex)]
-    assert (found.mean, found.sd) == (mean, sd)
-    assert (found.age_low, found.age_high, found.field_strength_t) == (45, 74, 1.5)
+def test_a_packaged_range_is_that_of_its_age_band(symbol, sex, age, low, high) -> None:
+    (found,) = [r for r in normal_ranges() if r.symbol == symbol and r.holds_for(sex, age)]
+    assert (found.low, found.high) == (low, high)
     assert found.papillary is PapillaryRule.IN_CAVITY
-    assert found.low == pytest.approx(mean - 1.96 * sd)
-    assert found.high == pytest.approx(mean + 1.96 * sd)
+    assert "secondary" in found.source.citation
 
 
-def test_no_two_ranges_hold_for_the_same_person() -> None:
-    keys = [(r.symbol, r.sex, r.papillary, r.age_low) for r in NORMAL_RANGES]
-    assert len(set(keys)) == len(keys)
+def test_every_adult_has_one_range_of_each_quantity_and_a_child_none() -> None:
+    symbols = {r.symbol for r in normal_ranges()}
+    assert len(symbols) == 16
+    for sex in "MF":
+        for age in (18, 29.99, 30, 47, 69, 70, 101):
+            fitting = [r.symbol for r in normal_ranges() if r.holds_for(sex, age)]
+            assert sorted(fitting) == sorted(symbols)
+        assert not [r for r in normal_ranges() if r.holds_for(sex, 17.9)]
+        assert not [r for r in normal_ranges() if r.holds_for(sex, None)]
+
+
+def test_limits_of_a_95_percent_interval_lie_1_96_deviations_from_the_mean() -> None:
+    for one in normal_ranges():
+        assert one.z_score(one.low) == pytest.approx(-1.96)
+        assert one.z_score(one.high) == pytest.approx(1.96)
+
+
+def test_a_sites_own_table_is_read_as_it_says() -> None:
+    text = "\ufeff" + HEAD.replace("source", "source,mean,sd")
+    text += "LVEF,M,,,IN_MASS,50,70,our own 2024,60,5\nT1,,20,,,950,1050,,,\n"
+    ejection, relaxation = parse_ranges(text, OWN)
+    assert ejection.holds_for("M", None)
+    assert not ejection.holds_for("F", 40)
+    assert ejection.papillary is PapillaryRule.IN_MASS
+    assert ejection.z_score(70) == 2
+    assert ejection.source.citation == "our own 2024"
+    assert relaxation.holds_for(None, 20)
+    assert not relaxation.holds_for("M", 19.9)
+    assert relaxation.z_score(1000) is None
+    assert relaxation.source == OWN
+    assert "20 years and older" in relaxation.population
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("", "no row"),
+        ("LVEF,X,,,,50,70,", "line 2: sex is 'X'"),
+        ("LVEF,M,20.5,,,50,70,", "line 2: age_low is '20.5'"),
+        ("LVEF,M,40,30,,50,70,", "line 2: age_high"),
+        ("LVEF,M,,,,70,50,", "line 2: high is '50'"),
+        ("LVEF,M,,,,fifty,70,", "line 2: low is 'fifty'"),
+        ("LVEF,M,,,,nan,70,", "line 2: low is 'nan'"),
+        ("LVEF,M,,,OUT,50,70,", "line 2: papillary is 'OUT'"),
+        (",M,,,,50,70,", "line 2: symbol"),
+        ("LVEF,M,,40,,50,70,\nLVEF,,40,,,51,71,", "line 3: LVEF has two ranges"),
+    ],
+)
+def test_a_table_that_cannot_be_meant_is_refused_by_line_and_column(rows, said) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        parse_ranges(HEAD + rows, OWN)
+
+
+@pytest.mark.parametrize("head", ["", "symbol,low", "symbol,low,high,colour"])
+def test_columns_are_those_that_are_documented(head: str) -> None:
+    with pytest.raises(ConfigurationError, match="expected symbol, low, high"):
+        parse_ranges(f"{head}\nLVEF,50,70,1", OWN)
+
+
+def test_a_mean_without_a_deviation_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="mean and sd together"):
+        parse_ranges("symbol,low,high,mean\nLVEF,50,70,60", OWN)

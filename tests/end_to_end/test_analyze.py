@@ -199,6 +199,23 @@ def test_a_wrong_command_is_a_usage_error_without_a_traceback(opencmr, tmp_path,
     assert outcome.out == ""
 
 
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("symbol,low,high\nLVEFF,50,70\n", "no quantity has the symbol LVEFF"),
+        ("symbol,low,high\nLVEF,70,50\n", "line 2: high"),
+        ("quantity;low;high\n", "expected symbol, low, high"),
+    ],
+)
+def test_ranges_that_cannot_be_meant_are_refused_before_anything_runs(
+    opencmr, tmp_path, table, said
+):
+    (tmp_path / "ranges.csv").write_text(table)
+    outcome = opencmr("analyze", ".", "-o", tmp_path / "o", "--ranges", tmp_path / "ranges.csv")
+    assert outcome.status == 2
+    assert said in outcome.err
+
+
 def test_an_unknown_model_is_a_failure_that_names_the_known_ones(opencmr, phantom_nifti, tmp_path):
     outcome = opencmr(
         "analyze", phantom_nifti / "sax.nii.gz", "-o", tmp_path / "out", "--model", "magic"

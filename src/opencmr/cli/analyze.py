@@ -39,6 +39,7 @@ def analyze(
         ),
     ] = None,
     spacing: console.Spacing = None,
+    ranges: console.RangesFile = None,
     model: console.ModelName = None,
     seg_phases: Annotated[
         SegPhases, typer.Option(help="Cardiac phases that are written as DICOM SEG.")
@@ -68,6 +69,7 @@ def analyze(
             heart_rate_bpm=heart_rate,
         ),
         seg_phases=seg_phases,
+        ranges=console.read_ranges(ranges),
     )
     inputs = places_read(source, ed, es)
     with (

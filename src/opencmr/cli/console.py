@@ -5,13 +5,16 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from opencmr.anatomy.plausible import AGE_LIMIT_YEARS, HEIGHT_LIMITS_CM, WEIGHT_LIMITS_KG
 from opencmr.errors import ConfigurationError
 from opencmr.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from opencmr.anatomy.ranges import NormalRange
 
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
 Verbose = Annotated[
@@ -49,6 +52,15 @@ Spacing = Annotated[
     typer.Option(
         "--spacing",
         help="Voxel spacing X,Y,Z in mm (column, row, slice) where a NIfTI file lacks it.",
+    ),
+]
+
+RangesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--ranges",
+        metavar="FILE.csv",
+        help="The site's own normal ranges; they go before the packaged ones.",
     ),
 ]
 
@@ -124,6 +136,30 @@ def parse_spacing(text: str | None) -> tuple[float, float, float] | None:
             f"--spacing takes {SPACING_LIMITS_MM[0]} to {SPACING_LIMITS_MM[1]} mm, found {text!r}"
         )
     return z_mm, y_mm, x_mm
+
+
+def read_ranges(path: Path | None) -> "tuple[NormalRange, ...]":
+    """Return a site's own normal ranges; none where no file is named."""
+    from opencmr.anatomy.ranges import SITES_OWN, RangeSource, parse_ranges
+    from opencmr.measure.registry import EVERY_QUANTITY
+
+    if path is None:
+        return ()
+    require_file(path, "--ranges")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"cannot read {path.name}: it is no text in UTF-8") from error
+    own = RangeSource(SITES_OWN, "limits as the table gives them", path.name)
+    found = parse_ranges(text, own)
+    known = {quantity.symbol for quantity in EVERY_QUANTITY}
+    foreign = sorted({one.symbol for one in found} - known)
+    if foreign:
+        raise ConfigurationError(
+            f"{path.name}: no quantity has the symbol {', '.join(foreign)}; see the symbols in "
+            "measurements.csv"
+        )
+    return found
 
 
 def require_file(path: Path, what: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from opencmr.anatomy.policy import PapillaryRule
+from opencmr.anatomy.ranges import normal_ranges
 from opencmr.diagnose.wall_shape import POOR_THICKENING_PERCENT
 
 EF_MARGIN_POINTS = 2.0
@@ -126,10 +127,6 @@ _ESC = "ESC heart failure guideline 2021 (at most 40, 41 to 49, at least 50 %)"
 _ESC_HCM = "ESC guideline on cardiomyopathies 2023: wall of 15 mm or more"
 _ACDC = "ACDC (Bernard et al., IEEE TMI 2018), class definitions"
 _IRON = "accepted limit of iron at 1.5 T (NCT01712581)"
-_HHC = (
-    "Healthy Hearts Consortium (Raisi-Estabragh et al., JACC Cardiovasc Imaging 2024; 17:746), "
-    "95 % interval of White adults, read in two copies that agree"
-)
 
 
 def _ef(symbol: str, comparison: Comparison, percent: float) -> Condition:
@@ -158,39 +155,34 @@ def _t2_star(ms: float) -> Condition:
     return Condition("T2star", Comparison.BELOW, ms, "ms", T2_STAR_MARGIN_MS, "T2*")
 
 
-_BANDS = ((18, 29), (30, 39), (40, 49), (50, 59), (60, 69), (70, 125))
-_HHC_LIMITS: tuple[tuple[str, str, str, tuple[float, ...]], ...] = (
-    ("LV dilated for sex and age", "LVEDVi", "M", (119, 116, 112, 109, 106, 102)),
-    ("LV dilated for sex and age", "LVEDVi", "F", (102, 99, 96, 93, 90, 87)),
-    ("LV mass raised for sex and age", "LVMi", "M", (69, 68, 67, 66, 65, 64)),
-    ("LV mass raised for sex and age", "LVMi", "F", (52, 52, 51, 51, 51, 50)),
-    ("RV dilated for sex and age", "RVEDVi", "M", (128, 124, 120, 116, 112, 110)),
-    ("RV dilated for sex and age", "RVEDVi", "F", (104, 102, 99, 96, 93, 91)),
-    ("RVEF low for sex and age", "RVEF", "M", (43, 44, 45, 45, 46, 46)),
-    ("RVEF low for sex and age", "RVEF", "F", (47, 48, 49, 50, 51, 52)),
+_OF_RANGES = (
+    ("LV dilated for sex and age", "LVEDVi"),
+    ("LV mass raised for sex and age", "LVMi"),
+    ("RV dilated for sex and age", "RVEDVi"),
+    ("RVEF low for sex and age", "RVEF"),
 )
-"""Criterion, symbol, sex, and the limit of each band of age."""
+"""Criterion and symbol; the limit of each sex and band of age is that of the normal range."""
 
 
 def _of_normal_ranges() -> Iterator[Rule]:
-    for criterion, symbol, sex, limits in _HHC_LIMITS:
-        for ages, limit in zip(_BANDS, limits, strict=True):
+    for criterion, symbol in _OF_RANGES:
+        for one in (r for r in normal_ranges() if r.symbol == symbol):
             if symbol == "RVEF":
-                condition = _ef(symbol, Comparison.BELOW, limit)
+                condition = _ef(symbol, Comparison.BELOW, one.low)
             elif symbol == "LVMi":
                 condition = Condition(
-                    symbol, Comparison.ABOVE, limit, "g/m2", MASS_INDEX_MARGIN_G_M2
+                    symbol, Comparison.ABOVE, one.high, "g/m2", MASS_INDEX_MARGIN_G_M2
                 )
             else:
-                condition = _volume(symbol, limit)
+                condition = _volume(symbol, one.high)
             yield Rule(
                 criterion,
                 (condition,),
-                _HHC,
+                f"{one.source.citation}; {one.source.limits}",
                 Strength.NORMAL_RANGE,
-                sex,
-                ages,
-                PapillaryRule.IN_CAVITY,
+                one.sex,
+                (one.age_low or 0, ADULT[1] if one.age_high is None else one.age_high),
+                one.papillary,
             )
 
 

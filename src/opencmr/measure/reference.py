@@ -1,8 +1,9 @@
 """A value beside the normal range whose conditions it meets, or why there is none."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from opencmr.anatomy.ranges import NORMAL_RANGES, NormalRange
+from opencmr.anatomy.ranges import NormalRange, normal_ranges
 from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.measurement import Curve, Measurement, ReferenceVerdict
 from opencmr.imaging.measurements import Measured
@@ -11,34 +12,45 @@ from opencmr.imaging.study import Demographics
 NO_RANGE = Reason("NO_RANGE", "no normal range was read at its source")
 
 
-def fitting_range(measurement: Measurement, demographics: Demographics) -> NormalRange | Reason:
-    """Return the normal range that holds for a measurement, or the reason why none does."""
-    of_quantity = [r for r in NORMAL_RANGES if r.symbol == measurement.quantity.symbol]
+def fitting_range(
+    measurement: Measurement, demographics: Demographics, ranges: Sequence[NormalRange]
+) -> NormalRange | Reason:
+    """Return the first of ``ranges`` that holds for a measurement, or why none does."""
+    of_quantity = [r for r in ranges if r.symbol == measurement.quantity.symbol]
     if not of_quantity or measurement.segment is not None:
         return NO_RANGE
-    sex, age_years = demographics.sex, demographics.age_years
-    if sex not in ("M", "F") or age_years is None:
-        return Reason("DEMOGRAPHICS_UNKNOWN", "sex or age is not given")
     policy = measurement.policy
-    of_policy = [r for r in of_quantity if policy is not None and r.papillary is policy.papillary]
+    of_policy = [
+        r
+        for r in of_quantity
+        if r.papillary is None or (policy is not None and r.papillary is policy.papillary)
+    ]
     if not of_policy:
         return Reason("POLICY_MISMATCH", "no normal range was made under this contour policy")
+    sex, age_years = demographics.sex, demographics.age_years
     for candidate in of_policy:
-        # Age is in completed years: 74.9 is 74.
-        if candidate.sex == sex and candidate.age_low <= age_years < candidate.age_high + 1:
+        if candidate.holds_for(sex, age_years):
             return candidate
-    ages = sorted({(r.age_low, r.age_high) for r in of_policy if r.sex == sex})
-    spans = ", ".join(f"{low} to {high}" for low, high in ages)
-    return Reason("AGE_OUTSIDE_RANGE", f"the normal range holds for {spans} years")
+    if sex not in ("M", "F") or age_years is None:
+        return Reason("DEMOGRAPHICS_UNKNOWN", "sex or age is not given")
+    ages = dict.fromkeys(r.ages for r in of_policy if r.sex in (sex, None))
+    return Reason("AGE_OUTSIDE_RANGE", f"the normal ranges hold for {', '.join(ages)}")
 
 
-def verdict(measurement: Measurement, demographics: Demographics) -> ReferenceVerdict | Reason:
-    """Return how a value lies in the normal range that fits it, or why none is shown."""
+def verdict(
+    measurement: Measurement,
+    demographics: Demographics,
+    ranges: Sequence[NormalRange] | None = None,
+) -> ReferenceVerdict | Reason:
+    """Return how a value lies in the normal range that fits it, or why none is shown.
+
+    ``ranges``: by default the packaged ones.
+    """
     if measurement.reason is not None:
         return measurement.reason
     value = measurement.value
     assert value is not None, "a measurement without a reason has a value"
-    found = fitting_range(measurement, demographics)
+    found = fitting_range(measurement, demographics, normal_ranges() if ranges is None else ranges)
     if isinstance(found, Reason):
         return found
     side = "within"
@@ -49,18 +61,23 @@ def verdict(measurement: Measurement, demographics: Demographics) -> ReferenceVe
     return ReferenceVerdict(
         low=found.low,
         high=found.high,
-        z_score=(value - found.mean) / found.sd,
+        z_score=found.z_score(value),
         verdict=side,
         population=found.population,
-        citation=found.citation,
+        citation=found.source.citation,
     )
 
 
-def with_reference(measured: Measured, demographics: Demographics) -> Measured:
-    """Return what was measured with its verdict, or with the reason why there is none."""
+def with_reference(
+    measured: Measured, demographics: Demographics, ranges: Sequence[NormalRange] | None = None
+) -> Measured:
+    """Return what was measured with its verdict, or with the reason why there is none.
+
+    ``ranges``: by default the packaged ones.
+    """
     if isinstance(measured, Curve):
         return replace(measured, reference_reason=measured.reason or NO_RANGE)
-    found = verdict(measured, demographics)
+    found = verdict(measured, demographics, ranges)
     if isinstance(found, Reason):
-        return replace(measured, reference_reason=found)
-    return replace(measured, reference=found)
+        return replace(measured, reference=None, reference_reason=found)
+    return replace(measured, reference=found, reference_reason=None)
