@@ -9,6 +9,7 @@ from importlib.metadata import version
 from opencmr import __version__
 from opencmr.analyses.analysis import Analysis, Parts
 from opencmr.analyses.function import NAME as FUNCTION
+from opencmr.analyses.placing import place_labels
 from opencmr.analyses.plan import Planned, plan_study
 from opencmr.analyses.table import ANALYSES
 from opencmr.anatomy.phases import SegPhases
@@ -16,8 +17,10 @@ from opencmr.anatomy.ranges import SITES_OWN, NormalRange, normal_ranges
 from opencmr.diagnose.study import find
 from opencmr.imaging.finding import Finding
 from opencmr.imaging.flag import Severity
+from opencmr.imaging.given_labels import GivenLabels
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import ModelUse, Reading
+from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Demographics, Series, Study
 from opencmr.measure.reference import with_reference
 from opencmr.models.library import Library
@@ -49,6 +52,8 @@ class Configuration:
         Of which cardiac phases the labels are written as DICOM.
     ranges : tuple of NormalRange
         A site's own, which go before the packaged ones.
+    labels : GivenLabels or None
+        Labels drawn or corrected by a reader, which are measured in place of a network's.
     """
 
     model: str | None = None
@@ -56,6 +61,7 @@ class Configuration:
     truth: Mapping[str, float] = field(default_factory=dict)
     seg_phases: SegPhases = SegPhases.ED_ES
     ranges: tuple[NormalRange, ...] = ()
+    labels: GivenLabels | None = None
 
 
 def analyze_study(
@@ -75,11 +81,20 @@ def analyze_study(
     ------
     ModelError
         When no model fits or its weights are damaged.
+    GeometryError, InputError, ConfigurationError
+        When given labels do not belong to one series of the study.
     """
     clock, networks = Stopwatch(), networks or Networks()
     with clock("sort"):
         study = sorted_study(study, configuration)
-        plan = plan_study(study, analyses, model=configuration.model, library=networks.library)
+        labelled, labels = _placed(study, configuration, analyses)
+        plan = plan_study(
+            study,
+            analyses,
+            model=configuration.model,
+            library=networks.library,
+            labelled=labelled,
+        )
     readings: dict[str, Reading] = {}
     for planned in plan:
         if planned.runs:
@@ -90,6 +105,7 @@ def analyze_study(
                 configuration.demographics,
                 clock,
                 progress,
+                labels,
             )
             readings[planned.analysis.name] = planned.analysis.read(parts, readings, networks)
     found = tuple(readings.values())
@@ -132,6 +148,16 @@ def analyze_study(
     )
 
 
+def _placed(
+    study: Study, configuration: Configuration, analyses: Sequence[Analysis]
+) -> tuple[Series | None, Mapping[str, Segmentation]]:
+    """Return the series whose labels are given, and these by its key."""
+    if configuration.labels is None:
+        return None, {}
+    series, segmentation = place_labels(configuration.labels, study, analyses)
+    return series, {series.key: segmentation}
+
+
 def _findings(
     study: Study,
     plan: Sequence[Planned],
@@ -158,7 +184,9 @@ def _findings(
         return planned.analysis.read(parts, {}, networks)
 
     card = networks.library.choose_diagnosis()
-    return (find(heart, series, study.demographics, card, read_again),)
+    # Labels that a reader drew do not change with the contrast.
+    again = read_again if heart.models else None
+    return (find(heart, series, study.demographics, card, again),)
 
 
 def _judged(found: Measurements, study: Study, configuration: Configuration) -> Measurements:
@@ -195,6 +223,18 @@ def _with_demographics(study: Study, given: Demographics) -> Study:
     return replace(study, demographics=replace(study.demographics, **stated))
 
 
+def _labels_record(given: GivenLabels | None) -> dict[str, object]:
+    """Return which labels were given, by whom; the name of their file stays out."""
+    if given is None:
+        return {}
+    return {
+        "labels_sha256": given.sha256,
+        "labels_convention": given.scheme.name,
+        "labels_author": given.author.text,
+        "labels_derived_from": given.derived_from or "not stated",
+    }
+
+
 def _provenance(
     models: tuple[ModelUse, ...], configuration: Configuration, clock: Stopwatch
 ) -> Provenance:
@@ -206,6 +246,7 @@ def _provenance(
             "model": configuration.model or "newest that fits",
             "seg_phases": configuration.seg_phases.value,
             "normal_ranges": SITES_OWN if configuration.ranges else "packaged",
+            **_labels_record(configuration.labels),
             "given_by_the_caller": sorted(
                 name for name in Demographics.__slots__ if getattr(given, name) is not None
             ),

@@ -182,6 +182,22 @@ def test_a_network_that_is_poor_at_scar_by_its_own_card_is_said_to_be(cine: Seri
         assert [flag.code for flag in flags if flag.code == "WEAK_MODEL"] == said
 
 
+def test_given_labels_are_measured_without_a_network(cine: Series, contours: Segmentation) -> None:
+    stack = late_enhancement()
+    drawn = replace(contours, labels=truth_labels()[None], scheme=EMIDEC)
+    roles = {SHORT_AXIS_LGE.name: stack}
+    parts = Parts(Study("phantom", (cine, stack)), roles, labels={"s02": drawn})
+    networks = Networks()
+    networks.segmentation = None
+    found = LATE_ENHANCEMENT.read(parts, {}, networks)
+    gram = 1.4 * 1.4 * 8 / 1000 * MYOCARDIUM_G_PER_ML
+    truth_g = (drawn.labels >= 3).sum() * gram
+    assert found.measurements.value("SCAR_MASS") == pytest.approx(truth_g, rel=1e-6)
+    assert found.segmentations["s02"] is drawn
+    assert found.models == ()
+    assert not any(flag.code == "WEAK_MODEL" for flag in found.flags)
+
+
 def test_scar_reaches_through_the_segments_where_it_lies(reading: Reading) -> None:
     segments = reading.measurements.segments("SCAR_REACH")
     inner_mm, outer_mm = radii_mm(MOMENT)

@@ -7,6 +7,7 @@ from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.imaging.flag import About, QualityFlag, Severity
 from opencmr.imaging.reading import Reading
+from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Demographics, Series, Study
 from opencmr.models.session import Networks
 from opencmr.progress import Progress, silent
@@ -47,6 +48,8 @@ class Parts:
         What the caller states, which goes before what headers say.
     clock : Stopwatch
     progress : Progress
+    labels : mapping from a series' key
+        Segmentations that the caller gives; of these series no network is asked.
     """
 
     study: Study
@@ -55,6 +58,7 @@ class Parts:
     given: Demographics = field(default_factory=Demographics)
     clock: Stopwatch = field(default_factory=Stopwatch)
     progress: Progress = silent
+    labels: Mapping[str, Segmentation] = field(default_factory=dict)
 
 
 Earlier = Mapping[str, Reading]

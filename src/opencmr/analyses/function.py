@@ -6,7 +6,8 @@ from opencmr.analyses.analysis import Analysis, Earlier, Need, Parts
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.imaging.flag import QualityFlag, Severity
-from opencmr.imaging.reading import Reading
+from opencmr.imaging.reading import ModelUse, Reading
+from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Series
 from opencmr.measure.landmarks import find_landmarks
 from opencmr.measure.registry import measure_all
@@ -21,17 +22,9 @@ NETWORK = Need(View.SAX, Technique.CINE)
 
 
 def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
-    """Segment the short-axis cine, measure both ventricles and judge the result."""
+    """Segment the short-axis cine or take the given labels, measure both ventricles and judge."""
     series, clock = parts.series[SHORT_AXIS_CINE.name], parts.clock
-    with clock("load model"):
-        network = networks.segmentation(NETWORK.view, NETWORK.technique, name=parts.model)
-    with clock("segment"):
-        segmentation = segment_short_axis(
-            series.image,
-            network,
-            progress=lambda done, total: parts.progress("segmenting", done, total),
-        )
-    models = (network.card.use,)
+    segmentation, models = _segmented(parts, series, networks)
     if segmentation is None:
         return Reading(flags=_about((*series.flags, _no_heart(series)), series), models=models)
     with clock("measure"):
@@ -56,6 +49,23 @@ def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
 
 
 FUNCTION = Analysis(NAME, (SHORT_AXIS_CINE,), read, network=NETWORK)
+
+
+def _segmented(
+    parts: Parts, series: Series, networks: Networks
+) -> tuple[Segmentation | None, tuple[ModelUse, ...]]:
+    """Return the labels of the series and the models that made them."""
+    if series.key in parts.labels:
+        return parts.labels[series.key], ()
+    with parts.clock("load model"):
+        network = networks.segmentation(NETWORK.view, NETWORK.technique, name=parts.model)
+    with parts.clock("segment"):
+        segmentation = segment_short_axis(
+            series.image,
+            network,
+            progress=lambda done, total: parts.progress("segmenting", done, total),
+        )
+    return segmentation, (network.card.use,)
 
 
 def _about(flags: tuple[QualityFlag, ...], series: Series) -> tuple[QualityFlag, ...]:

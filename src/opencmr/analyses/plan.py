@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from opencmr.analyses.analysis import Analysis, Need
+from opencmr.analyses.placing import alone, measures
 from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.brief import brief
 from opencmr.imaging.flag import About, QualityFlag
@@ -86,6 +87,7 @@ def plan_study(
     *,
     model: str | None = None,
     library: Library | None = None,
+    labelled: Series | None = None,
 ) -> tuple[Planned, ...]:
     """Return what becomes of each analysis in a sorted study.
 
@@ -99,6 +101,8 @@ def plan_study(
         Name of the model that the caller wishes.
     library : Library or None
         The models that are installed; read where not given.
+    labelled : Series or None
+        The series whose labels are given: it is the one that is measured, without a network.
 
     Raises
     ------
@@ -106,7 +110,26 @@ def plan_study(
         When an analysis could run and no model fits it, though one is packaged.
     """
     installed = library or read_library()
-    return tuple(_planned(study, analysis, model, installed) for analysis in analyses)
+    return tuple(
+        _labelled(study, analysis, labelled)
+        if labelled is not None and measures(analysis, labelled, study)
+        else _planned(study, analysis, model, installed)
+        for analysis in analyses
+    )
+
+
+def _labelled(study: Study, analysis: Analysis, labelled: Series) -> Planned:
+    seen = alone(study, labelled)
+    choices = {role.name: role.fill(seen) for role in analysis.wants}
+    about = About(labelled.key, analysis.name)
+    return Planned(
+        analysis,
+        dict.fromkeys(choices, labelled),
+        None,
+        None,
+        tuple(replace(flag, about=about) for one in choices.values() for flag in one.flags),
+        {name: one.candidates for name, one in choices.items()},
+    )
 
 
 def _planned(study: Study, analysis: Analysis, model: str | None, library: Library) -> Planned:

@@ -12,7 +12,8 @@ from opencmr.anatomy.views import View
 from opencmr.imaging.flag import About, QualityFlag, Severity
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.measurements import Measurements
-from opencmr.imaging.reading import Reading
+from opencmr.imaging.reading import ModelUse, Reading
+from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Demographics, Series
 from opencmr.measure.landmarks import find_landmarks
 from opencmr.measure.scar.in_wall import SCAR_PERCENT, SPREAD_LIMIT_POINTS, measure_scar
@@ -37,18 +38,9 @@ challenge's best reach 0.71 (Lalande et al., Med Image Anal 2022)."""
 
 
 def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
-    """Segment the late enhancement and measure its scar beside the classical rules."""
+    """Segment the late enhancement or take the given labels, and measure its scar beside rules."""
     series = parts.series[SHORT_AXIS_LGE.name]
-    network = networks.segmentation(NETWORK.view, NETWORK.technique, name=parts.model)
-    finder = networks.segmentation(FINDER.view, FINDER.technique)
-    with parts.clock("segment scar"):
-        segmentation = segment_short_axis(
-            series.image,
-            network,
-            finder=finder,
-            progress=lambda done, total: parts.progress("segmenting scar", done, total),
-        )
-    models = (network.card.use, finder.card.use)
+    segmentation, card, models = _segmented(parts, series, networks)
     if segmentation is None:
         return Reading(flags=(_no_heart(series),), models=models)
     with parts.clock("measure scar"):
@@ -62,7 +54,7 @@ def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
         Measurements(measured),
         (
             *flags_of(series, NAME, OF_THE_STACK),
-            *_weak(network.card, series),
+            *(_weak(card, series) if card else ()),
             *_uncertain(series, measured),
         ),
         models,
@@ -70,6 +62,24 @@ def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
 
 
 LATE_ENHANCEMENT = Analysis(NAME, (SHORT_AXIS_LGE,), read, after=(FUNCTION,), network=NETWORK)
+
+
+def _segmented(
+    parts: Parts, series: Series, networks: Networks
+) -> tuple[Segmentation | None, SegmentationCard | None, tuple[ModelUse, ...]]:
+    """Return the labels of the series, the card of the network that drew them, and all models."""
+    if series.key in parts.labels:
+        return parts.labels[series.key], None, ()
+    network = networks.segmentation(NETWORK.view, NETWORK.technique, name=parts.model)
+    finder = networks.segmentation(FINDER.view, FINDER.technique)
+    with parts.clock("segment scar"):
+        segmentation = segment_short_axis(
+            series.image,
+            network,
+            finder=finder,
+            progress=lambda done, total: parts.progress("segmenting scar", done, total),
+        )
+    return segmentation, network.card, (network.card.use, finder.card.use)
 
 
 def _carried(cine: CineContours, earlier: Earlier, series: Series) -> Carried | Reason:

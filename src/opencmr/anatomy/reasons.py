@@ -88,6 +88,11 @@ _CODES = (
     ReasonCode("SEQUENCE_ASSUMED", "The image is taken for a cine's phase.", "Look at it."),
     ReasonCode("VIEW_UNCERTAIN", "The view was assumed against evidence.", "Look at it."),
     ReasonCode("NO_HEART_FOUND", "The network found no heart.", "Check the series."),
+    ReasonCode(
+        "PHASE_UNLABELLED",
+        "A cardiac phase holds no label.",
+        "Label it, if its volume is wanted.",
+    ),
     ReasonCode("NO_MODEL", "No model for such a series is installed.", "Install one."),
     ReasonCode("NO_MAPPING", "No series for a map of T1, T2 or T2*.", "None needed."),
     ReasonCode("NO_LGE", "No short-axis late enhancement.", "Check the series list."),

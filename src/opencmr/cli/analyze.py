@@ -7,14 +7,15 @@ import typer
 
 from opencmr import storage
 from opencmr.anatomy.phases import SegPhases
-from opencmr.anatomy.plausible import (
-    HEART_RATE_LIMITS_BPM,
-)
 from opencmr.cli import console
 from opencmr.errors import ConfigurationError
 from opencmr.progress import Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opencmr.batch import Outcome
+    from opencmr.imaging.flag import LeftOut
     from opencmr.intake.studies import Studies
 
 
@@ -32,12 +33,7 @@ def analyze(
     weight_kg: console.WeightKg = None,
     sex: console.Sex = None,
     age: console.AgeYears = None,
-    heart_rate: Annotated[
-        float | None,
-        typer.Option(
-            min=HEART_RATE_LIMITS_BPM[0], max=HEART_RATE_LIMITS_BPM[1], help="Beats per minute."
-        ),
-    ] = None,
+    heart_rate: console.HeartRate = None,
     spacing: console.Spacing = None,
     ranges: console.RangesFile = None,
     model: console.ModelName = None,
@@ -54,7 +50,7 @@ def analyze(
     Writes report.html, report.pdf, measurements.json and .csv, the segmentation, run.json and,
     for a DICOM study, dicom/ into OUT; for several studies, one such folder a study under OUT.
     """
-    from opencmr.batch import analyze_studies, exit_status
+    from opencmr.batch import analyze_studies
     from opencmr.imaging.study import Demographics
     from opencmr.models.session import Networks
     from opencmr.pipeline import Configuration
@@ -79,20 +75,34 @@ def analyze(
         networks = Networks()
         with read_input(source, ed, es, console.parse_spacing(spacing), progress) as studies:
             outcomes = analyze_studies(studies, configuration, folder, output, progress, networks)
-    for remark in networks.remarks:
+    tell(outcomes, studies.left_out, networks.remarks, as_json=as_json, quiet=quiet)
+
+
+def tell(
+    outcomes: "Sequence[Outcome]",
+    left_out: "Sequence[LeftOut]",
+    remarks: "Sequence[str]",
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Say what became of each study, for people or for machines, and end with its status."""
+    from opencmr.batch import exit_status
+
+    for remark in remarks:
         console.say(remark, quiet=quiet)
-    status = exit_status(outcomes, studies.left_out)
+    status = exit_status(outcomes, left_out)
     if as_json:
         console.print_json(
             {
                 "exit_status": status,
                 "studies": [outcome.summary for outcome in outcomes],
-                "left_out": [row.plain for row in studies.left_out],
+                "left_out": [row.plain for row in left_out],
             }
         )
     for outcome in outcomes:
         console.say(outcome.text, quiet=quiet or as_json)
-    for row in studies.left_out:
+    for row in left_out:
         console.say(f"left out: {row.count} x {row.what}: {row.reason}", quiet=quiet or as_json)
     if status:
         raise typer.Exit(status)

@@ -13,6 +13,7 @@ from opencmr.cli import (
     doctor,
     export,
     map,
+    measure,
     models,
     plan,
     segment,
@@ -68,6 +69,7 @@ application.command("sort")(sort.sort)
 application.command("diagnose")(diagnose.diagnose)
 application.command("segment")(segment.segment)
 application.command("map")(map.map_relaxation)
+application.command("measure")(measure.measure)
 application.command("models")(models.models)
 application.command("simulate")(simulate.simulate)
 application.command("demo")(demo.demo)

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from opencmr.anatomy.plausible import AGE_LIMIT_YEARS, HEIGHT_LIMITS_CM, WEIGHT_LIMITS_KG
+from opencmr.anatomy.plausible import (
+    AGE_LIMIT_YEARS,
+    HEART_RATE_LIMITS_BPM,
+    HEIGHT_LIMITS_CM,
+    WEIGHT_LIMITS_KG,
+)
 from opencmr.errors import ConfigurationError
 from opencmr.progress import Progress, silent
 
@@ -47,6 +52,15 @@ WeightKg = Annotated[
 ]
 Sex = Annotated[str | None, typer.Option("--sex", help="M or F.")]
 AgeYears = Annotated[float | None, typer.Option("--age", min=0, max=AGE_LIMIT_YEARS, help="Years.")]
+HeartRate = Annotated[
+    float | None,
+    typer.Option(
+        "--heart-rate",
+        min=HEART_RATE_LIMITS_BPM[0],
+        max=HEART_RATE_LIMITS_BPM[1],
+        help="Beats per minute.",
+    ),
+]
 Spacing = Annotated[
     str | None,
     typer.Option(

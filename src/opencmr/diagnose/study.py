@@ -28,7 +28,7 @@ def find(
     series: Series,
     patient: Demographics,
     card: DiagnosisCard,
-    read_again: Callable[[Series], Reading],
+    read_again: Callable[[Series], Reading] | None,
 ) -> Finding:
     """Return the finding on a heart.
 
@@ -45,8 +45,8 @@ def find(
     patient : Demographics
     card : DiagnosisCard
         Of the classifier.
-    read_again : function of a Series
-        Reads another as this one was read.
+    read_again : function of a Series, or None
+        Reads another as this one was read; None where no network read it.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def find(
     """
     facts, classifier = _facts(heart, series, patient), load_classifier(card)
     opinion = form_opinion(facts, classifier, sex=patient.sex, age_years=patient.age_years)
-    if opinion.group is not None:
+    if opinion.group is not None and read_again is not None:
         others = {
             f"grey values moved by up to 1 % ({word})": _facts(read_again(other), other, patient)
             for word, other in _at_other_contrasts(series, heart.landmarks[series.key])

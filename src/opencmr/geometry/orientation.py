@@ -5,6 +5,12 @@ import numpy as np
 from opencmr.errors import GeometryError
 from opencmr.geometry.grid import Grid
 
+SAME_PLACE_MM = 0.1
+"""Voxels nearer than this are one: editors write the affine in single precision, as a quaternion
+too, which moves a corner half a metre off by some hundredths."""
+SAME_SPACING = 1e-3
+"""Relative, where a spacing is all that is known."""
+
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -67,3 +73,33 @@ def best_ras_affine_from_grid(grid: Grid) -> np.ndarray:
     lps[:3, 2] = step
     lps[:3, 3] = corners.mean(0) - step * z.mean()
     return np.asarray(_LPS_FROM_RAS @ lps)
+
+
+def apart_mm(found: Grid, grid: Grid) -> float:
+    """Return how far a corner of a file's grid lies from that of a stack of the same shape.
+
+    A file has one affine: of an irregular stack, the nearest.
+    """
+    slices, rows, columns = grid.shape
+    ends = np.array(np.meshgrid([0, columns - 1], [0, rows - 1], [0, slices - 1])).reshape(3, -1)
+    corners = np.vstack([ends, np.ones(ends.shape[1])])
+    difference = best_ras_affine_from_grid(found) - best_ras_affine_from_grid(grid)
+    return float(np.linalg.norm((difference @ corners)[:3], axis=0).max())
+
+
+def is_grid_of_file(found: Grid, grid: Grid) -> bool:
+    """Return whether ``found`` is what a NIfTI file of a stack on ``grid`` states.
+
+    Where neither knows how the patient lies, equal spacings are enough.
+    """
+    if found.shape != grid.shape:
+        return False
+    if apart_mm(found, grid) <= SAME_PLACE_MM:
+        return True
+    if found.orientation_known or grid.orientation_known:
+        return False
+    mine, its = (
+        (one.row_spacing_mm, one.column_spacing_mm, one.slice_spacing_mm or 1.0)
+        for one in (found, grid)
+    )
+    return bool(np.allclose(mine, its, rtol=SAME_SPACING))

@@ -21,6 +21,12 @@ def phase_times_ms(image: Image) -> np.ndarray | None:
     return None
 
 
+def time_step_ms(image: Image) -> float | None:
+    """Return the median time between neighbouring phases, None where unknown or of one phase."""
+    times_ms = phase_times_ms(image)
+    return None if times_ms is None or len(times_ms) < 2 else float(np.median(np.diff(times_ms)))
+
+
 def phase_shares(image: Image) -> np.ndarray:
     """Return the time of each phase ``(T,)`` as a fraction of the heartbeat.
 

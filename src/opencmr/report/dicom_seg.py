@@ -203,12 +203,12 @@ def _segment(
         item.AnatomicRegionSequence = [coded(codes.region)]
     if structure in COLOURS:
         item.RecommendedDisplayCIELabValue = _cielab(COLOURS[structure])
-    if author.kind is AuthorKind.READER:
+    if author.kind is AuthorKind.READER and segmentation.derived_from is None:
         item.SegmentAlgorithmType = "MANUAL"
         return item
     by_network = author.kind is AuthorKind.MODEL
     item.SegmentAlgorithmType = "AUTOMATIC" if by_network else "SEMIAUTOMATIC"
-    item.SegmentAlgorithmName = legal(author.text, LO)
+    item.SegmentAlgorithmName = legal(segmentation.derived_from or author.text, LO)
     if by_network:
         item.SegmentationAlgorithmIdentificationSequence = [_algorithm(report, segmentation)]
     return item

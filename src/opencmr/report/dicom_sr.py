@@ -16,6 +16,7 @@ from opencmr.anatomy.quantities import Code
 from opencmr.imaging.image import Instance
 from opencmr.imaging.measurement import Measurement, ReferenceVerdict
 from opencmr.imaging.measurements import finite
+from opencmr.imaging.segmentation import AuthorKind
 from opencmr.report.contents import DISCLAIMER, Report
 from opencmr.report.dicom_seg import SINGLE_FRAME, seg_instances
 from opencmr.report.dicom_study import (
@@ -172,7 +173,9 @@ def _group(report: Report, key: str) -> "highdicom.sr.MeasurementsAndQualitative
             ]
             or None,
         )
-        if segmentation and segmentation.author.name.strip()
+        if segmentation
+        and segmentation.author.kind is not AuthorKind.READER
+        and segmentation.author.name.strip()
         else None,
         finding_sites=[sr.FindingSite(_concept(HEART))],
         measurements=[_measurement(one) for one in told(report) if one.series == key],

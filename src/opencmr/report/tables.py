@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from opencmr.report.authorship import authorship
 from opencmr.report.contents import DISCLAIMER, Report
 from opencmr.report.plain_text import identifying_words, redacted, shown
 from opencmr.storage import write_bytes, write_json
@@ -45,9 +46,14 @@ COLUMNS = (
 def write(report: Report, folder: Path) -> list[Path]:
     """Write ``measurements.json`` and ``measurements.csv``."""
     rows = measurement_rows(report)
-    json_path = write_json(
-        folder / "measurements.json", {"measurements": rows, "disclaimer": DISCLAIMER}
-    )
+    words = identifying_words(report.study.identity)
+    drawn = [(one.key, report.segmentations[one.key]) for one in report.measured_series()]
+    content = {
+        "measurements": rows,
+        "segmentations": [authorship(key, one, words) for key, one in drawn],
+        "disclaimer": DISCLAIMER,
+    }
+    json_path = write_json(folder / "measurements.json", content)
     csv_path = write_bytes(folder / "measurements.csv", as_csv(rows).encode("utf-8"))
     return [json_path, csv_path]
 

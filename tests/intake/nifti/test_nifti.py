@@ -15,12 +15,15 @@ from scipy.spatial.transform import Rotation
 from opencmr.anatomy.structures import ACDC
 from opencmr.errors import GeometryError, InputError
 from opencmr.geometry.grid import Grid, grid_from_spacing
+from opencmr.geometry.orientation import grid_from_ras_affine
 from opencmr.imaging.flag import QualityFlag, Severity
+from opencmr.imaging.image import untimed_image
 from opencmr.intake.nifti import files as nifti
 from opencmr.intake.nifti.files import (
     read_nifti,
     read_nifti_pair,
     require_image,
+    write_image_nifti,
     write_labels_nifti,
 )
 
@@ -548,6 +551,50 @@ def test_the_file_beside_the_labels_says_what_they_mean(tmp_path):
     assert said["is_regular"]
     assert "slice_affines_lps_mm" not in said
     np.testing.assert_allclose(nibabel.load(written[0]).header.get_zooms()[:3], (1.4, 1.6, 10))
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "error"),
+    [
+        ([-30000, 0, 1, 2], "int16", 0),
+        ([0, 1, 2, 60000], "uint16", 0),
+        ([0, 1, 2, 70000], "int16", 0.51 * 70000 / 65534),
+        ([-0.5, 0.25, 0.3, 0.5], "int16", 0.51 / 65534),
+        ([7, 7, 7, 7], "int16", 0),
+        ([0.5, 0.5, 0.5, 0.5], "int16", 0),
+    ],
+)
+def test_an_image_is_stored_as_integers_and_whole_numbers_stay_exact(tmp_path, values, kind, error):
+    stack = np.array(values, np.float32).reshape(1, 1, 2, 2)
+    image = untimed_image(stack, grid_from_spacing((1, 2, 2), (10.0, 1.6, 1.4)))
+    write_image_nifti(tmp_path / "o.nii.gz", image, step_ms=None)
+    stored = nibabel.load(tmp_path / "o.nii.gz")
+    assert stored.get_data_dtype() == kind
+    assert np.abs(stored.get_fdata().T - stack[0]).max() <= error
+
+
+@pytest.mark.parametrize(
+    ("step_ms", "unit", "pixdim"), [(37.5, "msec", 37.5), (None, "unknown", 0)]
+)
+def test_an_image_states_the_time_that_is_known_and_no_other(tmp_path, step_ms, unit, pixdim):
+    stack = np.random.default_rng(1).normal(size=(20, 3, 6, 8)).astype(np.float32)
+    grid = grid_from_ras_affine(OBLIQUE, (3, 6, 8))
+    write_image_nifti(tmp_path / "o.nii", untimed_image(stack, grid), step_ms=step_ms)
+    header = nibabel.load(tmp_path / "o.nii").header
+    assert (header.get_xyzt_units()[1], header["pixdim"][4]) == (unit, pixdim)
+    read = read_nifti(tmp_path / "o.nii")
+    assert [flag.code for flag in read.flags] == ([] if step_ms else ["NO_TIMING"])
+    np.testing.assert_allclose(read.image.grid.affines, grid.affines, atol=1e-4)
+
+
+def test_a_copy_of_an_uneven_stack_is_refused_as_a_source_of_volumes(tmp_path):
+    affines = np.array(grid_from_ras_affine(OBLIQUE, (4, 6, 8)).affines)
+    affines[3, :3, 3] += 5 * affines[3, :3, 2]
+    stack = np.random.default_rng(1).normal(size=(1, 4, 6, 8)).astype(np.float32)
+    image = untimed_image(stack, Grid((4, 6, 8), affines))
+    write_image_nifti(tmp_path / "o.nii", image, step_ms=None)
+    with pytest.raises(GeometryError, match=r"no single affine describes .* original study"):
+        read_nifti(tmp_path / "o.nii")
 
 
 def test_an_uneven_stack_is_written_nearest_and_every_slices_place_beside_it(tmp_path):

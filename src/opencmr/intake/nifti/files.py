@@ -56,12 +56,17 @@ FRAME_LIMITS_MS = (5.0, 250.0)
 ORDER_RATIO = 0.7
 """Slices that differ by less than this share of what phases differ by are phases."""
 
+FAST = 1
+"""Level of compression of pictures: noise packs no better with more work."""
+
 _LENGTH_UNITS_MM = {1: 1000.0, 2: 1.0, 3: 0.001}
 _TIME_UNITS_MS = {8: 1000.0, 16: 1.0, 24: 0.001}
 _KINDS = "iuf"
 _GIVE_SPACING = "Give the true spacing with --spacing X,Y,Z."
 _BEGINNINGS = tuple(size.to_bytes(4, order) for size in (348, 540) for order in ("little", "big"))
 _ONE_FILE = "segment takes one NIfTI file; for DICOM use analyze"
+_NEAREST_AFFINE = b"opencmr: nearest affine of an irregular stack"
+"""Stands in ``descrip`` of what was written from a stack that no single affine describes."""
 _PRIVATE_FIELDS = ("descrip", "aux_file", "db_name", "intent_name")
 
 
@@ -88,11 +93,13 @@ def read_nifti(path: Path, *, spacing_mm: tuple[float, float, float] | None = No
     InputError
         When the file is no NIfTI image, too large, cut short, or without signal.
     GeometryError
-        When its spacing is missing, impossible or contradictory and none was given.
+        When its spacing is missing, impossible or contradictory and none was given, or it was
+        written from a stack that no single affine describes.
     """
     path = Path(path)
     with _opened(path) as stream:
         header = _read_header(stream)
+        _refuse_nearest_affine(header)
         shape = _shape_of(header)
         layout = _layout_of(header, shape)
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is judged below
@@ -331,6 +338,19 @@ def _read_header(stream: BinaryIO) -> Any:
             )
         )
     return header
+
+
+def _refuse_nearest_affine(header: Any) -> None:
+    """Refuse a copy of an irregular stack: its affine puts slices where they are not."""
+    if bytes(header["descrip"]).rstrip(b"\0") == _NEAREST_AFFINE:
+        raise GeometryError(
+            Reason(
+                "GEOMETRY_CONFLICT",
+                "this image is a copy of a stack that no single affine describes (slices shifted, "
+                "tilted or unevenly spaced): volumes cannot be measured in it. Measure from the "
+                "original study.",
+            )
+        )
 
 
 def _shape_of(header: Any) -> tuple[int, int, int, int]:
@@ -779,6 +799,7 @@ def write_labels_nifti(
     grid: Grid,
     like: Path | None = None,
     flags: Sequence[QualityFlag] | None = None,
+    step_ms: float | None = None,
 ) -> list[Path]:
     """Write labels as NIfTI, with a JSON file beside it that says what they mean.
 
@@ -796,6 +817,8 @@ def write_labels_nifti(
         by bit, unless its spacing was corrected by hand.
     flags : sequence of QualityFlag or None
         What was remarked on the image; stands in the JSON file.
+    step_ms : float or None
+        Time between the phases, where it is not ``like`` that says it; None: unknown.
 
     Returns
     -------
@@ -812,7 +835,7 @@ def write_labels_nifti(
             f"labels must be (T, {', '.join(map(str, grid.shape))}) uint8, "
             f"found {labels.shape} {labels.dtype}"
         )
-    header = _header_for(grid) if like is None else _header_like(like, labels, grid)
+    header = _header_for(grid, step_ms) if like is None else _header_like(like, labels, grid)
     path = Path(path)
     content = _file_of(
         header, labels if labels.shape[0] > 1 else labels[0], packed=_is_packed(path)
@@ -855,33 +878,86 @@ def write_map_nifti(
     write_bytes(path, _file_of(header, values.astype(np.float32), packed=_is_packed(path)))
 
 
+def write_image_nifti(path: Path, image: Image, *, step_ms: float | None) -> None:
+    """Write a stack or a cine as NIfTI of a stored integer type, for an editor of its labels.
+
+    Whole numbers are kept exactly; other values to half a step of 1/65534 of their range.  A
+    stack that no single affine describes is written with the nearest one, and its header says
+    so: :func:`read_nifti` refuses it.
+
+    Parameters
+    ----------
+    path : Path
+        ``.nii`` or ``.nii.gz``.
+    image : Image
+        Its values are finite.
+    step_ms : float or None
+        Time between the phases; None: unknown, and none is stated.
+    """
+    stored, scaling = _as_integers(image.values)
+    header = _header_for(image.grid, step_ms)
+    content = _file_of(
+        header,
+        stored if len(stored) > 1 else stored[0],
+        packed=_is_packed(path),
+        scaling=scaling,
+        level=FAST,
+    )
+    write_bytes(path, content)
+
+
+def _as_integers(values: np.ndarray) -> tuple[np.ndarray, Linear | None]:
+    """Return values as int16 or uint16 of the same shape, and the scaling back where needed."""
+    low, high = float(values.min()), float(values.max())
+    is_whole = all(np.array_equal(stack, np.rint(stack)) for stack in values)
+    for kind in (np.int16, np.uint16):
+        if is_whole and np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
+            return values.astype(kind), None
+    scaling = Linear((high - low) / 65534 or 1.0, (high + low) / 2)
+    stored = np.empty(values.shape, np.int16)
+    for one, stack in zip(stored, values, strict=True):
+        one[:] = np.rint((stack - scaling.intercept) / scaling.slope)
+    return stored, scaling
+
+
 def _is_packed(path: Path) -> bool:
     return path.name.endswith(".gz")
 
 
-def _file_of(header: Any, values: np.ndarray, *, packed: bool) -> bytes:
+def _file_of(
+    header: Any,
+    values: np.ndarray,
+    *,
+    packed: bool,
+    scaling: Linear | None = None,
+    level: int = 6,
+) -> bytes:
     """Return a NIfTI file of values with the slowest axis first, under a header that is changed."""
     header.set_data_shape(values.shape[::-1])
     header.set_data_dtype(values.dtype)
-    header["scl_slope"], header["scl_inter"] = np.nan, np.nan
+    header["scl_slope"], header["scl_inter"] = (
+        (np.nan, np.nan) if scaling is None else (scaling.slope, scaling.intercept)
+    )
     header["cal_max"], header["cal_min"] = 0, 0
     start = int(header["sizeof_hdr"]) + 4
     header["vox_offset"] = start
     block = bytes(header.binaryblock) + bytes(4) + np.ascontiguousarray(values).tobytes()
-    return gzip.compress(block, compresslevel=6, mtime=0) if packed else block
+    return gzip.compress(block, compresslevel=level, mtime=0) if packed else block
 
 
-def _header_for(grid: Grid) -> Any:
+def _header_for(grid: Grid, step_ms: float | None = None) -> Any:
     affine = best_ras_affine_from_grid(grid)
     header: Any = nibabel.Nifti1Header()  # type: ignore[no-untyped-call]
     header["magic"] = b"n+1"
     header.set_data_shape(grid.shape[::-1])
-    header.set_xyzt_units("mm", "msec")
+    header.set_xyzt_units("mm", "unknown" if step_ms is None else "msec")
+    header["descrip"] = b"" if grid.is_regular else _NEAREST_AFFINE
     code = 1 if grid.orientation_known else 0
     header.set_sform(affine, code=code)
     orthogonal = grid.is_regular and _is_orthogonal(affine)
     header.set_qform(affine, code=code if orthogonal else 0, strip_shears=True)
     header["pixdim"][1:4] = np.linalg.norm(affine[:3, :3], axis=0)
+    header["pixdim"][4] = step_ms or 0
     return header
 
 

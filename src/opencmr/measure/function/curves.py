@@ -6,6 +6,7 @@ import numpy as np
 
 from opencmr.anatomy.plausible import MYOCARDIUM_G_PER_ML
 from opencmr.anatomy.quantities import Quantity
+from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import Structure
 from opencmr.imaging.measurement import Curve
 from opencmr.imaging.phase_times import phase_times_ms
@@ -50,14 +51,24 @@ def _curve(
         values = values_of(ventricles)
     except Unmeasurable as unfit:
         return Curve(quantity, np.empty(0), unfit.reason, series=series, policy=policy)
+    blank = np.asarray(~ventricles.segmentation.labels.any(axis=(1, 2, 3)))
     return Curve(
         quantity,
-        values,
+        np.where(blank, np.nan, values),
+        _why_blank(blank),
         times_ms=phase_times_ms(ventricles.image),
         structure=structure,
         series=series,
         policy=policy,
     )
+
+
+def _why_blank(blank: np.ndarray) -> Reason | None:
+    """Return why phases have no value: no label is no heart of 0 mL."""
+    if not blank.any():
+        return None
+    said = f"{int(blank.sum())} of {blank.size} phases hold no label"
+    return Reason("PHASE_UNLABELLED", said)
 
 
 def _pool_ml(chamber: Chamber) -> np.ndarray:

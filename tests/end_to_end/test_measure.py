@@ -1,0 +1,124 @@
+"""There and back: labels leave with the image, come back corrected, and give the whole report."""
+
+import json
+import shutil
+
+import nibabel
+import numpy as np
+import pydicom
+import pytest
+
+VOLUMES = ("LVEDV", "LVESV", "LVSV", "LVM", "RVEDV", "RVESV", "RVSV")
+
+
+def rows_of(out):
+    content = json.loads((out / "measurements.json").read_text())
+    rows = content["measurements"]
+    return {(r["symbol"], r["phase"], r["segment"]): r for r in rows}, content["segmentations"]
+
+
+@pytest.fixture(scope="module")
+def exported(analysed, tmp_path_factory):
+    """The exported image and labels, copied out of the result: the image, the labels."""
+    folder = tmp_path_factory.mktemp("editor")
+    (labels,) = (analysed[1] / "segmentation").glob("*_seg.nii.gz")
+    key = labels.name.removesuffix("_seg.nii.gz")
+    for path in labels.parent.iterdir():
+        shutil.copy(path, folder / path.name)
+    return folder / f"{key}.nii.gz", folder / labels.name
+
+
+def changed(labels, target, change):
+    """Save labels after a change, as an editor does."""
+    image = nibabel.load(labels)
+    values = np.asarray(image.dataobj).copy()
+    values = change(values)
+    nibabel.save(nibabel.Nifti1Image(values, image.affine, image.header), target)
+    return target
+
+
+def test_uncorrected_labels_give_every_number_of_the_study_again(
+    opencmr, analysed, exported, phantom_dicom, tmp_path
+):
+    _, labels = exported
+    outcome = opencmr("measure", phantom_dicom, "--labels", labels, "-o", tmp_path / "o")
+    assert outcome.status == analysed[0].status, outcome.err
+    before, (drawn,) = rows_of(analysed[1])
+    after, (corrected,) = rows_of(tmp_path / "o")
+    assert after == before
+    assert drawn["author_kind"] == "model"
+    assert corrected["author"] == corrected["author_kind"] == "reader"
+    assert corrected["derived_from"].startswith(drawn["author"])
+    record = json.loads((tmp_path / "o" / "run.json").read_text())
+    assert [one["name"] for one in record["models"]] == ["diagnosis_acdc"]
+    assert record["configuration"]["labels_author"] == "reader"
+    page = (tmp_path / "o" / "report.html").read_text()
+    assert corrected["derived_from"] in page
+    text = json.dumps(record)
+    assert str(labels.parent) not in text
+    (seg, *_) = sorted((tmp_path / "o" / "dicom").glob("seg_*.dcm"))
+    assert pydicom.dcmread(seg).SegmentSequence[0].SegmentAlgorithmType == "SEMIAUTOMATIC"
+    (second,) = (tmp_path / "o" / "segmentation").glob("*_seg.nii.gz")
+    assert np.array_equal(nibabel.load(second).dataobj, nibabel.load(labels).dataobj)
+
+
+def test_a_correction_on_the_exported_image_changes_what_it_must(
+    opencmr, analysed, exported, tmp_path
+):
+    image, labels = exported
+    area = np.asarray(nibabel.load(labels).dataobj) == 3
+    at = area.sum((0, 1))[:, 0].argmax()
+
+    def without_a_slice(values):
+        values[:, :, at][area[:, :, at]] = 2
+        return values
+
+    corrected = changed(labels, tmp_path / "mine.nii.gz", without_a_slice)
+    words = ("--author", "A. Reader", "--derived-from", labels, "-o", tmp_path / "o")
+    outcome = opencmr("measure", image, "--labels", corrected, *words)
+    assert outcome.status in (0, 3), outcome.err
+    before, _ = rows_of(analysed[1])
+    after, (told,) = rows_of(tmp_path / "o")
+    voxel_ml = np.prod(nibabel.load(labels).header.get_zooms()[:3]) / 1000
+    for phase in range(area.shape[3]):
+        lost_ml = before["LVV", phase, None]["value"] - after["LVV", phase, None]["value"]
+        assert lost_ml == pytest.approx(area[:, :, at, phase].sum() * voxel_ml, rel=1e-4)
+        kept_ml = before["RVV", phase, None]["value"]
+        assert after["RVV", phase, None]["value"] == pytest.approx(kept_ml, rel=1e-5)
+    assert told["author"] == "A. Reader"
+    assert "cine_sax" in told["derived_from"]
+    assert after["BSA", None, None]["value"] is None
+    assert after["BSA", None, None]["reason"].startswith("BSA_UNKNOWN")
+
+
+def test_uncorrected_labels_give_the_volumes_on_the_exported_image(
+    opencmr, analysed, exported, tmp_path
+):
+    image, labels = exported
+    outcome = opencmr("measure", image, "--labels", labels, "-o", tmp_path / "o", "-q")
+    assert outcome.status in (0, 3), outcome.err
+    before, after = rows_of(analysed[1])[0], rows_of(tmp_path / "o")[0]
+    for symbol in VOLUMES:
+        expected = before[symbol, None, None]["value"]
+        assert after[symbol, None, None]["value"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_labels_that_do_not_belong_leave_no_result_and_say_why(
+    opencmr, exported, phantom_dicom, tmp_path
+):
+    _, labels = exported
+    corrected = changed(labels, tmp_path / "mine.nii.gz", lambda values: values[..., :1])
+    outcome = opencmr("measure", phantom_dicom, "--labels", corrected, "-o", tmp_path / "o")
+    assert outcome.status == 4
+    assert "mine.nii.gz has 1 phase; expected as many as its series" in outcome.err
+    assert not (tmp_path / "o").exists()
+
+
+def test_an_input_of_two_studies_is_refused(opencmr, exported, tmp_path):
+    image, labels = exported
+    (tmp_path / "in").mkdir()
+    for name, factor in (("a", 1), ("b", 2)):
+        changed(image, tmp_path / "in" / f"{name}.nii.gz", lambda v, factor=factor: v // factor)
+    outcome = opencmr("measure", tmp_path / "in", "--labels", labels, "-o", tmp_path / "o")
+    assert outcome.status == 4
+    assert "2 studies" in outcome.err
