@@ -114,7 +114,9 @@ class Browser:
         while not self.run(expression):
             assert time.monotonic() < until, f"never true: {expression}"
 
-    def screen(self, width: int, height: int, *, dark: bool = False, is_phone: bool = False) -> None:
+    def screen(
+        self, width: int, height: int, *, dark: bool = False, is_phone: bool = False
+    ) -> None:
         """Set size, theme and kind of the screen."""
         self.ask(
             "Emulation.setDeviceMetricsOverride",
@@ -144,7 +146,9 @@ class Browser:
         """Send a mouse event: ``mousePressed``, ``mouseMoved``, ``mouseWheel``..."""
         self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)
 
-    def swipe(self, *fingers: tuple[tuple[float, float], tuple[float, float]], steps: int = 8) -> None:
+    def swipe(
+        self, *fingers: tuple[tuple[float, float], tuple[float, float]], steps: int = 8
+    ) -> None:
         """Move fingers, each from one point to another."""
 
         def at(share: float) -> list[dict[str, float]]:
@@ -182,8 +186,15 @@ def chromium(profile: Path) -> Iterator[Browser]:
     os.close(commands)
     os.close(answers)
     process = subprocess.Popen(
-        ["bash", "-c", f'exec "$@" 3<&{reads} 4>&{writes}', "chromium", str(CHROMIUM), *FLAGS,
-         f"--user-data-dir={profile}"],
+        [
+            "bash",
+            "-c",
+            f'exec "$@" 3<&{reads} 4>&{writes}',
+            "chromium",
+            str(CHROMIUM),
+            *FLAGS,
+            f"--user-data-dir={profile}",
+        ],
         pass_fds=(reads, writes),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

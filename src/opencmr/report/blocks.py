@@ -374,17 +374,7 @@ class Beside:
 
 
 Block = (
-    Facts
-    | Remarks
-    | Numbers
-    | Table
-    | Notes
-    | Chart
-    | Montage
-    | Movie
-    | Viewer
-    | Bullseye
-    | Beside
+    Facts | Remarks | Numbers | Table | Notes | Chart | Montage | Movie | Viewer | Bullseye | Beside
 )
 
 

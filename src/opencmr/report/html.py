@@ -19,8 +19,10 @@ from opencmr.report.templating import environment
 def markup(page: Page) -> str:
     """Return a page's markup; the templates escape every text of its blocks."""
     script = viewer_script() if _has_viewer(page.blocks) else ""
-    return environment().get_template("page.html.j2").render(
-        page=page, script=Markup(script), script_source=source_of(script) if script else ""
+    return (
+        environment()
+        .get_template("page.html.j2")
+        .render(page=page, script=Markup(script), script_source=source_of(script) if script else "")
     )
 
 

@@ -38,7 +38,7 @@ STORED_HEADROOM = 2.0
 """Brightest value that is kept, in widths of the first window: there is room to open it."""
 BLOCK_PIXELS = 8
 """A phase fills whole blocks of the JPEG, so that none bleeds into the next."""
-QUALITIES = (88, 78, 66, 50, 35, 20)
+QUALITIES = (88, 78, 66, 50, 35, 20, 10)
 """Of the JPEG: the first with which all pictures fit :data:`PICTURE_BYTES`, or the last."""
 PICTURE_BYTES = 4_000_000
 """Of all slices together, before base64 adds a third: the page stays below 8 MB."""
