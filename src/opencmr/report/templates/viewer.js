@@ -35,7 +35,7 @@ function view(root, number) {
   const lines = find(".stage svg"), paths = [...lines.querySelectorAll("path")];
   const boxes = [...root.querySelectorAll("[data-shows]")];
   const sliders = Object.fromEntries(
-    ["slice", "phase", "level", "width"].map(name => [name, find("input." + name)]));
+    ["slice", "phase", "level", "width"].map(name => [name, find(`[data-sets=${name}]`)]));
   const phases = cine.slices[0].outlines.length;
   const range = cine.window;
   const whole = range.high - range.low;
