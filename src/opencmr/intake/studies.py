@@ -219,7 +219,8 @@ def read_pair(
         When either cannot be read, or the two are not one stack.
     """
     study = _nifti_study(read_nifti_pair(ed, es, spacing_mm=spacing_mm), ())
-    return Studies([lambda: study])
+    entry = Entry(study.key, study.input_sha256, ed.name, (ed.name, es.name))
+    return Studies([lambda: study], entries=[entry])
 
 
 @dataclass(frozen=True, slots=True)
