@@ -1,8 +1,9 @@
 """The story on one screen: sort, judge, plan, analyses, withhold, diagnose, report."""
 
+import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
 
@@ -31,6 +32,7 @@ from opencmr.quality.stacks import judge_stacks
 from opencmr.report.contents import Provenance, Report
 from opencmr.sort.sorting import sort_study
 from opencmr.stopwatch import Stopwatch
+from opencmr.storage import sha256_of_bytes
 
 _SEVERITIES = list(Severity)
 _PACKAGES = ("numpy", "scipy", "pydicom", "nibabel", "onnxruntime")
@@ -54,6 +56,8 @@ class Configuration:
         A site's own, which go before the packaged ones.
     labels : GivenLabels or None
         Labels drawn or corrected by a reader, which are measured in place of a network's.
+    spacing_mm : (slice, row, column) or None
+        With which NIfTI files that lack it were read.
     """
 
     model: str | None = None
@@ -62,6 +66,25 @@ class Configuration:
     seg_phases: SegPhases = SegPhases.ED_ES
     ranges: tuple[NormalRange, ...] = ()
     labels: GivenLabels | None = None
+    spacing_mm: tuple[float, float, float] | None = None
+
+    @property
+    def record(self) -> dict[str, object]:
+        """What ``run.json`` keeps: equal where, and only where, the caller decided the same.
+
+        Of the body only which fields were given, and a digest that holds their values.
+        """
+        given = asdict(self.demographics)
+        ranges = [asdict(one) for one in self.ranges]
+        decided = json.dumps([given, self.spacing_mm, dict(self.truth), ranges], sort_keys=True)
+        return {
+            "model": self.model or "newest that fits",
+            "seg_phases": self.seg_phases.value,
+            "normal_ranges": SITES_OWN if self.ranges else "packaged",
+            **_labels_record(self.labels),
+            "given_by_the_caller": sorted(name for name in given if given[name] is not None),
+            "given_sha256": sha256_of_bytes(decided.encode("utf-8")),
+        }
 
 
 def analyze_study(
@@ -238,19 +261,10 @@ def _labels_record(given: GivenLabels | None) -> dict[str, object]:
 def _provenance(
     models: tuple[ModelUse, ...], configuration: Configuration, clock: Stopwatch
 ) -> Provenance:
-    given = configuration.demographics
     return Provenance(
         opencmr_version=__version__,
         models=models,
-        configuration={
-            "model": configuration.model or "newest that fits",
-            "seg_phases": configuration.seg_phases.value,
-            "normal_ranges": SITES_OWN if configuration.ranges else "packaged",
-            **_labels_record(configuration.labels),
-            "given_by_the_caller": sorted(
-                name for name in Demographics.__slots__ if getattr(given, name) is not None
-            ),
-        },
+        configuration=configuration.record,
         created=datetime.now().astimezone().isoformat(timespec="seconds"),
         timings_s=clock.seconds,
         packages={"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},

@@ -142,6 +142,8 @@ class Cell:
     look : Look
     span : int
         Columns that it covers.
+    link : str
+        Relative address of a page that the text leads to, on a screen.
     """
 
     text: str = ""
@@ -153,6 +155,7 @@ class Cell:
     strip: Strip | None = None
     look: Look = ""
     span: int = 1
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
