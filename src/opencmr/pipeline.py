@@ -30,6 +30,7 @@ from opencmr.progress import Progress, silent
 from opencmr.quality.checks import withhold
 from opencmr.quality.stacks import judge_stacks
 from opencmr.report.contents import Provenance, Report
+from opencmr.segment.heart import box_of
 from opencmr.sort.sorting import sort_study
 from opencmr.stopwatch import Stopwatch
 from opencmr.storage import sha256_of_bytes
@@ -133,7 +134,7 @@ def analyze_study(
             readings[planned.analysis.name] = planned.analysis.read(parts, readings, networks)
     found = tuple(readings.values())
     with clock("diagnose"):
-        findings = _findings(study, plan, readings, configuration, networks, progress)
+        findings = _findings(study, plan, readings, configuration, networks)
     flags = [
         *study.flags,
         *(flag for planned in plan for flag in planned.flags),
@@ -187,7 +188,6 @@ def _findings(
     readings: Mapping[str, Reading],
     configuration: Configuration,
     networks: Networks,
-    progress: Progress,
 ) -> tuple[Finding, ...]:
     """Return what the ventricles may mean; nothing where none was segmented."""
     heart = readings.get(FUNCTION)
@@ -202,7 +202,7 @@ def _findings(
             dict.fromkeys(planned.series, other),
             planned.model,
             configuration.demographics,
-            progress=progress,
+            heart=box_of(heart.segmentations[series.key]),
         )
         return planned.analysis.read(parts, {}, networks)
 
