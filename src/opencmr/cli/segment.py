@@ -54,7 +54,8 @@ def segment(
     from opencmr.anatomy.techniques import Technique
     from opencmr.anatomy.views import View
     from opencmr.imaging.flag import QualityFlag, Severity
-    from opencmr.intake.nifti.files import read_nifti, sidecar_of, write_labels_nifti
+    from opencmr.intake.nifti.read import read_nifti
+    from opencmr.intake.nifti.write import sidecar_of, write_labels_nifti
     from opencmr.models.session import Networks
     from opencmr.quality.small_heart import small_heart_flags
     from opencmr.segment.short_axis import empty_segmentation, segment_short_axis

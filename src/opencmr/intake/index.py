@@ -23,9 +23,9 @@ from opencmr.intake.dicom.frame import Frame, PatientKey
 from opencmr.intake.dicom.read import READING, Instances, image_name, leave_out
 from opencmr.intake.leftovers import Leftovers
 from opencmr.intake.listing import ListedSeries, Listing
-from opencmr.intake.nifti.files import NiftiReading, read_nifti, require_image
 from opencmr.intake.nifti.frames import NiftiFile, frames_of_cines, lone_frames, nifti_file
 from opencmr.intake.nifti.pairs import named_pairs, not_joined, place_of_frames
+from opencmr.intake.nifti.read import NiftiReading, read_nifti, require_image
 from opencmr.intake.refusal import Refusal
 from opencmr.intake.split_studies import Part, Plane, parts_of_studies, plane_of, split_flag
 from opencmr.intake.stacks.assemble import misplaced

@@ -33,9 +33,9 @@ from opencmr.intake.index import (
 )
 from opencmr.intake.leftovers import Leftovers
 from opencmr.intake.listing import ListedSeries
-from opencmr.intake.nifti.files import NiftiReading, read_nifti, read_nifti_pair, require_image
 from opencmr.intake.nifti.frames import read_nifti_frames
 from opencmr.intake.nifti.pairs import read_named_pair
+from opencmr.intake.nifti.read import NiftiReading, read_nifti, read_nifti_pair, require_image
 from opencmr.intake.stacks.assemble import assemble_series
 from opencmr.progress import Progress, silent
 from opencmr.storage import spool

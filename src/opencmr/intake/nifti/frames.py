@@ -18,7 +18,7 @@ from opencmr.geometry.grid import Grid
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.likeness import LIKE_ONE_HEART, likeness, thumbnail
 from opencmr.intake.containers import limits
-from opencmr.intake.nifti.files import NiftiReading, as_phases, read_nifti, require_image
+from opencmr.intake.nifti.read import NiftiReading, as_phases, read_nifti, require_image
 
 SAME_GRID_MM = 1e-2
 """Grids whose affines differ by less are identical: a float's rounding."""

@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 from opencmr.anatomy.plausible import CINE_PHASES
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.likeness import LIKE_ONE_HEART, likeness
-from opencmr.intake.nifti.files import NiftiReading, read_nifti_pair
 from opencmr.intake.nifti.frames import NiftiFile, stem_of
+from opencmr.intake.nifti.read import NiftiReading, read_nifti_pair
 
 INFO_FILE = "Info.cfg"
 """States the numbers of ED and ES beside the frames of a patient (ACDC)."""
