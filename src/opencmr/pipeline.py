@@ -15,6 +15,7 @@ from opencmr.analyses.plan import Planned, plan_study
 from opencmr.analyses.table import ANALYSES
 from opencmr.anatomy.phases import SegPhases
 from opencmr.anatomy.ranges import SITES_OWN, NormalRange, normal_ranges
+from opencmr.anatomy.techniques import Technique
 from opencmr.diagnose.study import find
 from opencmr.imaging.finding import Finding
 from opencmr.imaging.flag import Severity
@@ -59,6 +60,8 @@ class Configuration:
         Labels drawn or corrected by a reader, which are measured in place of a network's.
     spacing_mm : (slice, row, column) or None
         With which NIfTI files that lack it were read.
+    sequence : Technique or None
+        What a short-axis stack shows that came from a file without a header.
     """
 
     model: str | None = None
@@ -68,6 +71,7 @@ class Configuration:
     ranges: tuple[NormalRange, ...] = ()
     labels: GivenLabels | None = None
     spacing_mm: tuple[float, float, float] | None = None
+    sequence: Technique | None = None
 
     @property
     def record(self) -> dict[str, object]:
@@ -81,6 +85,7 @@ class Configuration:
         return {
             "model": self.model or "newest that fits",
             "seg_phases": self.seg_phases.value,
+            "sequence": "by the pictures" if self.sequence is None else self.sequence.value,
             "normal_ranges": SITES_OWN if self.ranges else "packaged",
             **_labels_record(self.labels),
             "given_by_the_caller": sorted(name for name in given if given[name] is not None),
@@ -234,7 +239,8 @@ def planned_study(
 
 def sorted_study(study: Study, configuration: Configuration) -> Study:
     """Return the study as plans are made on it: the choice of series reads their flags."""
-    return judge_stacks(sort_study(_with_demographics(study, configuration.demographics)))
+    study = _with_demographics(study, configuration.demographics)
+    return judge_stacks(sort_study(study, stated=configuration.sequence))
 
 
 def _with_demographics(study: Study, given: Demographics) -> Study:

@@ -13,12 +13,14 @@ from scipy.spatial.transform import Rotation
 from opencmr.anatomy.reasons import REASON_CODES
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
+from opencmr.errors import ConfigurationError
 from opencmr.geometry.grid import Grid, grid_from_spacing
 from opencmr.imaging.axis import Beats, Echo, Heartbeat, Preparation, PreparationKind
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.image import Image, untimed_image
 from opencmr.imaging.study import Series, SeriesHeader, Study
 from opencmr.sort.evidence import TYPICAL_LONG_AXIS, gather_evidence, turn_about_deg
+from opencmr.sort.roles import choose_late_enhancement
 from opencmr.sort.rules import SEQUENCE_RULES, TURNS_DEG, VIEW_RULES, weigh
 from opencmr.sort.sorting import choose_sax_cine, find_long_axis, sort_study
 
@@ -358,6 +360,36 @@ def test_the_only_stack_of_a_file_is_measured_even_where_its_orientation_speaks_
 def test_a_late_enhancement_stack_with_a_header_is_not_measured_as_a_cine():
     lge = series("s01", grid_across(AXIS, slices=10), 1, series_description="LGE SAX")
     assert chosen(lge) is None
+
+
+def _file(phases: int = 1) -> Series:
+    """A tilted stack from a file without a header."""
+    grid = grid_across(np.array([0, 0, 1.0]), slices=9)
+    values = np.random.default_rng(0).random((phases, *grid.shape)).astype(np.float32)
+    return Series("s01", untimed_image(values, grid))
+
+
+def test_a_stack_that_is_stated_to_be_late_enhancement_is_one_and_no_cine():
+    study = sort_study(Study("study", (_file(),)), stated=Technique.LGE)
+    (one,) = study.series
+    assert (one.sequence, one.view) == (Technique.LGE, View.SAX)
+    assert choose_late_enhancement(study).series is one
+    choice = choose_sax_cine(study)
+    assert choice.series is None
+    assert choice.flags[0].severity is Severity.INFO
+
+
+def test_a_stack_that_is_stated_to_be_a_cine_is_measured_without_a_doubt():
+    study = sort_study(Study("study", (_file(),)), stated=Technique.CINE)
+    choice = choose_sax_cine(study)
+    assert choice.series is study.series[0]
+    assert choice.flags == ()
+
+
+def test_of_a_series_with_a_header_nothing_can_be_stated():
+    study = sax_study(series("s01", grid_across(AXIS, slices=10)))
+    with pytest.raises(ConfigurationError, match="NIfTI files alone"):
+        sort_study(study, stated=Technique.LGE)
 
 
 def test_an_empty_study_is_sorted():

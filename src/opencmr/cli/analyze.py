@@ -48,6 +48,7 @@ def analyze(
     age: console.AgeYears = None,
     heart_rate: console.HeartRate = None,
     spacing: console.Spacing = None,
+    sequence: console.StatedSequence = None,
     ranges: console.RangesFile = None,
     model: console.ModelName = None,
     seg_phases: Annotated[
@@ -104,6 +105,7 @@ def analyze(
         seg_phases=seg_phases,
         ranges=console.read_ranges(ranges),
         spacing_mm=spacing_mm,
+        sequence=console.technique_of(sequence),
     )
     if demographics is not None:
         console.require_file(demographics, "--demographics")

@@ -52,6 +52,7 @@ def measure(
     age: console.AgeYears = None,
     heart_rate: console.HeartRate = None,
     spacing: console.Spacing = None,
+    sequence: console.StatedSequence = None,
     ranges: console.RangesFile = None,
     model: console.ModelName = None,
     seg_phases: Annotated[
@@ -99,7 +100,12 @@ def measure(
             spacing_mm=spacing_mm,
         )
         configuration = Configuration(
-            model, body, seg_phases=seg_phases, ranges=own_ranges, labels=given
+            model,
+            body,
+            seg_phases=seg_phases,
+            ranges=own_ranges,
+            labels=given,
+            sequence=console.technique_of(sequence),
         )
         networks = Networks()
         with read_input(source, None, None, spacing_mm, progress) as studies:

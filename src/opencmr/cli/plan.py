@@ -12,6 +12,7 @@ from opencmr.cli.analyze import read_input
 def plan(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="File, folder, zip or DICOMDIR.")],
     spacing: console.Spacing = None,
+    sequence: console.StatedSequence = None,
     model: console.ModelName = None,
     as_json: console.AsJson = False,
     quiet: console.Quiet = False,
@@ -26,7 +27,7 @@ def plan(
     from opencmr.models.library import read_library
     from opencmr.pipeline import Configuration, planned_study
 
-    configuration = Configuration(model=model)
+    configuration = Configuration(model=model, sequence=console.technique_of(sequence))
     library = read_library()
     rows, lines = [], []
     anything_runs = False
