@@ -72,6 +72,7 @@ def analyze(
     height_cm: float | None = None,
     weight_kg: float | None = None,
     heart_rate_bpm: float | None = None,
+    haematocrit: float | None = None,
     progress: Progress = silent,
 ) -> Report:
     """Sort, segment, measure and judge a study.
@@ -83,7 +84,7 @@ def analyze(
     study : Study
     model : str or None
         Name of the segmentation model; the newest that fits by default.
-    sex, age_years, height_cm, weight_kg, heart_rate_bpm
+    sex, age_years, height_cm, weight_kg, heart_rate_bpm, haematocrit
         What headers lack or get wrong: whatever is given here wins.
     progress : callable
         Called with (what is being done, done, in all).
@@ -93,7 +94,7 @@ def analyze(
     ModelError
         When no model fits or its weights are damaged.
     """
-    stated = Demographics(sex, age_years, height_cm, weight_kg, heart_rate_bpm)
+    stated = Demographics(sex, age_years, height_cm, weight_kg, heart_rate_bpm, haematocrit)
     return analyze_study(
         study, Configuration(model, stated), networks=_networks(), progress=progress
     )

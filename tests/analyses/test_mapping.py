@@ -16,7 +16,7 @@ from opencmr.imaging.image import Unit
 from opencmr.imaging.reading import Reading
 from opencmr.imaging.relaxation import MapKind
 from opencmr.imaging.segmentation import Segmentation
-from opencmr.imaging.study import Scanner, Series, Study
+from opencmr.imaging.study import Demographics, Scanner, Series, Study
 from opencmr.measure.ventricles import Unmeasurable
 from opencmr.measure.wall.carried import carried_to, nearest_phase
 from opencmr.models.session import Networks
@@ -123,6 +123,50 @@ def test_a_map_after_contrast_is_another_quantity(cine: Series, after_function: 
     found = read(study, after_function).measurements
     assert found.value("T1_SEPTUM") == pytest.approx(T1_MS.septum, rel=0.002)
     assert found.value("T1_POST_SEPTUM") == pytest.approx(post.septum, rel=0.002)
+
+
+AFTER = Tissue(450.0, 420.0, 300.0, 200.0)
+HAEMATOCRIT = 0.42
+
+
+def ecv_of(wall_ms: float, after_ms: float) -> float:
+    of_blood = 1 / AFTER.blood - 1 / T1_MS.blood
+    return 100 * (1 - HAEMATOCRIT) * (1 / after_ms - 1 / wall_ms) / of_blood
+
+
+def test_extracellular_volume_of_wall_and_septum_is_that_of_the_tissue(
+    cine: Series, after_function: Reading
+) -> None:
+    study = study_of(cine, molli(), molli("s03", tissue=AFTER, contrast_agent="Gadolinium"))
+    study = replace(study, demographics=Demographics(haematocrit=HAEMATOCRIT))
+    found = read(study, after_function).measurements
+    expected = ecv_of(T1_MS.septum, AFTER.septum)
+    assert found.value("ECV_SEPTUM") == pytest.approx(expected, rel=0.01)
+    by_segment = found.segments("ECV")
+    assert by_segment[8].value == pytest.approx(expected, rel=0.01)
+    assert by_segment[11].value == pytest.approx(ecv_of(T1_MS.wall, AFTER.wall), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("haematocrit", "has_native", "code"),
+    [(None, True, "NO_HAEMATOCRIT"), (0.42, False, "NO_NATIVE_T1")],
+)
+def test_extracellular_volume_that_lacks_something_says_what(
+    cine: Series, after_function: Reading, haematocrit: float | None, has_native: bool, code: str
+) -> None:
+    native = (molli(),) if has_native else ()
+    study = study_of(cine, *native, molli("s03", tissue=AFTER, contrast_agent="Gadolinium"))
+    study = replace(study, demographics=Demographics(haematocrit=haematocrit))
+    found = read(study, after_function).measurements
+    assert found.find("ECV").value is None
+    assert found.find("ECV").reason.code == code
+    assert found.value("T1_POST_SEPTUM") == pytest.approx(AFTER.septum, rel=0.002)
+
+
+def test_without_contrast_nothing_is_said_of_extracellular_volume(
+    cine: Series, after_function: Reading
+) -> None:
+    assert read(study_of(cine, molli()), after_function).measurements.find("ECV") is None
 
 
 def test_t2_of_spin_echoes_and_t2_star_of_gradient_echoes(

@@ -1,6 +1,7 @@
 """Tissue mapping: T1, T2 and T2* of every pixel, and of the myocardium where it is known."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from opencmr.analyses.function import NAME as FUNCTION
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.techniques import Technique
 from opencmr.errors import ConfigurationError, InputError
+from opencmr.geometry.grid import Grid
 from opencmr.imaging.axis import Echo, Preparation, PreparationKind
 from opencmr.imaging.flag import About, QualityFlag, Severity
 from opencmr.imaging.image import Unit
@@ -20,7 +22,9 @@ from opencmr.imaging.relaxation import MapKind, RelaxationSeries, TimeMap
 from opencmr.imaging.study import Series, Study
 from opencmr.intake.relaxation_series import SCHEME_WORDS
 from opencmr.intake.relaxation_times import T2_PREPARATION, refuse_impossible
+from opencmr.measure.relaxometry.extracellular import ECV_QUANTITIES, T1OfRegions, measure_ecv
 from opencmr.measure.relaxometry.in_wall import (
+    blood_time_ms,
     iron_mark_ms,
     measure_in_wall,
     null,
@@ -28,6 +32,7 @@ from opencmr.measure.relaxometry.in_wall import (
 )
 from opencmr.measure.relaxometry.of_series import map_of_series, method_of
 from opencmr.measure.ventricles import Unmeasurable
+from opencmr.measure.wall.carried import PARALLEL_DEG, Carried
 from opencmr.models.session import Networks
 from opencmr.sort.roles import MAPS, is_finished_map
 
@@ -43,6 +48,8 @@ in seconds it is 2, in tenths of ms 15,000 or more (proposal)."""
 ONE_MOMENT_SHARE = 0.3
 """Of the heartbeat: pictures whose trigger times span more show different moments: a scout of
 inversion times, not a map (proposal)."""
+SAME_SLICE_MM = 5.0
+"""Maps before and after contrast whose planes lie further apart show other muscle (proposal)."""
 OF_PICTURES = frozenset(
     {"MISSING_FRAMES", "REPEATED_SLICE", "SATURATED", "LOSSY", "SCALING_CONFLICT", "BAD_SCALING"}
 )
@@ -55,6 +62,7 @@ def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
     measurements: list[Measurement] = []
     flags: list[QualityFlag] = []
     cine = CineContours(parts.study, earlier)
+    t1_maps: list[_T1Map] = []
     for series in parts.series.values():
         with parts.clock("map"):
             kind, after = kind_of(series), bool(series.header.contrast_agent)
@@ -71,16 +79,97 @@ def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
                 carried, profile = cine.carried(series)
                 found = replace(found, wall=carried.segmentation)
                 of_map = measure_in_wall(found, carried, profile, series.key)
+                if kind is MapKind.T1:
+                    t1_maps.append(_T1Map(found, _blood_ms(found, carried), of_map))
             except Unmeasurable as unfit:
                 wanted = quantities_of(kind, after_contrast=after).all
                 of_map = tuple(null(one, series.key, unfit.reason) for one in wanted)
         maps[series.key] = found
         measurements += of_map
         flags += [*_of_map(series), *_iron(parts.study, series, kind, of_map)]
+    measurements += _extracellular(t1_maps, parts.study.demographics.haematocrit)
     return Reading(measurements=Measurements(tuple(measurements)), flags=tuple(flags), maps=maps)
 
 
 TISSUE_MAPPING = Analysis(NAME, (MAPS,), read, after=(FUNCTION,))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _T1Map:
+    """A T1 map with what was measured in it."""
+
+    found: TimeMap
+    blood_ms: float | None
+    measured: tuple[Measurement, ...]
+
+    @property
+    def series(self) -> str:
+        return self.measured[0].series
+
+    @property
+    def regions(self) -> T1OfRegions | Reason:
+        if self.blood_ms is None:
+            return Reason("THIN_WALL", f"too little of the cavity is seen in {self.series}")
+        wanted = quantities_of(MapKind.T1, after_contrast=self.found.after_contrast)
+        whole = {one.quantity: one.value for one in self.measured if one.segment is None}
+        segments = {one.segment: one.value for one in self.measured}
+        return T1OfRegions(
+            self.series,
+            self.blood_ms,
+            whole[wanted.mean],
+            whole[wanted.septum],
+            {n: value for n, value in segments.items() if n is not None and value is not None},
+        )
+
+    def lies_at(self, other: Grid) -> bool:
+        """Whether it has as many slices, each at the place of the other's."""
+        own = self.found.grid
+        if own.shape[0] != other.shape[0]:
+            return False
+        normals = own.affines[:, :3, 2], other.affines[:, :3, 2]
+        parallel = np.abs((normals[0] * normals[1]).sum(1)) > np.cos(np.radians(PARALLEL_DEG))
+        apart_mm = ((_middles_mm(own) - _middles_mm(other)) * normals[0]).sum(1)
+        return bool((parallel & (np.abs(apart_mm) < SAME_SLICE_MM)).all())
+
+
+def _blood_ms(found: TimeMap, carried: Carried) -> float | None:
+    try:
+        return blood_time_ms(found, carried)
+    except Unmeasurable:
+        return None
+
+
+def _middles_mm(grid: Grid) -> np.ndarray:
+    rows, columns = grid.shape[1:]
+    return np.array(
+        [grid.position_mm(z, (rows - 1) / 2, (columns - 1) / 2) for z in range(grid.shape[0])]
+    )
+
+
+def _extracellular(t1_maps: Sequence[_T1Map], haematocrit: float | None) -> list[Measurement]:
+    """Return the extracellular volume at every map after contrast; of a study without one, none."""
+    found: list[Measurement] = []
+    for post in (one for one in t1_maps if one.found.after_contrast):
+        native = next(
+            (
+                one
+                for one in t1_maps
+                if not one.found.after_contrast and one.lies_at(post.found.grid)
+            ),
+            None,
+        )
+        if native is None:
+            reason = Reason("NO_NATIVE_T1", "no T1 map before contrast lies at its slices")
+        elif haematocrit is None:
+            reason = Reason("NO_HAEMATOCRIT", "the haematocrit is not given")
+        else:
+            before, after = native.regions, post.regions
+            if not isinstance(before, Reason) and not isinstance(after, Reason):
+                found += measure_ecv(before, after, haematocrit)
+                continue
+            reason = next(one for one in (before, after) if isinstance(one, Reason))
+        found += [null(one, post.series, reason) for one in ECV_QUANTITIES]
+    return found
 
 
 def kind_of(series: Series) -> MapKind:

@@ -13,6 +13,8 @@ BMI_LIMITS_KG_M2 = (8.0, 90.0)
 """Height and weight that give a body mass index outside these limits contradict (proposal)."""
 BSA_LIMITS_M2 = (0.2, 3.5)
 """Body surface area (reliability row D26)."""
+HAEMATOCRIT_LIMITS = (0.15, 0.70)
+"""Volume of cells in blood, as a fraction; a percentage is outside (proposal)."""
 
 MS_PER_MINUTE = 60_000.0
 HEART_RATE_LIMITS_BPM = (20.0, 240.0)

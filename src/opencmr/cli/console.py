@@ -12,6 +12,7 @@ import typer
 
 from opencmr.anatomy.plausible import (
     AGE_LIMIT_YEARS,
+    HAEMATOCRIT_LIMITS,
     HEART_RATE_LIMITS_BPM,
     HEIGHT_LIMITS_CM,
     WEIGHT_LIMITS_KG,
@@ -50,6 +51,15 @@ WeightKg = Annotated[
         min=WEIGHT_LIMITS_KG[0],
         max=WEIGHT_LIMITS_KG[1],
         help="Body weight, for indexing.",
+    ),
+]
+Haematocrit = Annotated[
+    float | None,
+    typer.Option(
+        "--haematocrit",
+        min=HAEMATOCRIT_LIMITS[0],
+        max=HAEMATOCRIT_LIMITS[1],
+        help="Fraction of cells in blood, for extracellular volume.",
     ),
 ]
 Sex = Annotated[str | None, typer.Option("--sex", help="M or F.")]

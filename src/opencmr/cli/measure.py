@@ -51,6 +51,7 @@ def measure(
     sex: console.Sex = None,
     age: console.AgeYears = None,
     heart_rate: console.HeartRate = None,
+    haematocrit: console.Haematocrit = None,
     spacing: console.Spacing = None,
     sequence: console.StatedSequence = None,
     ranges: console.RangesFile = None,
@@ -84,6 +85,7 @@ def measure(
         height_cm=height_cm,
         weight_kg=weight_kg,
         heart_rate_bpm=heart_rate,
+        haematocrit=haematocrit,
     )
     own_ranges = console.read_ranges(ranges)
     inputs = places_read(source, labels, original)

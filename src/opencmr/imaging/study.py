@@ -45,6 +45,8 @@ class Demographics:
     height_cm: float | None = None
     weight_kg: float | None = None
     heart_rate_bpm: float | None = None
+    haematocrit: float | None = None
+    """Volume of cells in blood, as a fraction."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from opencmr.anatomy.plausible import AGE_LIMIT_YEARS, HEIGHT_LIMITS_CM, WEIGHT_LIMITS_KG
+from opencmr.anatomy.plausible import (
+    AGE_LIMIT_YEARS,
+    HAEMATOCRIT_LIMITS,
+    HEIGHT_LIMITS_CM,
+    WEIGHT_LIMITS_KG,
+)
 from opencmr.errors import ConfigurationError
 from opencmr.imaging.study import Demographics
 from opencmr.intake.index import Entry
@@ -21,8 +26,9 @@ LIMITS = {
     "height_cm": HEIGHT_LIMITS_CM,
     "weight_kg": WEIGHT_LIMITS_KG,
     "age": (0.0, AGE_LIMIT_YEARS),
+    "haematocrit": HAEMATOCRIT_LIMITS,
 }
-COLUMNS = (*KEYS, "height_cm", "weight_kg", "sex", "age")
+COLUMNS = (*KEYS, "height_cm", "weight_kg", "sex", "age", "haematocrit")
 LARGEST_BYTES = 16 << 20
 WHAT = "the demographics"
 
@@ -142,6 +148,7 @@ def _stated(line: int, told: Mapping[str, str]) -> Demographics:
         age_years=numbers["age"],
         height_cm=numbers["height_cm"],
         weight_kg=numbers["weight_kg"],
+        haematocrit=numbers["haematocrit"],
     )
 
 

@@ -9,6 +9,7 @@ from opencmr.measure.function.mass import MASS
 from opencmr.measure.function.rates import RATES
 from opencmr.measure.function.volumes import VOLUMES
 from opencmr.measure.reference import with_reference
+from opencmr.measure.relaxometry.extracellular import ECV_QUANTITIES
 from opencmr.measure.relaxometry.in_wall import MAP_QUANTITIES
 from opencmr.measure.scalars import Measure
 from opencmr.measure.scar.in_wall import SCAR_QUANTITIES
@@ -20,7 +21,12 @@ MEASURES: tuple[Measure, ...] = (VOLUMES, EJECTION, MASS, BODY_SIZE, RATES, WALL
 
 QUANTITIES: tuple[Quantity, ...] = tuple(q for m in MEASURES for q in m.quantities)
 """What :func:`measure_all` measures on the ventricles."""
-EVERY_QUANTITY: tuple[Quantity, ...] = (*QUANTITIES, *MAP_QUANTITIES, *SCAR_QUANTITIES)
+EVERY_QUANTITY: tuple[Quantity, ...] = (
+    *QUANTITIES,
+    *MAP_QUANTITIES,
+    *ECV_QUANTITIES,
+    *SCAR_QUANTITIES,
+)
 """With what other series show: the tissue."""
 
 

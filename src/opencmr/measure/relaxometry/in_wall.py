@@ -39,6 +39,11 @@ IRON_FIELD_T = (1.4, 1.6)
 """The marks were made at 1.5 T."""
 
 
+BLOOD_ERODED_PX = 3
+"""Pixels of the map taken off the cavity: those near the wall hold trabeculae (proposal)."""
+_CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], dtype=bool)[None]
+
+
 @dataclass(frozen=True, slots=True)
 class WallQuantities:
     """What is measured of one kind of map: over the whole wall (or a segment), and the septum."""
@@ -97,8 +102,27 @@ def quantities_of(kind: MapKind, *, after_contrast: bool) -> WallQuantities:
 def inner_wall(segmentation: Segmentation) -> np.ndarray:
     """Return the wall ``(Z, Y, X) bool`` of the one phase without its outermost pixels."""
     wall = segmentation.mask(Structure.MYOCARDIUM)[0]
-    cross = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], dtype=bool)[None]
-    return np.asarray(binary_erosion(wall, cross, iterations=ERODED_PX))
+    return np.asarray(binary_erosion(wall, _CROSS, iterations=ERODED_PX))
+
+
+def blood_time_ms(found: TimeMap, carried: Carried) -> float:
+    """Return the relaxation time of the left ventricle's blood: the median, as muscles lie in it.
+
+    Raises
+    ------
+    Unmeasurable
+        When too few pixels of the cavity have a value.
+    """
+    cavity = carried.segmentation.mask(Structure.LV)[0]
+    inside = binary_erosion(cavity, _CROSS, iterations=BLOOD_ERODED_PX)
+    inside &= np.isfinite(found.values_ms)
+    if inside.sum() < LEAST_PIXELS:
+        raise Unmeasurable(
+            "THIN_WALL",
+            f"{inside.sum()} pixels with a value lie inside the cavity; expected {LEAST_PIXELS} "
+            "or more",
+        )
+    return float(np.median(found.values_ms[inside].astype(np.float64)))
 
 
 def measure_in_wall(
