@@ -28,8 +28,8 @@ from opencmr.measure.reference import with_reference
 from opencmr.models.library import Library
 from opencmr.models.session import Networks
 from opencmr.progress import Progress, silent
-from opencmr.quality.checks import withhold
 from opencmr.quality.stacks import judge_stacks
+from opencmr.quality.withhold import withhold
 from opencmr.report.contents import Provenance, Report
 from opencmr.segment.heart import box_of
 from opencmr.sort.sorting import sort_study

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from opencmr.imaging.flag import Severity
-from opencmr.quality.checks import withhold
+from opencmr.quality.withhold import withhold
 from tests.quality.conftest import heart_labels
 
 

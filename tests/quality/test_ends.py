@@ -14,8 +14,8 @@ from opencmr.imaging.image import untimed_image
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics
 from opencmr.measure import Ventricles
-from opencmr.quality.checks import withhold
 from opencmr.quality.ends import cut_flags, short_flags
+from opencmr.quality.withhold import withhold
 from tests.quality.conftest import heart_labels
 
 OF_A_CUT = {"APEX_CUT", "BASE_AT_STACK_END", "BOTH_ENDS_CUT", "STACK_TOO_SHORT"}

@@ -14,7 +14,7 @@ from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.study import Demographics, Identity, Scanner
 from opencmr.measure import Ventricles, measure_all
 from opencmr.measure.landmarks import find_landmarks
-from opencmr.quality.checks import withhold
+from opencmr.quality.withhold import withhold
 from opencmr.report import html, pdf
 from opencmr.report.blocks import Strip, Table
 from opencmr.report.contents import Report

@@ -16,7 +16,7 @@ from opencmr.imaging.reading import Reading
 from opencmr.imaging.study import Demographics, Series
 from opencmr.measure.ventricles import Unmeasurable, Ventricles
 from opencmr.models.card import DiagnosisCard
-from opencmr.quality.checks import withhold
+from opencmr.quality.withhold import withhold
 
 CONTRASTS = {"brighter": 0.973, "darker": 1.027}
 """Exponents of the grey values that move none by more than 1 % of their range (reliability row

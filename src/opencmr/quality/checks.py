@@ -1,4 +1,4 @@
-"""Checks of a segmented short-axis stack, and what is withheld because of them.
+"""Checks of a segmented short-axis stack.
 
 A check is a function of the :class:`Subject` that yields flags; a new one is one function and
 one line in :data:`CHECKS`.
@@ -12,11 +12,10 @@ from functools import cached_property
 import numpy as np
 
 from opencmr.anatomy.plausible import MS_PER_MINUTE
-from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import Structure
 from opencmr.errors import GeometryError
 from opencmr.imaging.flag import About, QualityFlag, Severity
-from opencmr.imaging.measurements import Measured, Measurements
+from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.study import Series
 from opencmr.measure.ventricles import (
     RATE_PHASES,
@@ -57,7 +56,7 @@ from opencmr.quality.limits import (
 )
 from opencmr.quality.pixels import coarse_flags, noise_flags
 from opencmr.quality.right_ventricle import right_ventricle_flags
-from opencmr.quality.scope import OF_THE_PATIENT, OF_THE_RIGHT_VENTRICLE, OF_WHOLE_STACKS
+from opencmr.quality.scope import OF_THE_RIGHT_VENTRICLE, OF_WHOLE_STACKS
 from opencmr.quality.small_heart import small_heart_flags
 from opencmr.quality.upside_down import upside_down_flags
 
@@ -422,33 +421,3 @@ CHECKS: tuple[Check, ...] = (
     upright,
     near_cut_point,
 )
-
-
-def withhold(measurements: Measurements, flags: Iterable[QualityFlag]) -> Measurements:
-    """Return the measurements with those that a "do not report" flag concerns made null.
-
-    Parameters
-    ----------
-    measurements : Measurements
-        Of one analysis.
-    flags : iterable of QualityFlag
-        Of the same analysis; each concerns the series and the quantities that it is about.
-    """
-    withheld = measurements.found
-    for flag in flags:
-        if flag.severity is Severity.DO_NOT_REPORT:
-            withheld = tuple(
-                one.withheld(Reason(flag.code, "withheld")) if _concerns(flag.about, one) else one
-                for one in withheld
-            )
-    return Measurements(withheld)
-
-
-def _concerns(about: About, measured: Measured) -> bool:
-    """Whether a flag touches a measurement; one that names no series may come from any."""
-    symbol, series = measured.quantity.symbol, measured.series
-    return (
-        symbol not in OF_THE_PATIENT
-        and (not about.symbols or symbol in about.symbols)
-        and (not about.series or not series or series == about.series)
-    )
