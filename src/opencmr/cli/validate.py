@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from opencmr.progress import Progress
     from opencmr.validate.cohort import Cohort
 
-FOLDERS, MODEL = "Two folders", "A model over a data set"
-
 
 def validate(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="Result folder.")],
@@ -27,72 +25,49 @@ def validate(
     labels: Annotated[
         str | None,
         typer.Option(
-            help="Label convention of the predictions: acdc, mnms or emidec. Default: acdc.",
-            rich_help_panel=FOLDERS,
+            help="Label convention of the predictions: acdc, mnms or emidec. Default: acdc."
         ),
     ] = None,
     reference_labels: Annotated[
         str | None,
-        typer.Option(help="That of the reference, if another.", rich_help_panel=FOLDERS),
+        typer.Option(help="That of the reference, if another."),
     ] = None,
     suffix: Annotated[
         str,
-        typer.Option(
-            help="End of the predictions' names before .nii, such as _seg.", rich_help_panel=FOLDERS
-        ),
+        typer.Option(help="End of the predictions' names before .nii, such as _seg."),
     ] = "",
     reference_suffix: Annotated[
         str,
-        typer.Option(
-            help="End of the reference's names before .nii, such as _gt.", rich_help_panel=FOLDERS
-        ),
+        typer.Option(help="End of the reference's names before .nii, such as _gt."),
     ] = "",
     spacing: console.Spacing = None,
     groups: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE.csv",
-            help="Table of the cases; its first column names them.",
-            rich_help_panel=FOLDERS,
-        ),
+        typer.Option(metavar="FILE.csv", help="Table of the cases; its first column names them."),
     ] = None,
     by: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="COLUMN",
-            help="Column of --groups to summarise by; may be repeated.",
-            rich_help_panel=FOLDERS,
-        ),
+        typer.Option(metavar="COLUMN", help="Column of --groups to summarise by; may be repeated."),
     ] = None,
     model: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME[@VERSION]",
-            help="Run this model first, over --data; see opencmr models.",
-            rich_help_panel=MODEL,
+            metavar="NAME[@VERSION]", help="Run this model first, over --data; see opencmr models."
         ),
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(
-            metavar="MANIFEST",
-            help="acdc, or a manifest.json as training writes it.",
-            rich_help_panel=MODEL,
-        ),
+        typer.Option(metavar="MANIFEST", help="acdc, or a manifest.json as training writes it."),
     ] = None,
     data_folder: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER",
-            help="Folder of the data sets, below which the manifest's paths lie.",
-            rich_help_panel=MODEL,
+            metavar="FOLDER", help="Folder of the data sets, below which the manifest's paths lie."
         ),
     ] = None,
     folds: Annotated[
         str | None,
-        typer.Option(
-            metavar="N[,N...]", help="Folds of the manifest; all by default.", rich_help_panel=MODEL
-        ),
+        typer.Option(metavar="N[,N...]", help="Folds of the manifest; all by default."),
     ] = None,
     overwrite: console.Overwrite = False,
     as_json: console.AsJson = False,

@@ -68,7 +68,9 @@ def steady_run(areas: np.ndarray) -> np.ndarray:
         ends = np.roll(ends, -1)
     gaps = (np.roll(starts, -1) - ends - 1) % phases
     filled = np.column_stack([gaps, gaps * (areas[ends] + areas[np.roll(starts, -1)]) / 2])
-    runs = [areas[_phases(s, e, phases)] for s, e in zip(starts, ends, strict=True)]
+    runs = [
+        areas[_phases(s, e, phases)] for s, e in zip(starts.tolist(), ends.tolist(), strict=True)
+    ]
     taken = np.array([(len(run), run.sum()) for run in runs])
     best, kept = (np.inf, np.inf), (0, 0)
     for first in range(count):
