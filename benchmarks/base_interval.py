@@ -26,7 +26,7 @@ from opencmr.anatomy.views import View
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.phase_times import phase_shares
 from opencmr.imaging.study import Demographics, Series
-from opencmr.intake.nifti.files import read_nifti_pair
+from opencmr.intake.nifti.read import read_nifti_pair
 from opencmr.intake.studies import read_studies
 from opencmr.measure.function.ejection import EJECTION
 from opencmr.measure.function.mass import MASS

@@ -38,7 +38,7 @@ from opencmr.geometry.grid import Grid
 from opencmr.imaging.image import untimed_image
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics
-from opencmr.intake.nifti.files import read_label_map, read_nifti_pair
+from opencmr.intake.nifti.read import read_label_map, read_nifti_pair
 from opencmr.measure import Ventricles, measure_all
 from opencmr.measure.long_axis import slices_from_base
 from opencmr.models.library import choose_model

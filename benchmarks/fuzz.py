@@ -32,7 +32,7 @@ from opencmr.errors import GeometryError, InputError
 from opencmr.imaging.flag import LeftOut
 from opencmr.intake.containers.files import walk
 from opencmr.intake.leftovers import Leftovers
-from opencmr.intake.nifti.files import read_nifti, require_image
+from opencmr.intake.nifti.read import read_nifti, require_image
 from opencmr.intake.studies import read_studies
 from opencmr.simulate import Protocol, simulate_study, write_dicom, write_nifti
 

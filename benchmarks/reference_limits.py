@@ -32,7 +32,7 @@ from opencmr.imaging.image import untimed_image
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics, Series
-from opencmr.intake.nifti.files import read_nifti_pair
+from opencmr.intake.nifti.read import read_nifti_pair
 from opencmr.measure import Ventricles
 from opencmr.measure.function.ejection import EJECTION
 from opencmr.measure.function.mass import MASS

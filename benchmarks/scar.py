@@ -26,7 +26,7 @@ from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.geometry.grid import grid_from_spacing
 from opencmr.imaging.image import untimed_image
-from opencmr.intake.nifti.files import read_nifti
+from opencmr.intake.nifti.read import read_nifti
 from opencmr.measure.scar.remote import remote_region
 from opencmr.measure.scar.rules import SCAR_RULES, scar_by_rule
 from opencmr.models.runner import SegmentationRunner

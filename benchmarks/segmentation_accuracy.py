@@ -27,7 +27,7 @@ from opencmr.anatomy.views import View
 from opencmr.imaging.image import Image
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics
-from opencmr.intake.nifti.files import read_label_map, read_nifti_pair
+from opencmr.intake.nifti.read import read_label_map, read_nifti_pair
 from opencmr.intake.studies import read_studies
 from opencmr.measure.registry import measure_all
 from opencmr.measure.ventricles import Ventricles

@@ -25,7 +25,7 @@ from opencmr.anatomy.views import View
 from opencmr.geometry.grid import Grid
 from opencmr.imaging.image import Image
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
-from opencmr.intake.nifti.files import read_nifti, read_nifti_pair
+from opencmr.intake.nifti.read import read_nifti, read_nifti_pair
 from opencmr.models.library import choose_model
 from opencmr.models.session import Network
 from opencmr.segment import heart

@@ -24,7 +24,7 @@ from opencmr.geometry.grid import Grid
 from opencmr.imaging.image import Image
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics
-from opencmr.intake.nifti.files import read_nifti, read_nifti_pair
+from opencmr.intake.nifti.read import read_nifti, read_nifti_pair
 from opencmr.intake.studies import read_studies
 from opencmr.measure.ventricles import Ventricles
 from opencmr.models.library import choose_model

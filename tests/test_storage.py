@@ -645,3 +645,48 @@ def test_whatever_else_lies_in_out_is_never_lost(name, others, nested) -> None:
         else:
             assert not mine
         assert {p: v for p, v in tree(out).items() if v == b"mine"} == mine
+
+
+def of_a_collection(out: Path) -> None:
+    """Two studies under a ``run.json`` of their own."""
+    ours_of_two_studies(out)
+    record = {"disclaimer": "d", "versions": {"opencmr": "0"}, "study": None, "studies": 2}
+    storage.write_json(out / "run.json", record | {"files": []})
+
+
+def test_a_collection_may_be_added_to_and_stays_claimed(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    of_a_collection(out)
+    before = sorted(out.rglob("*"))
+    with storage.result_folder(out, overwrite=False, may_grow=True) as new:
+        new.rmdir()
+        with (
+            pytest.raises(ConfigurationError, match="another opencmr"),
+            storage.result_folder(out, overwrite=True),
+        ):
+            pass
+        (out / "third").mkdir()
+    assert sorted(out.rglob("*")) == sorted([*before, out / "third"])
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_collection_is_not_replaced_unasked_after_the_work(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    of_a_collection(out)
+    before = sorted(out.rglob("*"))
+    with (
+        pytest.raises(StorageError, match="--overwrite"),
+        storage.result_folder(out, overwrite=False, may_grow=True) as new,
+    ):
+        (new / "report.html").write_text("new")
+    assert sorted(out.rglob("*")) == before
+
+
+@pytest.mark.parametrize("state", [ours, ours_of_two_studies])
+def test_what_is_no_collection_is_not_added_to_unasked(tmp_path: Path, state) -> None:
+    state(tmp_path / "out")
+    with (
+        pytest.raises(ConfigurationError, match="--overwrite"),
+        storage.result_folder(tmp_path / "out", overwrite=False, may_grow=True),
+    ):
+        pass

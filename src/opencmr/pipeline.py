@@ -1,8 +1,9 @@
 """The story on one screen: sort, judge, plan, analyses, withhold, diagnose, report."""
 
+import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
 
@@ -14,6 +15,7 @@ from opencmr.analyses.plan import Planned, plan_study
 from opencmr.analyses.table import ANALYSES
 from opencmr.anatomy.phases import SegPhases
 from opencmr.anatomy.ranges import SITES_OWN, NormalRange, normal_ranges
+from opencmr.anatomy.techniques import Technique
 from opencmr.diagnose.study import find
 from opencmr.imaging.finding import Finding
 from opencmr.imaging.flag import Severity
@@ -29,8 +31,10 @@ from opencmr.progress import Progress, silent
 from opencmr.quality.checks import withhold
 from opencmr.quality.stacks import judge_stacks
 from opencmr.report.contents import Provenance, Report
+from opencmr.segment.heart import box_of
 from opencmr.sort.sorting import sort_study
 from opencmr.stopwatch import Stopwatch
+from opencmr.storage import sha256_of_bytes
 
 _SEVERITIES = list(Severity)
 _PACKAGES = ("numpy", "scipy", "pydicom", "nibabel", "onnxruntime")
@@ -54,6 +58,10 @@ class Configuration:
         A site's own, which go before the packaged ones.
     labels : GivenLabels or None
         Labels drawn or corrected by a reader, which are measured in place of a network's.
+    spacing_mm : (slice, row, column) or None
+        With which NIfTI files that lack it were read.
+    sequence : Technique or None
+        What a short-axis stack shows that came from a file without a header.
     """
 
     model: str | None = None
@@ -62,6 +70,27 @@ class Configuration:
     seg_phases: SegPhases = SegPhases.ED_ES
     ranges: tuple[NormalRange, ...] = ()
     labels: GivenLabels | None = None
+    spacing_mm: tuple[float, float, float] | None = None
+    sequence: Technique | None = None
+
+    @property
+    def record(self) -> dict[str, object]:
+        """What ``run.json`` keeps: equal where, and only where, the caller decided the same.
+
+        Of the body only which fields were given, and a digest that holds their values.
+        """
+        given = asdict(self.demographics)
+        ranges = [asdict(one) for one in self.ranges]
+        decided = json.dumps([given, self.spacing_mm, dict(self.truth), ranges], sort_keys=True)
+        return {
+            "model": self.model or "newest that fits",
+            "seg_phases": self.seg_phases.value,
+            "sequence": "by the pictures" if self.sequence is None else self.sequence.value,
+            "normal_ranges": SITES_OWN if self.ranges else "packaged",
+            **_labels_record(self.labels),
+            "given_by_the_caller": sorted(name for name in given if given[name] is not None),
+            "given_sha256": sha256_of_bytes(decided.encode("utf-8")),
+        }
 
 
 def analyze_study(
@@ -110,7 +139,7 @@ def analyze_study(
             readings[planned.analysis.name] = planned.analysis.read(parts, readings, networks)
     found = tuple(readings.values())
     with clock("diagnose"):
-        findings = _findings(study, plan, readings, configuration, networks, progress)
+        findings = _findings(study, plan, readings, configuration, networks)
     flags = [
         *study.flags,
         *(flag for planned in plan for flag in planned.flags),
@@ -164,7 +193,6 @@ def _findings(
     readings: Mapping[str, Reading],
     configuration: Configuration,
     networks: Networks,
-    progress: Progress,
 ) -> tuple[Finding, ...]:
     """Return what the ventricles may mean; nothing where none was segmented."""
     heart = readings.get(FUNCTION)
@@ -179,7 +207,7 @@ def _findings(
             dict.fromkeys(planned.series, other),
             planned.model,
             configuration.demographics,
-            progress=progress,
+            heart=box_of(heart.segmentations[series.key]),
         )
         return planned.analysis.read(parts, {}, networks)
 
@@ -211,7 +239,8 @@ def planned_study(
 
 def sorted_study(study: Study, configuration: Configuration) -> Study:
     """Return the study as plans are made on it: the choice of series reads their flags."""
-    return judge_stacks(sort_study(_with_demographics(study, configuration.demographics)))
+    study = _with_demographics(study, configuration.demographics)
+    return judge_stacks(sort_study(study, stated=configuration.sequence))
 
 
 def _with_demographics(study: Study, given: Demographics) -> Study:
@@ -238,19 +267,10 @@ def _labels_record(given: GivenLabels | None) -> dict[str, object]:
 def _provenance(
     models: tuple[ModelUse, ...], configuration: Configuration, clock: Stopwatch
 ) -> Provenance:
-    given = configuration.demographics
     return Provenance(
         opencmr_version=__version__,
         models=models,
-        configuration={
-            "model": configuration.model or "newest that fits",
-            "seg_phases": configuration.seg_phases.value,
-            "normal_ranges": SITES_OWN if configuration.ranges else "packaged",
-            **_labels_record(configuration.labels),
-            "given_by_the_caller": sorted(
-                name for name in Demographics.__slots__ if getattr(given, name) is not None
-            ),
-        },
+        configuration=configuration.record,
         created=datetime.now().astimezone().isoformat(timespec="seconds"),
         timings_s=clock.seconds,
         packages={"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},

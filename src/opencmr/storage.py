@@ -91,7 +91,9 @@ def sha256_of_bytes(content: bytes) -> str:
 
 
 @contextmanager
-def result_folder(output: Path, *, overwrite: bool, inputs: Sequence[Path] = ()) -> Iterator[Path]:
+def result_folder(
+    output: Path, *, overwrite: bool, inputs: Sequence[Path] = (), may_grow: bool = False
+) -> Iterator[Path]:
     """Yield a folder to write into, which becomes ``output`` when all went well.
 
     At every moment, a kill included, ``output`` is absent, the earlier result or the new one.
@@ -104,6 +106,9 @@ def result_folder(output: Path, *, overwrite: bool, inputs: Sequence[Path] = ())
     overwrite : bool
     inputs : sequence of Path
         What is read; neither may lie in the other.
+    may_grow : bool
+        ``output`` may be a collection, too.  Whoever removes the folder that is yielded leaves
+        ``output`` as it is; it is kept from other processes until the end, and may be added to.
 
     Raises
     ------
@@ -115,11 +120,36 @@ def result_folder(output: Path, *, overwrite: bool, inputs: Sequence[Path] = ())
     place = _place_of_folder(output, inputs)
 
     def check(found: Path) -> None:
-        _refuse_taken(found, output, overwrite=overwrite)
+        if not (may_grow and found == place and is_collection(found)):
+            _refuse_taken(found, output, overwrite=overwrite)
 
-    with _workplace(place.parent, (place.name,), output, check) as new:
+    with _workplace(place.parent, (place.name,), output, check, may_be_left=may_grow) as new:
         (new / place.name).mkdir()
         yield new / place.name
+
+
+def require_replaceable(output: Path, *, overwrite: bool) -> None:
+    """Refuse a folder whose replacement would cost files.
+
+    Raises
+    ------
+    ConfigurationError
+        When it holds other files than an earlier result, or ``overwrite`` is not given.
+    """
+    _refuse_taken(output.resolve(), output, overwrite=overwrite)
+
+
+def is_collection(folder: Path) -> bool:
+    """Whether a folder's ``run.json`` says that it holds the results of many studies."""
+    record = _record_of(folder)
+    return record is not None and bool(record["is_collection"])
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is listed, unchanged, in the ``run.json`` beside it."""
+    record = _record_of(path.parent)
+    listed = record["files"] if record is not None else {}
+    return path.name in listed and sha256_of(path) == listed[path.name]
 
 
 @contextmanager
@@ -363,7 +393,8 @@ def _record_of(folder: Path) -> dict[str, Any] | None:
     paths = [PurePosixPath(name) for name in files]
     if not is_ours or any(path.is_absolute() or ".." in path.parts for path in paths):
         return None
-    return {"study": record.get("study"), "files": files}
+    study = record.get("study")
+    return {"study": study, "files": files, "is_collection": study is None and "studies" in record}
 
 
 def _delete_ours(result: Path, spare: Callable[[], Path]) -> None:
@@ -385,12 +416,17 @@ def _delete_ours(result: Path, spare: Callable[[], Path]) -> None:
 
 @contextmanager
 def _workplace(
-    parent: Path, names: tuple[str, ...], shown: Path, check: Callable[[Path], None]
+    parent: Path,
+    names: tuple[str, ...],
+    shown: Path,
+    check: Callable[[Path], None],
+    *,
+    may_be_left: bool = False,
 ) -> Iterator[Path]:
     """Yield a hidden folder; what has ``names`` in it moves to ``parent`` when all went well.
 
     ``check`` raises where what it is given must not be replaced; asked before the work and,
-    of what was moved aside, after it.
+    of what was moved aside, after it.  With ``may_be_left``, an empty hidden folder moves nothing.
     """
     digest = sha256_of_bytes(os.fsencode(names[0]))[:16]
     workplace = parent / f".opencmr-{digest}"
@@ -411,7 +447,8 @@ def _workplace(
             try:
                 with _full_disk_told(shown):
                     yield workplace / NEW
-                _publish(workplace, names, shown, check)
+                if not may_be_left or any((workplace / NEW).iterdir()):
+                    _publish(workplace, names, shown, check)
             finally:
                 _put_right(workplace)
     except BaseException:

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from scipy.ndimage import binary_dilation, binary_erosion
 from skimage.draw import polygon2mask
 
-from opencmr.geometry.contours import mask_within, outline_mm, outlines_mm
+from opencmr.geometry.contours import (
+    distances_mm,
+    mask_within,
+    outline_mm,
+    outlines_mm,
+    thinned,
+)
 
 SHAPE = (90, 110)
 
@@ -74,3 +80,31 @@ def test_nothing_has_no_outline() -> None:
     nothing = np.zeros(SHAPE, dtype=bool)
     assert outline_mm(nothing, (1.0, 1.0)) is None
     assert not mask_within([], SHAPE, (1.0, 1.0)).any()
+
+
+@pytest.mark.parametrize("tolerance_mm", [0.05, 0.1, 0.3])
+def test_a_thinned_outline_stays_within_the_tolerance_and_has_fewer_points(
+    tolerance_mm: float,
+) -> None:
+    angle = np.linspace(0, 2 * np.pi, 481)
+    radius = 25 + 2 * np.sin(5 * angle)
+    outline = np.column_stack([radius * np.cos(angle), 0.8 * radius * np.sin(angle)])
+    outline[-1] = outline[0]
+    kept = thinned(outline, tolerance_mm)
+    assert distances_mm(outline, kept).max() <= tolerance_mm
+    assert np.array_equal(kept[0], kept[-1])
+    assert len(kept) < len(outline) / 3
+
+
+def test_the_corners_of_a_square_are_not_thinned_away() -> None:
+    side = np.arange(0, 20, 1.0)
+    zero, far = np.zeros(20), np.full(20, 20.0)
+    square = np.concatenate(
+        [
+            np.column_stack(xy)
+            for xy in ((side, zero), (far, side), (20 - side, far), (zero, 20 - side))
+        ]
+    )
+    kept = thinned(np.vstack([square, square[:1]]), 0.1)
+    assert {(0, 0), (20, 0), (20, 20), (0, 20)} <= {tuple(point) for point in kept}
+    assert len(kept) < 20

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from opencmr.errors import GeometryError, InputError
-from opencmr.intake.nifti.files import read_label_map
+from opencmr.intake.nifti.read import read_label_map
 
 
 def save(path, values, *, zooms=(1.5, 1.2, 8.0), unit="mm", scaling=None):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from opencmr.intake.nifti.files import read_nifti
+from opencmr.intake.nifti.read import read_nifti
 from opencmr.intake.signal import (
     CLIPPED_SHARE,
     has_signal,

@@ -1,10 +1,13 @@
 """Blocks without a study: every kind is set on screen and on paper, and text stays text."""
 
 import io
+import json
 import re
 import shutil
 import subprocess
+from base64 import b64encode
 from collections.abc import Callable
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import get_args
@@ -76,6 +79,7 @@ def every_kind(text: str) -> tuple[blocks.Block, ...]:
             text,
         ),
         blocks.Movie(b"webp", b"webp", 8, 8, text, text, text),
+        blocks.Viewer(text, {text: blocks.Legend(text, "#ff8c24")}, {text: [text]}, text, text),
         blocks.Beside(
             ((bullseye_block(bullseye(values, (800.0, 1400.0), MAP_COLOURS)),),) * 3, text
         ),
@@ -146,7 +150,9 @@ def test_a_map_of_any_unit_stands_with_its_scale_on_screen_and_paper(tmp_path: P
 
 
 def test_what_moves_stays_off_paper() -> None:
-    assert "Movie" not in str(pdf.plain(page_with("text")))
+    told = str(pdf.plain(page_with("text")))
+    assert "Movie" not in told
+    assert "Viewer" not in told
 
 
 def test_a_word_longer_than_a_line_may_break_and_a_drawing_never_does() -> None:
@@ -178,3 +184,23 @@ def test_a_block_that_no_renderer_could_set_is_refused_when_it_is_made(
 ) -> None:
     with pytest.raises(ValueError, match=told):
         make()
+
+
+SCRIPTS = re.compile(r"<script([^>]*)>(.*?)</script>", re.DOTALL)
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_one_script_runs_whatever_a_text_says_and_the_policy_names_it_alone(text: str) -> None:
+    page = html.markup(page_with(text))
+    (kind, held), (plain, script) = SCRIPTS.findall(page)
+    assert (kind, plain) == (' type="application/json"', "")
+    assert json.loads(held) == {text: [text]}
+    assert "'sha256-" + b64encode(sha256(script.encode()).digest()).decode() + "'" in page
+    assert page.count("script-src") == 1
+    assert "script-src" not in html.markup(blocks.Page(text, text, text, ()))
+
+
+def test_the_viewer_s_script_is_found_wherever_its_block_stands() -> None:
+    viewer = blocks.Viewer("", {}, {})
+    within = blocks.Beside(((blocks.Notes(title="text"), blocks.Beside(((viewer,),))),))
+    assert "script-src" in html.markup(blocks.Page("", "", "", (within,)))

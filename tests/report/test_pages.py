@@ -79,9 +79,14 @@ def test_odd_studies_give_every_output(small_report: Report, tmp_path: Path, mak
     assert {"report.html", "report.pdf", "measurements.json", "run.json"} <= written
 
 
-def test_the_page_needs_no_network_and_no_script(page: str) -> None:
-    assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in page
-    assert "<script" not in page
+def test_the_page_needs_no_network_and_runs_no_script_but_the_viewer_s(page: str) -> None:
+    policy = re.findall(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert policy == [
+        f"default-src 'none'; script-src {html.source_of(html.viewer_script())}; img-src data:; "
+        "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    ]
+    assert page.count("<script>") == page.count('<script type="application/json">') == 1
+    assert not re.search(r"<[^>]* on\w+=", page)
     for address in re.findall(r"""(?:src|href|srcset)=["']([^"']{0,40})""", page):
         assert address.startswith("data:image/")
     links = set(re.findall(r"""https?://[^"' >]+""", page))
@@ -106,6 +111,20 @@ def test_the_page_shows_every_slice_at_both_phases_and_the_beating_heart(
     assert "data:image/webp" in page
     assert page.count('class="bullseye"') == 2
     assert page.count('class="chart"') == 1
+
+
+def test_a_page_of_half_the_usual_pictures_has_half_the_size_allowed(
+    report: Report, page: str
+) -> None:
+    """Twelve slices of thirty phases may make a page of 8 MB."""
+    phases, slices = report.study.series[1].image.values.shape[:2]
+    assert len(page.encode()) < 8_000_000 * phases * slices / (12 * 30)
+
+
+def test_a_page_without_a_viewer_runs_no_script_at_all(tiny_report: Report) -> None:
+    page = html.markup(page_of(tiny_report))
+    assert "<script" not in page
+    assert "script-src" not in page
 
 
 def test_truth_is_shown_only_where_it_is_known(tiny_report: Report, page: str) -> None:

@@ -1,21 +1,26 @@
 """How large the heart is decides the grid, and only where it is certain."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.structures import ACDC, EMIDEC, LabelScheme, Structure
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.geometry.grid import grid_from_spacing
 from opencmr.imaging.image import Image, untimed_image
+from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.models.card import SegmentationInput
 from opencmr.segment.heart import (
     LEAST_AREA_CM2,
     LEAST_AREA_OF_A_PHASE_CM2,
     LEAST_SCALE,
     USUAL_AREA_CM2,
+    HeartBox,
+    box_of,
     find_heart,
     find_heart_together,
     heart_window,
@@ -178,3 +183,14 @@ def test_what_the_network_cannot_name_does_not_count_as_the_heart():
     """The witness's right ventricle is no witness of the left one."""
     network = Namer(EMIDEC, (HEART, RIGHT))
     assert find_heart_together(body(), network, Namer(ACDC, (LIVER,), right=RIGHT)) is None
+
+
+def test_the_box_of_labels_is_their_extent_over_slices_and_phases():
+    labels = np.zeros((2, 3, 40, 50), np.uint8)
+    labels[0, 1, 10, 20] = 1
+    labels[1, 2, 25, 33] = 3
+    grid = grid_from_spacing(labels.shape[1:], (SLICE_MM, 1.0, 1.0))
+    author = Author(AuthorKind.READER, "reader")
+    found = Segmentation(labels, ACDC, grid, ACDC_POLICY, author, grid_scale=0.8)
+    assert box_of(found) == HeartBox((10, 25), (20, 33), 0.8)
+    assert box_of(replace(found, labels=np.zeros_like(labels))) is None

@@ -11,6 +11,7 @@ from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Demographics, Series, Study
 from opencmr.models.session import Networks
 from opencmr.progress import Progress, silent
+from opencmr.segment.heart import HeartBox
 from opencmr.sort.roles import Role
 from opencmr.stopwatch import Stopwatch
 
@@ -50,6 +51,8 @@ class Parts:
     progress : Progress
     labels : mapping from a series' key
         Segmentations that the caller gives; of these series no network is asked.
+    heart : HeartBox or None
+        Where the heart lies, when it was found before.
     """
 
     study: Study
@@ -59,6 +62,7 @@ class Parts:
     clock: Stopwatch = field(default_factory=Stopwatch)
     progress: Progress = silent
     labels: Mapping[str, Segmentation] = field(default_factory=dict)
+    heart: HeartBox | None = None
 
 
 Earlier = Mapping[str, Reading]

@@ -63,6 +63,7 @@ def _segmented(
         segmentation = segment_short_axis(
             series.image,
             network,
+            box=parts.heart,
             progress=lambda done, total: parts.progress("segmenting", done, total),
         )
     return segmentation, (network.card.use,)

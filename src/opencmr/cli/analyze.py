@@ -1,5 +1,7 @@
 """``opencmr analyze``: the whole pipeline over every study in the input."""
 
+from dataclasses import asdict, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,9 +16,20 @@ from opencmr.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from opencmr.batch import Outcome
+    from opencmr.batch.outcome import Outcome
     from opencmr.imaging.flag import LeftOut
+    from opencmr.intake.demographics_table import DemographicsTable
+    from opencmr.intake.index import Entry
     from opencmr.intake.studies import Studies
+    from opencmr.pipeline import Configuration
+
+
+class LabelFrom(StrEnum):
+    """Where the label of a study comes from."""
+
+    PATH = "path"
+    ID = "id"
+    NONE = "none"
 
 
 def analyze(
@@ -35,11 +48,31 @@ def analyze(
     age: console.AgeYears = None,
     heart_rate: console.HeartRate = None,
     spacing: console.Spacing = None,
+    sequence: console.StatedSequence = None,
     ranges: console.RangesFile = None,
     model: console.ModelName = None,
     seg_phases: Annotated[
         SegPhases, typer.Option(help="Cardiac phases that are written as DICOM SEG.")
     ] = SegPhases.ED_ES,
+    jobs: Annotated[
+        int, typer.Option(min=1, max=64, help="Studies at a time, each in a process of its own.")
+    ] = 1,
+    label_from: Annotated[
+        LabelFrom,
+        typer.Option(
+            help="Label of each of several studies, in cohort.csv and cohort.html alone: its path "
+            "in INPUT or its PatientID."
+        ),
+    ] = LabelFrom.NONE,
+    demographics: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv",
+            help="Height, weight, sex and age by path in INPUT or PatientID; columns path or id, "
+            "height_cm, weight_kg, sex, age.",
+            show_default=False,
+        ),
+    ] = None,
     overwrite: console.Overwrite = False,
     as_json: console.AsJson = False,
     quiet: console.Quiet = False,
@@ -48,13 +81,18 @@ def analyze(
     """Analyse every study in INPUT: sort, segment, measure, report.
 
     Writes report.html, report.pdf, measurements.json and .csv, the segmentation, run.json and,
-    for a DICOM study, dicom/ into OUT; for several studies, one such folder a study under OUT.
+    for a DICOM study, dicom/ into OUT. For several studies: one such folder a study under OUT,
+    put in place when it is done, then cohort.csv, key.csv and cohort.html; the same command again
+    goes on where it was stopped.
     """
-    from opencmr.batch import analyze_studies
+    from opencmr.batch.cohort import Place, analyze_cohort
+    from opencmr.batch.one_study import analyze_one
     from opencmr.imaging.study import Demographics
+    from opencmr.intake.demographics_table import read_demographics
     from opencmr.models.session import Networks
     from opencmr.pipeline import Configuration
 
+    spacing_mm = console.parse_spacing(spacing)
     configuration = Configuration(
         model=model,
         demographics=Demographics(
@@ -66,31 +104,71 @@ def analyze(
         ),
         seg_phases=seg_phases,
         ranges=console.read_ranges(ranges),
+        spacing_mm=spacing_mm,
+        sequence=console.technique_of(sequence),
     )
+    if demographics is not None:
+        console.require_file(demographics, "--demographics")
+    table = read_demographics(demographics) if demographics is not None else None
     inputs = places_read(source, ed, es)
     with (
-        storage.result_folder(output, overwrite=overwrite, inputs=inputs) as folder,
+        storage.result_folder(output, overwrite=overwrite, inputs=inputs, may_grow=True) as folder,
         console.progress_bar(quiet=quiet) as progress,
+        read_input(source, ed, es, spacing_mm, progress) as studies,
     ):
-        networks = Networks()
-        with read_input(source, ed, es, console.parse_spacing(spacing), progress) as studies:
-            outcomes = analyze_studies(studies, configuration, folder, output, progress, networks)
-    tell(outcomes, studies.left_out, networks.remarks, as_json=as_json, quiet=quiet)
+        configurations = [configuration] * len(studies)
+        if table is not None:
+            configurations = configurations_of(studies, configuration, table)
+            if unused := table.unused(studies.entries):
+                lines = ", ".join(map(str, unused))
+                console.say(f"the demographics: no study for line {lines}", quiet=quiet)
+        if len(studies) == 1:
+            storage.require_replaceable(output, overwrite=overwrite)
+            networks = Networks()
+            outcomes = [
+                analyze_one(
+                    study,
+                    configurations[0],
+                    folder,
+                    output,
+                    orphans=studies.left_out,
+                    networks=networks,
+                    progress=progress,
+                )
+                for study in studies
+            ]
+            for remark in networks.remarks:
+                console.say(remark, quiet=quiet)
+        else:
+            folder.rmdir()  # the studies are put in place one by one
+            outcomes = analyze_cohort(
+                studies,
+                configurations,
+                Place(output.resolve(), output, overwrite),
+                jobs=jobs,
+                labels=[label_of(entry, label_from) for entry in studies.entries],
+                inputs=[str(base_of(inputs[0]) / entry.place) for entry in studies.entries],
+                progress=progress,
+                tell=lambda line: console.say(line, quiet=quiet),
+            )
+    tell(outcomes, studies.left_out, as_json=as_json, quiet=quiet, cohort=output)
 
 
 def tell(
     outcomes: "Sequence[Outcome]",
     left_out: "Sequence[LeftOut]",
-    remarks: "Sequence[str]",
     *,
     as_json: bool,
     quiet: bool,
+    cohort: Path | None = None,
 ) -> None:
-    """Say what became of each study, for people or for machines, and end with its status."""
-    from opencmr.batch import exit_status
+    """Say what became of each study, for people or for machines, and end with its status.
 
-    for remark in remarks:
-        console.say(remark, quiet=quiet)
+    ``cohort``: the folder of several studies' results.
+    """
+    from opencmr.batch.outcome import exit_status
+
+    is_silent = quiet or as_json
     status = exit_status(outcomes, left_out)
     if as_json:
         console.print_json(
@@ -101,11 +179,38 @@ def tell(
             }
         )
     for outcome in outcomes:
-        console.say(outcome.text, quiet=quiet or as_json)
+        console.say(outcome.text, quiet=is_silent)
+    if cohort is not None and len(outcomes) > 1:
+        console.say(f"all studies: {cohort / 'cohort.html'}", quiet=is_silent)
     for row in left_out:
-        console.say(f"left out: {row.count} x {row.what}: {row.reason}", quiet=quiet or as_json)
+        console.say(f"left out: {row.count} x {row.what}: {row.reason}", quiet=is_silent)
     if status:
         raise typer.Exit(status)
+
+
+def base_of(source: Path) -> Path:
+    """Return the folder from which the places of studies in an input are counted."""
+    return source if source.is_dir() else source.parent
+
+
+def label_of(entry: "Entry", label_from: LabelFrom) -> str:
+    """Return what a study is called in the table and the page of a cohort."""
+    labels = {LabelFrom.NONE: "", LabelFrom.PATH: entry.place, LabelFrom.ID: entry.patient_id}
+    return labels[label_from]
+
+
+def configurations_of(
+    studies: "Studies", configuration: "Configuration", table: "DemographicsTable"
+) -> "list[Configuration]":
+    """Return the configuration of each study: what its row states goes before the options."""
+    found = []
+    for entry in studies.entries:
+        row = table.of(entry)
+        stated = asdict(row.stated) if row is not None else {}
+        known = {name: value for name, value in stated.items() if value is not None}
+        body = replace(configuration.demographics, **known)
+        found.append(replace(configuration, demographics=body))
+    return found
 
 
 def places_read(*sources: Path | None) -> list[Path]:

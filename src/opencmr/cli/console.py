@@ -4,6 +4,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,7 @@ from opencmr.progress import Progress, silent
 
 if TYPE_CHECKING:
     from opencmr.anatomy.ranges import NormalRange
+    from opencmr.anatomy.techniques import Technique
 
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
 Verbose = Annotated[
@@ -79,6 +81,31 @@ RangesFile = Annotated[
 ]
 
 
+class StackKind(StrEnum):
+    """What a stack from a file without a header may be; each has the name of its technique."""
+
+    CINE = "cine"
+    LGE = "lge"
+
+
+StatedSequence = Annotated[
+    StackKind | None,
+    typer.Option(
+        "--sequence",
+        help="How a NIfTI stack was made, which its file cannot say: cine, or late enhancement "
+        "(lge).",
+        show_default=False,
+    ),
+]
+
+
+def technique_of(kind: StackKind | None) -> "Technique | None":
+    """Return the technique that a user states."""
+    from opencmr.anatomy.techniques import Technique
+
+    return None if kind is None else Technique[kind.name]
+
+
 def say(text: str, *, quiet: bool = False) -> None:
     """Write a line for people, on standard error."""
     if not quiet:
@@ -98,7 +125,7 @@ def progress_bar(*, quiet: bool) -> Iterator[Progress]:
         yield silent
         return
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
     columns = (
@@ -106,6 +133,8 @@ def progress_bar(*, quiet: bool) -> Iterator[Progress]:
         BarColumn(),
         TextColumn("{task.completed}/{task.total}"),
         TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
     )
     with Bars(*columns, console=Console(stderr=True)) as bars:
         tasks: dict[str, Any] = {}

@@ -29,7 +29,8 @@ def demo(
     verbose: console.Verbose = False,
 ) -> None:
     """Run the whole job on the built-in heart and compare with its known truth."""
-    from opencmr.batch import analyze_studies, exit_status
+    from opencmr.batch.one_study import analyze_one
+    from opencmr.batch.outcome import exit_status
     from opencmr.intake.studies import read_studies
     from opencmr.pipeline import Configuration
     from opencmr.simulate import Protocol, simulate_study, write_dicom
@@ -52,14 +53,17 @@ def demo(
             parameters, protocol=Protocol.small() if small else Protocol(), progress=progress
         )
         simulated_files = write_dicom(study, result / STUDY_FOLDER)
-        (outcome,) = analyze_studies(
-            read_studies(result / STUDY_FOLDER, progress=progress),
-            Configuration(truth=study.truth),
-            result,
-            output,
-            progress,
-            beside=simulated_files,
-        )
+        with read_studies(result / STUDY_FOLDER, progress=progress) as studies:
+            (read,) = studies
+            outcome = analyze_one(
+                read,
+                Configuration(truth=study.truth),
+                result,
+                output,
+                orphans=studies.left_out,
+                progress=progress,
+                beside=simulated_files,
+            )
     console.say(outcome.text, quiet=quiet)
     console.say(f"\n{'':<6} {'truth':>6} {'measured':>9}", quiet=quiet)
     for symbol, truth in study.truth.items():

@@ -44,7 +44,7 @@ def map_relaxation(
     leaves in the unit of the pictures, and OUT.json, how it was made.  What cannot be fitted is
     NaN.  A NIfTI file needs the time of each picture in a JSON file of its own name.
     """
-    from opencmr.intake.nifti.files import sidecar_of, write_map_nifti
+    from opencmr.intake.nifti.write import sidecar_of, write_map_nifti
     from opencmr.intake.relaxation_series import is_nifti, read_relaxation_series
     from opencmr.measure.relaxometry.of_series import map_of_series, method_of
 

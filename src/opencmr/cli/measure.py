@@ -52,6 +52,7 @@ def measure(
     age: console.AgeYears = None,
     heart_rate: console.HeartRate = None,
     spacing: console.Spacing = None,
+    sequence: console.StatedSequence = None,
     ranges: console.RangesFile = None,
     model: console.ModelName = None,
     seg_phases: Annotated[
@@ -67,7 +68,7 @@ def measure(
     The labels say which series is measured: the one on whose grid they lie. Everything else in
     the study is analysed as usual.
     """
-    from opencmr.batch import analyze_studies
+    from opencmr.batch.one_study import analyze_one
     from opencmr.imaging.study import Demographics
     from opencmr.intake.nifti.given import read_given_labels
     from opencmr.models.session import Networks
@@ -99,7 +100,12 @@ def measure(
             spacing_mm=spacing_mm,
         )
         configuration = Configuration(
-            model, body, seg_phases=seg_phases, ranges=own_ranges, labels=given
+            model,
+            body,
+            seg_phases=seg_phases,
+            ranges=own_ranges,
+            labels=given,
+            sequence=console.technique_of(sequence),
         )
         networks = Networks()
         with read_input(source, None, None, spacing_mm, progress) as studies:
@@ -108,5 +114,18 @@ def measure(
                     f"the input holds {len(studies)} studies; name the one that the labels "
                     "belong to"
                 )
-            outcomes = analyze_studies(studies, configuration, folder, output, progress, networks)
-    tell(outcomes, studies.left_out, networks.remarks, as_json=as_json, quiet=quiet)
+            (outcome,) = (
+                analyze_one(
+                    study,
+                    configuration,
+                    folder,
+                    output,
+                    orphans=studies.left_out,
+                    networks=networks,
+                    progress=progress,
+                )
+                for study in studies
+            )
+    for remark in networks.remarks:
+        console.say(remark, quiet=quiet)
+    tell([outcome], studies.left_out, as_json=as_json, quiet=quiet)

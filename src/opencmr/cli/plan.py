@@ -12,6 +12,7 @@ from opencmr.cli.analyze import read_input
 def plan(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="File, folder, zip or DICOMDIR.")],
     spacing: console.Spacing = None,
+    sequence: console.StatedSequence = None,
     model: console.ModelName = None,
     as_json: console.AsJson = False,
     quiet: console.Quiet = False,
@@ -21,11 +22,12 @@ def plan(
 
     Exit status 0 when any analysis would run, 4 otherwise.
     """
-    from opencmr.batch import NOTHING_ANALYSABLE, with_orphans
+    from opencmr.batch.one_study import with_orphans
+    from opencmr.batch.outcome import NOTHING_ANALYSABLE
     from opencmr.models.library import read_library
     from opencmr.pipeline import Configuration, planned_study
 
-    configuration = Configuration(model=model)
+    configuration = Configuration(model=model, sequence=console.technique_of(sequence))
     library = read_library()
     rows, lines = [], []
     anything_runs = False

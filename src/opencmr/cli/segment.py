@@ -2,7 +2,6 @@
 
 import os
 from contextlib import ExitStack
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,19 +15,13 @@ if TYPE_CHECKING:
     from opencmr.imaging.segmentation import Segmentation
 
 
-class Sequence(StrEnum):
-    """What a stack may be; each member has the name of its technique."""
-
-    CINE = "cine"
-    LGE = "lge"
-
-
 def segment(
     source: Annotated[Path, typer.Argument(metavar="IN.nii.gz", help="NIfTI stack or cine.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.nii.gz")],
     sequence: Annotated[
-        Sequence, typer.Option(help="How the stack was made: cine, or late enhancement (lge).")
-    ] = Sequence.CINE,
+        console.StackKind,
+        typer.Option(help="How the stack was made: cine, or late enhancement (lge)."),
+    ] = console.StackKind.CINE,
     labels: Annotated[
         str, typer.Option(help="Label convention: acdc, mnms or (lge alone) emidec.")
     ] = "acdc",
@@ -54,7 +47,8 @@ def segment(
     from opencmr.anatomy.techniques import Technique
     from opencmr.anatomy.views import View
     from opencmr.imaging.flag import QualityFlag, Severity
-    from opencmr.intake.nifti.files import read_nifti, sidecar_of, write_labels_nifti
+    from opencmr.intake.nifti.read import read_nifti
+    from opencmr.intake.nifti.write import sidecar_of, write_labels_nifti
     from opencmr.models.session import Networks
     from opencmr.quality.small_heart import small_heart_flags
     from opencmr.segment.short_axis import empty_segmentation, segment_short_axis

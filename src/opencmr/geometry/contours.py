@@ -20,6 +20,12 @@ than the steps that it removes.
 """
 
 
+THINNINGS = 3
+"""Passes of :func:`thinned`: at most seven of eight points go."""
+FEWEST_CORNERS = 8
+"""An outline of no more corners is not thinned."""
+
+
 def outlines_mm(mask: np.ndarray, spacing_mm: tuple[float, float]) -> tuple[np.ndarray, ...]:
     """Return every outline of a region, of parts and of holes; none where too little is left.
 
@@ -54,6 +60,33 @@ def outlines_mm(mask: np.ndarray, spacing_mm: tuple[float, float]) -> tuple[np.n
 def outline_mm(mask: np.ndarray, spacing_mm: tuple[float, float]) -> np.ndarray | None:
     """Return the longest of :func:`outlines_mm`, or None where there is none."""
     return max(outlines_mm(mask, spacing_mm), key=len, default=None)
+
+
+def thinned(outline: np.ndarray, tolerance_mm: float) -> np.ndarray:
+    """Return a closed outline with fewer points, no farther than the tolerance from the given one.
+
+    Every other point goes where it lies near the chord of its neighbours, some times over, each
+    with its share of the tolerance.
+
+    Parameters
+    ----------
+    outline : (N, 2) mm, closed
+    tolerance_mm : float
+
+    Returns
+    -------
+    (K, 2) mm, closed
+    """
+    ring = np.asarray(outline, dtype=np.float64)[:-1]
+    for _ in range(THINNINGS):
+        if len(ring) <= FEWEST_CORNERS:
+            break
+        before, after = ring[0:-1:2], np.roll(ring, -1, axis=0)[1::2]
+        chord, offset = after - before, ring[1::2] - before
+        twice_area = np.abs(chord[:, 0] * offset[:, 1] - chord[:, 1] * offset[:, 0])
+        near = twice_area <= tolerance_mm / THINNINGS * np.linalg.norm(chord, axis=1)
+        ring = np.delete(ring, 1 + 2 * np.flatnonzero(near), axis=0)
+    return np.concatenate([ring, ring[:1]])
 
 
 def mask_within(

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from os.path import commonpath
 from pathlib import Path
 
 from opencmr.anatomy.reasons import Reason, reason_of
@@ -22,13 +23,40 @@ from opencmr.intake.dicom.frame import Frame, PatientKey
 from opencmr.intake.dicom.read import READING, Instances, image_name, leave_out
 from opencmr.intake.leftovers import Leftovers
 from opencmr.intake.listing import ListedSeries, Listing
-from opencmr.intake.nifti.files import NiftiReading, read_nifti, require_image
 from opencmr.intake.nifti.frames import NiftiFile, frames_of_cines, lone_frames, nifti_file
+from opencmr.intake.nifti.pairs import named_pairs, not_joined, place_of_frames
+from opencmr.intake.nifti.read import NiftiReading, read_nifti, require_image
 from opencmr.intake.refusal import Refusal
 from opencmr.intake.split_studies import Part, Plane, parts_of_studies, plane_of, split_flag
 from opencmr.intake.stacks.assemble import misplaced
 from opencmr.progress import Progress
 from opencmr.storage import sha256_of_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of a study before it is read.
+
+    Attributes
+    ----------
+    key : str
+        Hash that names the study.
+    input_sha256 : str
+        Hash over those of its files; of the study that is read the same, where all could be used.
+    place : str
+        Where it lies in the input, a POSIX path: a folder, a file, or a file's name without what
+        tells ED from ES or frame from frame.  It may identify.
+    names : tuple of str
+        Of its files, where they are NIfTI.
+    patient_id : str
+        PatientID of the headers; empty where they state none.
+    """
+
+    key: str
+    input_sha256: str
+    place: str = field(repr=False)
+    names: tuple[str, ...] = field(default=(), repr=False)
+    patient_id: str = field(default="", repr=False)
 
 
 @dataclass(slots=True)
@@ -48,6 +76,8 @@ class IndexedDicom:
     without_place : Counter of LeftOut
     hashes : set of str
         Of the files' contents.
+    place : str
+        The folder of its files in the input, or its only file.
     planes : set of Plane
         Of the placed pictures; no more than two are kept.
     days : set of str
@@ -65,6 +95,7 @@ class IndexedDicom:
     placed: int = 0
     without_place: Counter[LeftOut] = field(default_factory=Counter)
     hashes: set[str] = field(default_factory=set)
+    place: str = ""
     planes: set[Plane] = field(default_factory=set)
     days: set[str] = field(default_factory=set)
     joined_uids: frozenset[str] = frozenset()
@@ -83,8 +114,16 @@ class IndexedDicom:
             one.contradicts(other) for one in keys for other in keys
         )
 
-    def add(self, path: Path, frames: tuple[Frame, ...]) -> None:
-        """Take a file into the study."""
+    @property
+    def entry(self) -> Entry:
+        """What is known of it before it is read."""
+        identifiers = sorted({key.patient_id for key in self.patients.values()} - {""})
+        patient_id = identifiers[0] if identifiers else ""
+        return Entry(self.key, digest_of(self.hashes), self.place, (), patient_id)
+
+    def add(self, path: Path, name: str, frames: tuple[Frame, ...]) -> None:
+        """Take a file into the study; ``name`` is where it lies in the input."""
+        self.place = _shared_place(self.place, name)
         self.files[path] = frames[0].sop_instance_uid, frames[0].series_instance_uid
         self.hashes.add(frames[0].content_sha256)
         self.pictures += len(frames)
@@ -120,6 +159,7 @@ def joined(parts: Sequence[IndexedDicom]) -> IndexedDicom:
         placed=sum(study.placed for study in parts),
         without_place=sum((study.without_place for study in parts), Counter()),
         hashes={one for study in parts for one in study.hashes},
+        place=_shared_place(*(study.place for study in parts)),
         joined_uids=frozenset(study.uid for study in others),
     )
     whole.flags = (split_flag(len(parts), joined=True),)
@@ -128,11 +168,42 @@ def joined(parts: Sequence[IndexedDicom]) -> IndexedDicom:
 
 @dataclass(frozen=True, slots=True)
 class IndexedNifti:
-    """A NIfTI file that is a picture and a study by itself, or the files of one cine."""
+    """A NIfTI file that is a study by itself, the frames of one cine, or ED and ES of one heart.
 
-    paths: tuple[Path, ...]
-    sha256s: frozenset[str]
+    Attributes
+    ----------
+    files : tuple of NiftiFile
+        In the order of the phases.
+    place : str
+        In the input.
+    is_pair : bool
+        They are end-diastole and end-systole.
+    copies : frozenset of str
+        Hashes of further files that show phases of the same cine.
+    flags : tuple of QualityFlag
+    """
+
+    files: tuple[NiftiFile, ...]
+    place: str
+    is_pair: bool = False
+    copies: frozenset[str] = frozenset()
     flags: tuple[QualityFlag, ...] = ()
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Where the files lie."""
+        return tuple(one.path for one in self.files)
+
+    @property
+    def sha256s(self) -> frozenset[str]:
+        """Their hashes."""
+        return frozenset(one.sha256 for one in self.files)
+
+    @property
+    def entry(self) -> Entry:
+        """What is known of it before it is read."""
+        names = tuple(one.name for one in self.files)
+        return Entry(self.key, digest_of(set(self.sha256s)), self.place, names)
 
     @property
     def key(self) -> str:
@@ -217,11 +288,11 @@ class _Indexing:
 
     def add(self, candidate: Candidate) -> None:
         if candidate.kind is Kind.NIFTI:
-            self._add_nifti(candidate.path, candidate.name or candidate.path.as_posix())
+            self._add_nifti(candidate.path, candidate.name)
         else:
-            self._add_dicom(candidate.path)
+            self._add_dicom(candidate.path, candidate.name)
 
-    def _add_dicom(self, path: Path) -> None:
+    def _add_dicom(self, path: Path, name: str) -> None:
         is_first = not self._dicom and not self._nifti
         wanted = None if is_first else list(self._dicom) if self._decoded else []
         read = self._reader.read(path, pixels_of=wanted)
@@ -235,7 +306,7 @@ class _Indexing:
             self._decoded = Instances(Leftovers())
         elif uid not in self._dicom:
             self._decoded = None
-        self._dicom.setdefault(uid, IndexedDicom(uid)).add(path, read)
+        self._dicom.setdefault(uid, IndexedDicom(uid)).add(path, name, read)
         if isinstance(self._decoded, Instances):
             self._decoded.add(read)
 
@@ -267,10 +338,43 @@ class _Indexing:
         self._refuse_instances_of_two_studies()
         self._join_parts_of_studies()
         dicom = [study for study in self._dicom.values() if self._is_usable(study)]
-        studies: list[Indexed] = [*dicom, *_nifti_studies(tuple(self._nifti.values()))]
+        studies: list[Indexed] = [*dicom, *self._nifti_studies()]
         studies.sort(key=lambda study: study.key)
         decoded = self._decoded if studies else None
         return Index(studies, self.leftovers, decoded, self._listing.rows(_keys_of(studies)))
+
+    def _nifti_studies(self) -> list[IndexedNifti]:
+        """Return the studies that NIfTI files are: joined frames, pairs, and files alone."""
+        files = tuple(self._nifti.values())
+        studies = [IndexedNifti(cine, place_of_frames(cine)) for cine in frames_of_cines(files)]
+        taken = {sha256 for study in studies for sha256 in study.sha256s}
+        copies: dict[str, frozenset[str]] = {}
+        flags: dict[str, tuple[QualityFlag, ...]] = {}
+        for pair in named_pairs(one for one in files if one.sha256 not in taken):
+            both = frozenset({pair.ed.sha256, pair.es.sha256})
+            cine = next((one for one in files if pair.is_of(one)), None)
+            if cine is not None:
+                copies[cine.sha256] = copies.get(cine.sha256, frozenset()) | both
+                reason = Reason("DUPLICATE", "ED and ES of a cine that is there as a whole.")
+                self.leftovers.add("NIfTI file", reason, count=2)
+            elif pair.is_one_heart:
+                studies.append(IndexedNifti((pair.ed, pair.es), pair.place, is_pair=True))
+            else:
+                flags |= dict.fromkeys(both, (not_joined(),))
+                continue
+            taken |= both
+        alone = [one for one in files if one.sha256 not in taken]
+        for run in lone_frames(alone):
+            flags |= {one.sha256: (phases_apart(len(run), "files"),) for one in run}
+        return studies + [
+            IndexedNifti(
+                (one,),
+                one.name,
+                copies=copies.get(one.sha256, frozenset()),
+                flags=flags.get(one.sha256, ()),
+            )
+            for one in alone
+        ]
 
     def _refuse_instances_of_two_studies(self) -> None:
         """Leave out what claims to be one instance and stands in two studies."""
@@ -324,25 +428,10 @@ def _keys_of(studies: Sequence[Indexed]) -> dict[str, str]:
         if isinstance(one, IndexedDicom):
             keys |= dict.fromkeys((one.uid, *one.joined_uids), one.key)
         else:
-            keys |= dict.fromkeys(one.sha256s, one.key)
+            keys |= dict.fromkeys(one.sha256s | one.copies, one.key)
     return keys
 
 
-def _nifti_studies(files: tuple[NiftiFile, ...]) -> list[IndexedNifti]:
-    """Return the studies that NIfTI files are: cines of joined frames, and files by themselves."""
-    cines = frames_of_cines(files)
-    taken = {one.sha256 for cine in cines for one in cine}
-    alone = [one for one in files if one.sha256 not in taken]
-    flags = {
-        one.sha256: (phases_apart(len(run), "files"),) for run in lone_frames(alone) for one in run
-    }
-    return [
-        *(
-            IndexedNifti(tuple(o.path for o in cine), frozenset(o.sha256 for o in cine))
-            for cine in cines
-        ),
-        *(
-            IndexedNifti((one.path,), frozenset({one.sha256}), flags.get(one.sha256, ()))
-            for one in alone
-        ),
-    ]
+def _shared_place(*places: str) -> str:
+    """Return the folder that places in the input share; empty ones say nothing."""
+    return commonpath([place for place in places if place] or [""])

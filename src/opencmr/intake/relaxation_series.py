@@ -17,7 +17,9 @@ from opencmr.intake.dicom.frame import Frame
 from opencmr.intake.dicom.read import read_frames
 from opencmr.intake.dicom.scaling import MAP_WORD
 from opencmr.intake.leftovers import Leftovers
-from opencmr.intake.nifti.files import read_pictures, sidecar_of, without_geometry
+from opencmr.intake.nifti.geometry import without_geometry
+from opencmr.intake.nifti.read import read_pictures
+from opencmr.intake.nifti.write import sidecar_of
 from opencmr.intake.relaxation_times import (
     T2_PREPARATION,
     axis_of,

@@ -23,6 +23,7 @@ from opencmr.intake.dicom.decode import DicomReader
 from opencmr.intake.dicom.frame import Frame
 from opencmr.intake.dicom.read import read_frames
 from opencmr.intake.index import (
+    Entry,
     Index,
     Indexed,
     IndexedDicom,
@@ -32,8 +33,9 @@ from opencmr.intake.index import (
 )
 from opencmr.intake.leftovers import Leftovers
 from opencmr.intake.listing import ListedSeries
-from opencmr.intake.nifti.files import NiftiReading, read_nifti, read_nifti_pair, require_image
 from opencmr.intake.nifti.frames import read_nifti_frames
+from opencmr.intake.nifti.pairs import read_named_pair
+from opencmr.intake.nifti.read import NiftiReading, read_nifti, read_nifti_pair, require_image
 from opencmr.intake.stacks.assemble import assemble_series
 from opencmr.progress import Progress, silent
 from opencmr.storage import spool
@@ -77,6 +79,9 @@ class Studies(Sequence[Study]):
         What the readers need.
     listed : sequence of ListedSeries
         Every scanner's series whose header could be read, used or not.
+    entries : sequence of Entry
+        What is known of each study before it is read; empty where they were not made from files
+        of an input.
     """
 
     def __init__(
@@ -85,10 +90,12 @@ class Studies(Sequence[Study]):
         left_out: Iterable[LeftOut] = (),
         resources: ExitStack | None = None,
         listed: Iterable[ListedSeries] = (),
+        entries: Iterable[Entry] = (),
     ) -> None:
         self._readers = tuple(readers)
         self.left_out = tuple(left_out)
         self.listed = tuple(listed)
+        self.entries = tuple(entries)
         self.close = weakref.finalize(self, (resources or ExitStack()).close)
 
     def __enter__(self) -> "Studies":
@@ -96,6 +103,10 @@ class Studies(Sequence[Study]):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __reduce__(self) -> tuple[type["Studies"], tuple[object, ...]]:
+        """Pickle what another process needs to read the studies, as long as this one is open."""
+        return Studies, (self._readers, self.left_out, None, (), self.entries)
 
     def __repr__(self) -> str:
         studies = "1 study" if len(self) == 1 else f"{len(self)} studies"
@@ -186,13 +197,15 @@ def read_studies(
         orphans = (*loader.orphans(), *lost)
         reader.rest()
         if only:
-            return Studies([lambda: only[0]], orphans, resources.pop_all(), index.listed)
+            entries = [one.entry for one in index.studies]
+            return Studies([lambda: only[0]], orphans, resources.pop_all(), index.listed, entries)
         if lost or not index.studies:
             if is_listing_enough and index.listed:
                 return Studies([], orphans, resources.pop_all(), index.listed)
             raise InputError(_nothing_found(orphans))
         readers = [partial(loader.read, study) for study in index.studies]
-        return Studies(readers, orphans, resources.pop_all(), index.listed)
+        entries = [one.entry for one in index.studies]
+        return Studies(readers, orphans, resources.pop_all(), index.listed, entries)
 
 
 def read_pair(
@@ -206,7 +219,8 @@ def read_pair(
         When either cannot be read, or the two are not one stack.
     """
     study = _nifti_study(read_nifti_pair(ed, es, spacing_mm=spacing_mm), ())
-    return Studies([lambda: study])
+    entry = Entry(study.key, study.input_sha256, ed.name, (ed.name, es.name))
+    return Studies([lambda: study], entries=[entry])
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +231,11 @@ class _Loader:
     reader: DicomReader
     spacing_mm: tuple[float, float, float] | None
     progress: Progress
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle what reading one of several studies needs; nobody watches it there."""
+        index = replace(self.index, decoded=None, listed=())
+        return _Loader, (index, self.reader, self.spacing_mm, silent)
 
     def orphans(self) -> tuple[LeftOut, ...]:
         """Return what was left out and belongs to none of the studies."""
@@ -245,6 +264,8 @@ class _Loader:
         return self._dicom_study(indexed, frames, leftovers)
 
     def _nifti(self, indexed: IndexedNifti) -> NiftiReading:
+        if indexed.is_pair:
+            return read_named_pair(*indexed.paths, spacing_mm=self.spacing_mm)
         if len(indexed.paths) > 1:
             return read_nifti_frames(indexed.paths, spacing_mm=self.spacing_mm)
         reading = require_image(read_nifti(indexed.paths[0], spacing_mm=self.spacing_mm))

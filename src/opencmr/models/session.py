@@ -36,7 +36,7 @@ class Network(Generic[CardT]):
         self.card = card
         weights = checked_weights(card)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or _usable_cores()
+        options.intra_op_num_threads = threads or usable_cores()
         options.log_severity_level = 3
         try:
             self._session: Any = onnxruntime.InferenceSession(
@@ -163,7 +163,7 @@ def _only_input(session: Any, card: NetworkCard) -> str:
     return str(inputs[0].name)
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
     """Return the cores that this process may use, where the system can tell (Linux)."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

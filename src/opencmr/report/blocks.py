@@ -5,7 +5,7 @@ Every text in a block is data that a renderer must escape; a drawing is markup m
 (HTML, PDF) sets each kind once, and whoever has something to say picks the kinds (ADR 0021).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -142,6 +142,8 @@ class Cell:
     look : Look
     span : int
         Columns that it covers.
+    link : str
+        Relative address of a page that the text leads to, on a screen.
     """
 
     text: str = ""
@@ -153,6 +155,7 @@ class Cell:
     strip: Strip | None = None
     look: Look = ""
     span: int = 1
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +323,26 @@ class Movie:
 
 
 @dataclass(frozen=True, slots=True)
+class Viewer:
+    """Every picture of a cine, gone through by a script on a screen; paper has none.
+
+    Attributes
+    ----------
+    title, note, hint : str
+    contours : mapping from a contour's kind to Legend
+        Each may be switched off.
+    cine : mapping
+        What the script reads, as JSON: see :mod:`opencmr.report.viewer`.
+    """
+
+    title: str
+    contours: Mapping[str, Legend]
+    cine: Mapping[str, object]
+    note: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Bullseye:
     """One quantity on the 17 AHA segments, or the reason why there is none."""
 
@@ -353,7 +376,9 @@ class Beside:
         _refuse_unless(all(self.columns), "Beside", "no column without a block", self.columns)
 
 
-Block = Facts | Remarks | Numbers | Table | Notes | Chart | Montage | Movie | Bullseye | Beside
+Block = (
+    Facts | Remarks | Numbers | Table | Notes | Chart | Montage | Movie | Viewer | Bullseye | Beside
+)
 
 
 @dataclass(frozen=True, slots=True)

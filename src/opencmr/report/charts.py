@@ -97,9 +97,7 @@ class Bullseye:
 
 def curve_chart(report: Report, series: Series) -> CurveChart | None:
     """Return the chart of a series' volume curves, None where there is no curve."""
-    measured = report.measurements.of(FUNCTION, series.key)
-    found = {name: measured.curve(symbol) for symbol, name in CURVES}
-    curves = {name: curve for name, curve in found.items() if curve and _is_drawn(curve)}
+    curves = drawn_curves(report, series)
     if not curves:
         return None
     curves_ml = {name: curve.values for name, curve in curves.items()}
@@ -136,6 +134,13 @@ def curve_chart(report: Report, series: Series) -> CurveChart | None:
         tuple(Tick(place(0, y)[1], f"{y:g}") for y in round_numbers(y_end, 5)),
         _spread_labels([draw(name, curve_ml) for name, curve_ml in curves_ml.items()]),
     )
+
+
+def drawn_curves(report: Report, series: Series) -> dict[str, Curve]:
+    """Return the volume curve of each ventricle, ``LV`` and ``RV``, that may be shown."""
+    measured = report.measurements.of(FUNCTION, series.key)
+    found = {name: measured.curve(symbol) for symbol, name in CURVES}
+    return {name: curve for name, curve in found.items() if curve and _is_drawn(curve)}
 
 
 def _is_drawn(curve: Curve) -> bool:

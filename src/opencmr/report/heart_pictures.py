@@ -33,6 +33,8 @@ WHITE_PERCENTILE = 98.0
 """Of the heart: the blood's brightness, little moved by inflow."""
 WHITE_HEADROOM = 1.25
 """White, in brightnesses of the blood: fat is white, blood is not."""
+LEAST_WINDOW = 1e-6
+"""Of a picture without contrast."""
 SAMPLE_SIZE = 400_000
 """Voxels that a percentile is taken from at most."""
 CINE_TILES = 6
@@ -143,7 +145,7 @@ class HeartPictures:
         played_ms = beat_ms or ASSUMED_BEAT_MS
         return Moving(
             webp=_animated(frames, played_ms / len(frames)),
-            still=_encoded(frames[0], "WEBP", quality=WEBP_QUALITY),
+            still=encoded(frames[0], "WEBP", quality=WEBP_QUALITY),
             width=frames[0].width,
             height=frames[0].height,
             frames=len(frames),
@@ -159,7 +161,7 @@ class HeartPictures:
         grey = Picture.fromarray(self._grey[phase, z]).resize(size, Picture.Resampling.BICUBIC)
         return Tile(
             slice_number=z + 1,
-            jpeg=_encoded(grey, "JPEG", quality=JPEG_QUALITY),
+            jpeg=encoded(grey, "JPEG", quality=JPEG_QUALITY),
             width_mm=round(width, 2),
             height_mm=round(height, 2),
             outlines=outlines(self._segmentation, self._labels[phase, z]),
@@ -221,20 +223,36 @@ def _span(used: np.ndarray, size: int, spacing_mm: float) -> slice:
 def windowed(values: np.ndarray, heart: np.ndarray) -> np.ndarray:
     """Return grey values ``uint8`` under one window for the whole array, set by the heart.
 
-    Fat beside a surface coil is far brighter than blood and would leave the heart dim.
-
     Parameters
     ----------
     values : (T, Z, Y, X) float
     heart : (T, Z, Y, X) bool
         Where anything is labelled; where nothing is, all values set the window.
     """
-    finite = np.nan_to_num(np.asarray(values, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    return greyed(values, *window_of(values, heart))
+
+
+def window_of(values: np.ndarray, heart: np.ndarray) -> tuple[float, float]:
+    """Return the values that are shown black and white, as :func:`windowed` uses them.
+
+    Fat beside a surface coil is far brighter than blood and would leave the heart dim.
+    """
+    finite = _finite(values)
     inside = finite[heart] if heart.any() else finite.reshape(-1)
-    low = float(np.percentile(_sample(finite.reshape(-1)), BLACK_PERCENTILE))
-    high = low + WHITE_HEADROOM * (float(np.percentile(_sample(inside), WHITE_PERCENTILE)) - low)
-    width = max(high - low, 1e-6)
-    return np.asarray(np.clip((finite - low) / width * 255, 0, 255).astype(np.uint8))
+    black = float(np.percentile(_sample(finite.reshape(-1)), BLACK_PERCENTILE))
+    blood = float(np.percentile(_sample(inside), WHITE_PERCENTILE))
+    return black, black + max(WHITE_HEADROOM * (blood - black), LEAST_WINDOW)
+
+
+def greyed(values: np.ndarray, black: float, white: float) -> np.ndarray:
+    """Return grey values ``uint8``: 0 at ``black`` and below, 255 at ``white`` and above."""
+    share = (_finite(values) - black) / (white - black)
+    return np.asarray(np.clip(share * 255, 0, 255).astype(np.uint8))
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    held = np.asarray(values, dtype=np.float32)
+    return np.asarray(np.nan_to_num(held, nan=0.0, posinf=0.0, neginf=0.0))
 
 
 def _sample(values: np.ndarray) -> np.ndarray:
@@ -250,7 +268,8 @@ def columns_for(tiles: int) -> int:
     return min((6, 5, 4), key=lambda columns: -tiles % columns)
 
 
-def _encoded(picture: Picture.Image, kind: str, *, quality: int) -> bytes:
+def encoded(picture: Picture.Image, kind: str, *, quality: int) -> bytes:
+    """Return a picture as a file of a kind that Pillow knows."""
     stream = io.BytesIO()
     picture.save(stream, kind, quality=quality)
     return stream.getvalue()

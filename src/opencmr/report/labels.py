@@ -7,7 +7,7 @@ from pathlib import Path
 from opencmr.imaging.phase_times import time_step_ms
 from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Series, short_hash
-from opencmr.intake.nifti.files import write_image_nifti, write_labels_nifti
+from opencmr.intake.nifti.write import write_image_nifti, write_labels_nifti
 from opencmr.report.authorship import authorship
 from opencmr.report.colour_tables import write_colour_tables
 from opencmr.report.contents import DISCLAIMER, Report

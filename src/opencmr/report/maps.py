@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from opencmr.intake.nifti.files import sidecar_of, write_map_nifti
+from opencmr.intake.nifti.write import sidecar_of, write_map_nifti
 from opencmr.report.contents import DISCLAIMER, Report
 from opencmr.report.labels import stem_of
 from opencmr.report.plain_text import identifying_words, redacted, shown

@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 from importlib.resources import files
 
 from opencmr.report import palette
-from opencmr.report.blocks import Movie, Page
+from opencmr.report.blocks import Movie, Page, Viewer
 from opencmr.report.templating import kind
 from opencmr.report.typesetting import typeset
 
@@ -35,7 +35,7 @@ def plain(value: object) -> object:
     if isinstance(value, str):
         return LONG_WORD.sub(lambda word: "\N{ZERO WIDTH SPACE}".join(word[0]), value)
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value if not isinstance(item, Movie)]
+        return [plain(item) for item in value if not isinstance(item, Movie | Viewer)]
     if is_dataclass(value):
         held = {field.name: getattr(value, field.name) for field in fields(value)}
         told = {name: one if name in DRAWINGS else plain(one) for name, one in held.items()}

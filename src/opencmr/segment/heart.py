@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from opencmr.anatomy.structures import Structure
 from opencmr.imaging.image import Image
+from opencmr.imaging.segmentation import Segmentation
 from opencmr.models.card import SegmentationInput
 from opencmr.models.runner import SegmentationRunner
 from opencmr.segment.context import context_slices
@@ -178,6 +179,19 @@ def _heaviest(
         HeartBox(window.source_rows(rows[[0, -1]]), window.source_columns(columns[[0, -1]])),
         float(areas_cm2.max()),
         np.count_nonzero(areas_cm2) * (grid.slice_spacing_mm or 0.0),
+    )
+
+
+def box_of(segmentation: Segmentation) -> HeartBox | None:
+    """Return the box of what is labelled in any slice and phase; None where nothing is."""
+    labelled = np.asarray(segmentation.labels.any((0, 1)))
+    if not labelled.any():
+        return None
+    rows, columns = np.flatnonzero(labelled.any(1)), np.flatnonzero(labelled.any(0))
+    return HeartBox(
+        (float(rows[0]), float(rows[-1])),
+        (float(columns[0]), float(columns[-1])),
+        segmentation.grid_scale,
     )
 
 

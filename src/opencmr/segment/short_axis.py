@@ -29,6 +29,7 @@ def segment_short_axis(
     network: SegmentationRunner,
     *,
     finder: SegmentationRunner | None = None,
+    box: HeartBox | None = None,
     keep_probabilities: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Segmentation | None:
@@ -43,6 +44,8 @@ def segment_short_axis(
     finder : Runner or None
         A second model that must see the heart in the same place.  A network that learnt from
         pictures cropped to the heart takes arms and liver for hearts.
+    box : HeartBox or None
+        Where the heart lies, when that is known: it is not sought.
     keep_probabilities : bool
         Keep the class shares too (C, T, Z, Y, X) float16.
     progress : callable
@@ -54,7 +57,7 @@ def segment_short_axis(
         On the image's own grid; None when no heart is seen.  A heart smaller than any that the
         network learnt from is segmented on a finer grid, which ``grid_scale`` tells.
     """
-    box = _found(image, network, finder)
+    box = box or _found(image, network, finder)
     if box is None:
         return None
     wanted, given = network.card.input, network.card.output

@@ -7,6 +7,7 @@ from opencmr.anatomy.plausible import CINE_PHASES, THICK_SLICES_MM
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
+from opencmr.errors import ConfigurationError
 from opencmr.geometry.planes import angle_between_deg
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.study import Series, Study
@@ -47,10 +48,38 @@ class Choice:
             raise ValueError("a choice has a series or a reason, never both")
 
 
-def sort_study(study: Study) -> Study:
-    """Return the study with view, sequence, confidences and reasons filled in."""
+def sort_study(study: Study, *, stated: Technique | None = None) -> Study:
+    """Return the study with view, sequence, confidences and reasons filled in.
+
+    ``stated``: what the caller says that stacks without a header show, on the short axis.
+
+    Raises
+    ------
+    ConfigurationError
+        When something is stated and every series has a header of its own.
+    """
     axis = find_long_axis(study.series, _likely_short_axis(study.series))
-    return replace(study, series=tuple(_sorted(one, study.series, axis) for one in study.series))
+    found = tuple(_sorted(one, study.series, axis) for one in study.series)
+    if stated is None:
+        return replace(study, series=found)
+    if not any(map(is_headless, found)):
+        raise ConfigurationError(
+            "the sequence can be stated of NIfTI files alone; DICOM headers say it themselves"
+        )
+    return replace(
+        study, series=tuple(_as_stated(one, stated) if is_headless(one) else one for one in found)
+    )
+
+
+def _as_stated(one: Series, technique: Technique) -> Series:
+    return replace(
+        one,
+        view=View.SAX,
+        sequence=technique,
+        view_confidence=1.0,
+        sequence_confidence=1.0,
+        because=(f"{technique.value}, {View.SAX.value}: stated by the caller",),
+    )
 
 
 def evidence_of(study: Study) -> dict[str, Evidence]:
@@ -119,15 +148,17 @@ def choose_sax_cine(study: Study) -> Choice:
             "SEQUENCE_ASSUMED",
             "The file does not say how its images were made. They were taken for one phase of a "
             "cine; on another kind of image (late enhancement, a map) the outlines are wrong: "
-            "look at the pictures.",
+            "look at the pictures, or state it with --sequence.",
             f"series {best.key}",
         )
         return Choice(best, flags=(assumed,))
     last = _only_stack_without_header(study)
     if last is not None:
         return last
+    # Who states that a file is late enhancement misses no cine in it.
+    is_stated = any(is_headless(one) and one.sequence is Technique.LGE for one in study.series)
     flag = QualityFlag(
-        Severity.DO_NOT_REPORT,
+        Severity.INFO if is_stated else Severity.DO_NOT_REPORT,
         "NO_SAX_CINE",
         "No short-axis cine was found, so the ventricles were not measured. Look at the series "
         "list.",
@@ -160,8 +191,9 @@ def _only_stack_without_header(study: Study) -> Choice | None:
 
 
 def _is_seen_to_be_none(one: Series) -> bool:
-    """Return whether a file's pictures were enough to see that they are no cine's."""
-    return one.image.phases >= CINE_PHASES and one.sequence is not Technique.CINE
+    """Return whether the pictures were enough to see that they are no cine's, or it is stated."""
+    is_judged = one.image.phases >= CINE_PHASES or one.sequence is Technique.LGE
+    return is_judged and one.sequence is not Technique.CINE
 
 
 def _several(candidates: Sequence[Candidate]) -> tuple[QualityFlag, ...]:

@@ -14,7 +14,7 @@ from opencmr.anatomy.structures import ACDC, EMIDEC
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ConfigurationError
-from opencmr.intake.nifti.files import read_nifti
+from opencmr.intake.nifti.read import read_nifti
 from opencmr.segment.intensity import intensity_limits
 from opencmr.train.emidec import ARCHIVE, nominal_spacing_mm, read_cases, read_pictures
 

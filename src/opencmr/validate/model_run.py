@@ -10,13 +10,8 @@ from pathlib import Path
 
 from opencmr import storage
 from opencmr.errors import ConfigurationError, GeometryError, InputError, OpencmrError
-from opencmr.intake.nifti.files import (
-    NiftiReading,
-    as_phases,
-    read_nifti,
-    require_image,
-    write_labels_nifti,
-)
+from opencmr.intake.nifti.read import NiftiReading, as_phases, read_nifti, require_image
+from opencmr.intake.nifti.write import write_labels_nifti
 from opencmr.models.runner import SegmentationRunner
 from opencmr.progress import Progress, silent
 from opencmr.segment.short_axis import empty_segmentation, segment_short_axis

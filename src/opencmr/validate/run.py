@@ -19,7 +19,7 @@ from opencmr.anatomy.reasons import Reason, reason_of
 from opencmr.anatomy.structures import ACDC, LabelScheme
 from opencmr.errors import ConfigurationError, GeometryError, InputError, OpencmrError
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
-from opencmr.intake.nifti.files import read_label_map
+from opencmr.intake.nifti.read import read_label_map
 from opencmr.progress import Progress, silent
 from opencmr.report.contents import DISCLAIMER
 from opencmr.report.tables import csv_text

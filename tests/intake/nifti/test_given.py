@@ -10,8 +10,8 @@ import pytest
 from opencmr.anatomy.structures import ACDC, MNMS
 from opencmr.errors import ConfigurationError, InputError
 from opencmr.geometry.grid import grid_from_spacing
-from opencmr.intake.nifti.files import write_labels_nifti
 from opencmr.intake.nifti.given import read_given_labels
+from opencmr.intake.nifti.write import write_labels_nifti
 from opencmr.storage import sha256_of
 
 LABELS = np.arange(2 * 3 * 4 * 5, dtype=np.uint8).reshape(2, 3, 4, 5) % 4

@@ -18,14 +18,9 @@ from opencmr.geometry.grid import Grid, grid_from_spacing
 from opencmr.geometry.orientation import grid_from_ras_affine
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.image import untimed_image
-from opencmr.intake.nifti import files as nifti
-from opencmr.intake.nifti.files import (
-    read_nifti,
-    read_nifti_pair,
-    require_image,
-    write_image_nifti,
-    write_labels_nifti,
-)
+from opencmr.intake.nifti.read import read_nifti, read_nifti_pair, require_image
+from opencmr.intake.nifti.values import CHUNK_VOXELS
+from opencmr.intake.nifti.write import write_image_nifti, write_labels_nifti
 
 OBLIQUE = np.eye(4)
 OBLIQUE[:3, :3] = Rotation.from_euler("xyz", (0.5, -0.4, 0.9)).as_matrix() @ np.diag([1.4, 1.6, 8])
@@ -373,7 +368,7 @@ def test_reading_takes_little_more_memory_than_the_decoded_values(tmp_path, kind
     reading = require_image(read_nifti(path))
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak_bytes < 1.7 * reading.image.values.nbytes + 10 * nifti.CHUNK_VOXELS
+    assert peak_bytes < 1.7 * reading.image.values.nbytes + 10 * CHUNK_VOXELS
 
 
 def test_more_pictures_than_any_image_has_are_refused_unread(tmp_path):

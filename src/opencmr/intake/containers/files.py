@@ -61,14 +61,15 @@ class Candidate:
     done, total : int
         Entries of the input looked at so far, and known so far.
     name : str
-        Within its archive; empty for a file of the input, whose path says it.
+        In the input, as a POSIX path from the folder that was named (or that holds the file that
+        was): a member of an archive lies below it.  It may identify, and never becomes a path.
     """
 
     path: Path
     kind: Kind
     done: int
     total: int
-    name: str = ""
+    name: str
 
 
 def kind_of(head: bytes) -> Kind:
@@ -129,15 +130,17 @@ def walk(root: Path, spool: Path, leftovers: Leftovers) -> Iterator[Candidate]:
         When there is nothing at ``root``, or it is neither file nor folder.
     """
     paths = _listed(root, leftovers)
+    base = root.resolve() if root.is_dir() else root.resolve().parent
     allowance = _Allowance(limits.INPUT_BYTES, limits.ARCHIVE_ENTRIES)
     total = len(paths)
     for done, path in enumerate(paths, start=1):
         kind = _kind_of_file(path, leftovers)
         if kind is Kind.ARCHIVE:
-            members = _Archive(path, spool / f"archive-{done:06d}", allowance, leftovers)
+            name = path.relative_to(base).as_posix()
+            members = _Archive(path, name, spool / f"archive-{done:06d}", allowance, leftovers)
             yield from members.walk()
         elif kind in (Kind.DICOM, Kind.NIFTI):
-            yield Candidate(path, kind, done, total)
+            yield Candidate(path, kind, done, total, path.relative_to(base).as_posix())
         elif kind is Kind.OTHER:
             leftovers.add("file", Reason("NOT_AN_IMAGE"))
 
@@ -267,9 +270,10 @@ class _Archive:
     """One zip archive, whose members are inflated one by one into the spool folder."""
 
     def __init__(
-        self, path: Path, spool: Path, allowance: _Allowance, leftovers: Leftovers
+        self, path: Path, name: str, spool: Path, allowance: _Allowance, leftovers: Leftovers
     ) -> None:
         self._path = path
+        self._name = name
         self._spool = spool
         self._allowance = allowance
         self._leftovers = leftovers
@@ -312,7 +316,8 @@ class _Archive:
             if kind is Kind.NIFTI:
                 path = _with_nifti_suffix(path)
             if kind in (Kind.DICOM, Kind.NIFTI):
-                yield Candidate(path, kind, number, len(members), member.filename)
+                name = f"{self._name}/{member.filename}"
+                yield Candidate(path, kind, number, len(members), name)
             else:
                 path.unlink(missing_ok=True)
 

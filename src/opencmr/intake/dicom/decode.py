@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -92,6 +93,10 @@ class DicomReader:
         trace: TracebackType | None,
     ) -> None:
         self._kill()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as one that has read nothing yet and starts a process of its own."""
+        return partial(DicomReader, captures_with_times=self._captures_with_times), (self._limits,)
 
     def rest(self) -> None:
         """End the process, which takes memory, until the next file is asked for."""

@@ -18,7 +18,7 @@ from opencmr.geometry.grid import Grid
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.likeness import LIKE_ONE_HEART, likeness, thumbnail
 from opencmr.intake.containers import limits
-from opencmr.intake.nifti.files import NiftiReading, as_phases, read_nifti, require_image
+from opencmr.intake.nifti.read import NiftiReading, as_phases, read_nifti, require_image
 
 SAME_GRID_MM = 1e-2
 """Grids whose affines differ by less are identical: a float's rounding."""
@@ -37,7 +37,7 @@ class NiftiFile:
     Attributes
     ----------
     name : str
-        With its folder; never shown.
+        In the input, with its folder; never shown.
     phases : int
     grid : Grid
     seen : (Z, 32, 32) float32
@@ -54,8 +54,7 @@ class NiftiFile:
     @property
     def frame(self) -> tuple[tuple[str, str], int] | None:
         """The rest of its name, and the number of the frame that the name states."""
-        stem = re.sub(r"\.nii(\.gz)?$", "", self.name, flags=re.IGNORECASE)
-        found = FRAME_TOKEN.fullmatch(stem)
+        found = FRAME_TOKEN.fullmatch(stem_of(self.name))
         return ((found["before"], found["after"]), int(found["number"])) if found else None
 
     def shares_grid(self, other: "NiftiFile") -> bool:
@@ -64,6 +63,15 @@ class NiftiFile:
         return mine.shape == its.shape and bool(
             np.abs(mine.affines - its.affines).max() < SAME_GRID_MM
         )
+
+
+def stem_of(name: str) -> str:
+    """Return a file's name, with its folder, without the suffix.
+
+    >>> stem_of("a/patient001_ed.nii.gz")
+    'a/patient001_ed'
+    """
+    return re.sub(r"\.nii(\.gz)?$", "", name, flags=re.IGNORECASE)
 
 
 def nifti_file(path: Path, name: str, reading: NiftiReading) -> NiftiFile:

@@ -9,7 +9,8 @@ from opencmr.anatomy.structures import ACDC, LabelScheme, scheme_named
 from opencmr.errors import ConfigurationError, GeometryError, InputError
 from opencmr.imaging.given_labels import GivenLabels
 from opencmr.imaging.segmentation import Author, AuthorKind
-from opencmr.intake.nifti.files import read_label_map, sidecar_of
+from opencmr.intake.nifti.read import read_label_map
+from opencmr.intake.nifti.write import sidecar_of
 from opencmr.storage import sha256_of
 
 LARGEST_BYTES = 4 << 20

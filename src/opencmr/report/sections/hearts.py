@@ -1,27 +1,37 @@
 """What was measured, to be looked at: volume curves, the beating heart, every outlined slice."""
 
+from collections.abc import Mapping
+
 from opencmr.anatomy.structures import Structure
 from opencmr.imaging.study import Series
 from opencmr.report import palette
-from opencmr.report.blocks import Block, Chart, Legend, Montage, Movie, Picture, beside
+from opencmr.report.blocks import Block, Chart, Legend, Montage, Movie, Picture, Viewer, beside
 from opencmr.report.charts import CurveChart, curve_chart
 from opencmr.report.contents import Report
-from opencmr.report.heart_pictures import HeartPictures, Moving, Panel
+from opencmr.report.heart_pictures import ASSUMED_BEAT_MS, HeartPictures, Moving, Panel
 from opencmr.report.templating import draw
+from opencmr.report.viewer import cine_of
 
 SHARES = (1.0, 1.06)
-OUTLINES = (
-    Legend("LV endocardium", palette.ON_DARK["endo"]),
-    Legend("LV epicardium", palette.ON_DARK["epi"]),
-    Legend("RV endocardium", palette.ON_DARK["rv"]),
-)
-SCAR = Legend("Scar", palette.ON_DARK["scar"])
+CONTOURS = {
+    "endo": Legend("LV endocardium", palette.ON_DARK["endo"]),
+    "epi": Legend("LV epicardium", palette.ON_DARK["epi"]),
+    "rv": Legend("RV endocardium", palette.ON_DARK["rv"]),
+}
+SCAR = {"scar": Legend("Scar", palette.ON_DARK["scar"])}
 ABOUT_CURVES = (
     "Volume in mL. Open circle: end-diastole; filled: end-systole, each ventricle by its own curve."
 )
 ABOUT_SLICES = (
     "Slices base first, numbered as stacked; true aspect; outlines smoothed; volumes come from "
     "the labels, wall thickness from these outlines."
+)
+
+
+ABOUT_VIEWER = (
+    "Contours and areas as measured; a slice's volume is its area times what it stands for along "
+    "the stack. Letters: anterior, posterior, left, right, head, foot. Pictures are compressed: "
+    "judge noise and edges on the original."
 )
 
 
@@ -47,7 +57,9 @@ def _heart(report: Report, series: Series, name: str) -> tuple[Block, ...]:
     )
     curves, moving = curve_chart(report, series), pictures.moving()
     has_scar = Structure.SCAR in report.segmentations[series.key].scheme.structures.values()
-    legend = (*OUTLINES, SCAR) if has_scar else OUTLINES
+    contours = CONTOURS | SCAR if has_scar else CONTOURS
+    legend = tuple(contours.values())
+    cine = cine_of(report, series)
     panels = [pictures.panel(called, phase) for called, phase in phases]
     return (
         *beside(
@@ -55,6 +67,7 @@ def _heart(report: Report, series: Series, name: str) -> tuple[Block, ...]:
             (_movie(moving),) if moving else (),
             shares=SHARES,
         ),
+        *((_viewer(series, contours, cine, name),) if cine else ()),
         *(
             _montage(panel, name, legend, is_first=place == 0, is_last=place == len(panels) - 1)
             for place, panel in enumerate(panels)
@@ -84,6 +97,18 @@ def _movie(moving: Moving) -> Movie:
         f"Slices {slices}; {moving.frames} frames a beat of {moving.beat_ms:.0f} ms{time}.",
         "Moving short-axis slices with outlines",
     )
+
+
+def _viewer(
+    series: Series, contours: Mapping[str, Legend], cine: Mapping[str, object], name: str
+) -> Viewer:
+    beat_ms = series.image.mean_rr_ms
+    rate = (
+        f"Played at {ASSUMED_BEAT_MS:.0f} ms a beat: the input does not say how long it was. "
+        if beat_ms is None
+        else f"Played at its own {beat_ms:.0f} ms a beat. "
+    )
+    return Viewer("Every slice and phase", contours, cine, name, rate + ABOUT_VIEWER)
 
 
 def _montage(

@@ -1,19 +1,23 @@
-"""Many studies of one input: one at a time in memory, and one that fails stops no other."""
+"""One study, and many after each other: what stays in memory, and what is told."""
 
 import weakref
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from opencmr import batch
+from opencmr.anatomy.reasons import Reason
+from opencmr.batch import cohort
+from opencmr.batch.cohort import Done, Place, StudyTask
+from opencmr.batch.one_study import with_orphans
 from opencmr.errors import GeometryError
 from opencmr.geometry.grid import Grid
+from opencmr.imaging.flag import LeftOut
 from opencmr.imaging.image import untimed_image
 from opencmr.imaging.study import Series, Study
+from opencmr.intake.index import Entry
 from opencmr.intake.studies import Studies
+from opencmr.models.session import Networks
 from opencmr.pipeline import Configuration
-from opencmr.progress import silent
 
 GRID = Grid((3, 8, 8), np.eye(4) + np.array([np.diag([0.0, 0, 0, 0])] * 3))
 
@@ -37,15 +41,22 @@ def test_a_study_is_forgotten_before_the_next_is_read(monkeypatch, tmp_path, fai
     def analysed(study, *_, **__):
         if fails:
             raise GeometryError("no heart")
-        return study
 
-    monkeypatch.setattr(batch, "analyze_study", analysed)
-    monkeypatch.setattr(batch, "write_report", lambda *_, **__: None)
-    monkeypatch.setattr(batch, "outcome_of", lambda study, folder: batch.Outcome(study.key, folder))
+    monkeypatch.setattr(cohort, "analyze_one", analysed)
     reader = Reader()
-    outcomes = batch.analyze_studies(
-        Studies([reader] * 4), Configuration(), tmp_path, Path("shown"), silent
+    entries = [Entry(f"k{n}", "", "") for n in range(4)]
+    task = StudyTask(
+        Studies([reader] * 4, entries=entries),
+        [Configuration()] * 4,
+        Place(tmp_path, tmp_path),
+        Networks(),
     )
-    assert [one.key for one in outcomes] == ["k1", "k2", "k3", "k4"]
-    assert [one.error for one in outcomes] == ["no heart" if fails else ""] * 4
+    assert [task(n) for n in range(4)] == [Done("no heart" if fails else "")] * 4
     assert reader.alive == [0, 0, 0, 0]
+
+
+def test_what_belongs_to_no_study_is_named_once_in_each():
+    row = LeftOut("file", Reason("UNREADABLE"))
+    study = with_orphans(Reader()(), (row,))
+    assert study.left_out == (row,)
+    assert with_orphans(study, (row,)).left_out == (row,)

@@ -1,0 +1,56 @@
+"""One study of an input: analysed, written, told in short."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from opencmr.batch.outcome import Outcome, read_outcome
+from opencmr.imaging.flag import LeftOut
+from opencmr.imaging.study import Study
+from opencmr.models.session import Networks
+from opencmr.pipeline import Configuration, analyze_study
+from opencmr.progress import Progress, silent
+from opencmr.report.writers import write_report
+
+
+def analyze_one(
+    study: Study,
+    configuration: Configuration,
+    folder: Path,
+    shown_as: Path,
+    *,
+    orphans: Sequence[LeftOut] = (),
+    networks: Networks | None = None,
+    progress: Progress = silent,
+    beside: Sequence[Path] = (),
+) -> Outcome:
+    """Analyse a study and write its result into ``folder``.
+
+    Parameters
+    ----------
+    study : Study
+    configuration : Configuration
+    folder : Path
+    shown_as : Path
+        What the folder will be called when all is written.
+    orphans : sequence of LeftOut
+        What belongs to none of the input's studies.
+    networks : Networks or None
+        Their memory is given back before pages are made.
+    progress : callable
+    beside : sequence of Path
+        Files of the result that are there already.
+    """
+    networks = networks or Networks()
+    report = analyze_study(
+        with_orphans(study, orphans), configuration, networks=networks, progress=progress
+    )
+    networks.forget()  # pages need the memory more than the next study a tenth of a second
+    write_report(report, folder, progress, beside=beside)
+    return read_outcome(folder, shown_as)
+
+
+def with_orphans(study: Study, orphans: Sequence[LeftOut]) -> Study:
+    """Name in every report of the input what belongs to none of its studies."""
+    further = tuple(row for row in orphans if row not in study.left_out)
+    return dataclasses.replace(study, left_out=study.left_out + further)
