@@ -37,7 +37,7 @@ def steady_presence(labels: np.ndarray, scheme: LabelScheme) -> np.ndarray:
     mended = labels.copy()
     for z in range(labels.shape[1]):
         _mend_slice(mended[:, z], scheme)
-    for t in np.flatnonzero((mended != labels).any(axis=(1, 2, 3))):
+    for t in np.flatnonzero((mended ^ labels).any(axis=(1, 2, 3))):
         mended[t] = keep_possible(mended[t], scheme)
     return mended
 
@@ -91,22 +91,24 @@ def _phases(start: int, end: int, phases: int) -> np.ndarray:
 
 def _mend_slice(labels: np.ndarray, scheme: LabelScheme) -> None:
     """Mend one slice's labels ``(T, Y, X)`` in place."""
-    wall, cavity, right = (
-        scheme.label_of(s) if s in scheme.structures.values() else 0
-        for s in (Structure.MYOCARDIUM, Structure.LV, Structure.RV)
-    )
-    body = scheme.mask(labels, Structure.MYOCARDIUM) | scheme.mask(labels, Structure.LV)
-    for t, shape in _changes(body):
-        labels[t][body[t]] = 0
-        labels[t][shape] = wall
-    body = scheme.mask(labels, Structure.MYOCARDIUM) | scheme.mask(labels, Structure.LV)
-    for t, shape in _changes(scheme.mask(labels, Structure.LV)):
-        labels[t][labels[t] == cavity] = wall
-        labels[t][shape & body[t]] = cavity
-    if right:
-        for t, shape in _changes(scheme.mask(labels, Structure.RV)):
-            labels[t][labels[t] == right] = 0
-            labels[t][shape & (labels[t] == 0)] = right
+    bodies = _bodies(labels, scheme)
+    for t, shape in _changes(bodies):
+        labels[t][bodies[t]] = 0
+        labels[t][shape] = scheme.label_of(Structure.MYOCARDIUM)
+    bodies = _bodies(labels, scheme)
+    cavities = scheme.mask(labels, Structure.LV)
+    for t, shape in _changes(cavities):
+        labels[t][cavities[t]] = scheme.label_of(Structure.MYOCARDIUM)
+        labels[t][shape & bodies[t]] = scheme.label_of(Structure.LV)
+    rights = scheme.mask(labels, Structure.RV)
+    for t, shape in _changes(rights):
+        labels[t][rights[t]] = 0
+        labels[t][shape & ~bodies[t]] = scheme.label_of(Structure.RV)
+
+
+def _bodies(labels: np.ndarray, scheme: LabelScheme) -> np.ndarray:
+    """Return where the left ventricle is, cavity and wall."""
+    return scheme.mask(labels, Structure.MYOCARDIUM) | scheme.mask(labels, Structure.LV)
 
 
 def _changes(masks: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
