@@ -108,7 +108,8 @@ def _mend_slice(labels: np.ndarray, scheme: LabelScheme) -> None:
 
 def _bodies(labels: np.ndarray, scheme: LabelScheme) -> np.ndarray:
     """Return where the left ventricle is, cavity and wall."""
-    return scheme.mask(labels, Structure.MYOCARDIUM) | scheme.mask(labels, Structure.LV)
+    wall, cavity = (scheme.mask(labels, s) for s in (Structure.MYOCARDIUM, Structure.LV))
+    return np.asarray(wall | cavity)
 
 
 def _changes(masks: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
