@@ -73,6 +73,23 @@ class Library:
             return Choice(taken)
         return Choice(taken, preferred_to=_newest(packaged))
 
+    def choose_segmentation(self, name: str) -> SegmentationCard:
+        """Choose the newest segmentation model called ``name``, whatever series it segments.
+
+        Raises
+        ------
+        ModelError
+            When there is none; the message lists what is there.
+        """
+        named = [
+            card
+            for card in self.cards
+            if isinstance(card, SegmentationCard) and name in (card.name, card.reference)
+        ]
+        if not named:
+            raise ModelError(f"no segmentation model called {name!r}; {self.text}")
+        return _newest(named)
+
     def choose_diagnosis(self, *, name: str | None = None) -> DiagnosisCard:
         """Choose the classifier of diagnosis called ``name``, else the newest.
 

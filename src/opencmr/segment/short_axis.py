@@ -19,6 +19,7 @@ from opencmr.segment.heart import (
     heart_window,
 )
 from opencmr.segment.intensity import intensity_limits
+from opencmr.segment.presence import steady_presence
 from opencmr.segment.scar import keep_possible_scar
 from opencmr.segment.window import read_window
 
@@ -84,6 +85,7 @@ def segment_short_axis(
         labels[t] = keep_possible(labels[t], given.scheme)
         if Structure.SCAR in given.scheme.structures.values():
             labels[t] = keep_possible_scar(labels[t], given.scheme, _voxel_ml(image))
+    labels = steady_presence(labels, given.scheme)
     return replace(_segmentation(image, network, labels, shares), grid_scale=box.scale)
 
 

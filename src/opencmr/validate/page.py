@@ -13,6 +13,7 @@ from opencmr.report.templating import FONT, environment
 from opencmr.validate.agreement import Estimate
 from opencmr.validate.case import LEVELS, WHOLE, Score
 from opencmr.validate.charts import bland_altman_chart, correlation_chart
+from opencmr.validate.claim import SOURCE, Item
 from opencmr.validate.cohort import (
     ALL,
     METRICS,
@@ -24,6 +25,7 @@ from opencmr.validate.cohort import (
 )
 from opencmr.validate.gallery import Picture
 from opencmr.validate.rules import RULES
+from opencmr.validate.variability import PERCENTILES, Range, Variety
 
 DRAWN = ("LVEDV", "LVESV", "LVEF", "LVM", "RVEDV", "RVESV", "RVEF")
 """Quantities that get pictures; stroke volumes follow from two of them."""
@@ -60,7 +62,14 @@ class Table:
     hint: str = ""
 
 
-def page(cohort: Cohort, facts: Sequence[tuple[str, str]], pictures: Sequence[Picture] = ()) -> str:
+def page(
+    cohort: Cohort,
+    facts: Sequence[tuple[str, str]],
+    pictures: Sequence[Picture] = (),
+    *,
+    tables: Sequence[Table] = (),
+    remarks: Sequence[str] = (),
+) -> str:
     """Return the page's markup; the templates escape every text.
 
     Parameters
@@ -70,6 +79,8 @@ def page(cohort: Cohort, facts: Sequence[tuple[str, str]], pictures: Sequence[Pi
         What was compared, for the head of the page.
     pictures : sequence of Picture
         Of the worst comparisons.
+    tables, remarks
+        What is known beside the cohort; the tables stand below its own.
     """
     env = environment()
     overall = [a for a in cohort.agreements if not a.column and a.agreement]
@@ -80,7 +91,7 @@ def page(cohort: Cohort, facts: Sequence[tuple[str, str]], pictures: Sequence[Pi
         for draw in (bland_altman_chart, correlation_chart)
         if (chart := draw(found, unit_text(found.quantity.unit)))
     ]
-    tables = [
+    own = [
         _overlap_table(cohort),
         _level_table(cohort),
         _agreement_table(overall),
@@ -90,8 +101,9 @@ def page(cohort: Cohort, facts: Sequence[tuple[str, str]], pictures: Sequence[Pi
     return env.get_template("validation.html.j2").render(
         facts=[Fact(label, shown(value)) for label, value in facts],
         keys=_keys(cohort),
-        remarks=_remarks(cohort),
-        tables=[table for table in tables if table.rows],
+        remarks=[*remarks, *_remarks(cohort)],
+        tables=[table for table in own if table.rows],
+        more=[table for table in tables if table.rows],
         pictures=pictures,
         outlines=lambda one: Markup(env.get_template("outlines.svg.j2").render(picture=one)),
         charts=charts,
@@ -100,6 +112,57 @@ def page(cohort: Cohort, facts: Sequence[tuple[str, str]], pictures: Sequence[Pi
         version=__version__,
         svg=lambda chart: Markup(env.get_template("scatter.svg.j2").render(chart=chart, font=FONT)),
     )
+
+
+def claim_table(items: Sequence[Item]) -> Table:
+    """Return the items of CLAIM as a table."""
+    rows = tuple((str(item.number), item.topic, shown(item.text)) for item in items)
+    return Table("CLAIM", ("Item", "Topic", "Known"), rows, 3, f"{SOURCE}.")
+
+
+def variability_table(varieties: Sequence[Variety]) -> Table:
+    """Return what a data set spans as a table."""
+    rows = tuple(
+        (
+            shown(one.column),
+            shown(one.group),
+            str(one.subjects),
+            str(one.stacks),
+            _span(one.slices, 0),
+            _span(one.slice_spacing_mm, 1),
+            _span(one.row_spacing_mm, 2),
+            _span(one.column_spacing_mm, 2),
+            _span(one.dark, 0),
+            _span(one.middle, 0),
+            _span(one.bright, 0),
+            _span(one.contrast, 1),
+        )
+        for one in varieties
+    )
+    head = (
+        "By",
+        "Group",
+        "Subjects",
+        "Stacks",
+        "Slices",
+        "Slice spacing, mm",
+        "Row spacing, mm",
+        "Column spacing, mm",
+        *(f"Intensity, {p:g} %" for p in PERCENTILES),
+        "Cavity over wall",
+    )
+    hint = (
+        "Median over stacks and [least to greatest]. Intensities are percentiles of each stack in "
+        "its own arbitrary unit; cavity over wall: mean intensities inside the reference."
+    )
+    return Table("Variety of the data", head, rows, 2, hint)
+
+
+def _span(one: Range | None, decimals: int) -> str:
+    if one is None:
+        return NONE
+    low, median, high = (f"{v:.{decimals}f}" for v in (one.low, one.median, one.high))
+    return median if low == high else f"{median} [{low} to {high}]"
 
 
 def _keys(cohort: Cohort) -> list[Key]:

@@ -1,13 +1,13 @@
 """Running a validation: folders of label maps in, a page and tables out.
 
-The only module of the room that touches files.
+With :mod:`opencmr.validate.model_run` the only module of the room that touches files.
 """
 
 import csv
 import platform
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +31,10 @@ from opencmr.validate.case import (
     require_one_grid,
     score_case,
 )
-from opencmr.validate.cohort import Cohort, summarise
+from opencmr.validate.claim import SOURCE, claim_items
+from opencmr.validate.cohort import ALL, METRICS, RESAMPLES, SEED, WORST, Cohort, Groups, summarise
 from opencmr.validate.gallery import Picture, picture
-from opencmr.validate.page import page
+from opencmr.validate.page import Table, claim_table, page
 from opencmr.validate.rules import RULES
 from opencmr.validate.tables import (
     CASE_COLUMNS,
@@ -80,6 +81,66 @@ class Pair:
     reference: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What is known beside the label maps, when a model was run first.
+
+    Attributes
+    ----------
+    facts : tuple of (label, value)
+        For the head of the page.
+    remarks : tuple of str
+        What the reader of the page must know.
+    tables : tuple of Table
+        For the page.
+    claim : mapping
+        Number of an item of CLAIM to what is known of it.
+    results, record : mapping
+        What ``results.json`` and ``run.json`` hold beside the comparison.
+    versions : mapping
+        Name to version of what else took part.
+    written : tuple of Path
+        Files that are already in the result folder.
+    """
+
+    facts: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    claim: Mapping[int, str] = field(default_factory=dict)
+    results: Mapping[str, object] = field(default_factory=dict)
+    record: Mapping[str, object] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    written: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What is compared with what.
+
+    Attributes
+    ----------
+    cases : mapping
+        Case to its files.
+    labels, reference_labels : LabelScheme
+        What the integers of either side mean.
+    spacing_mm : (slice, row, column) or None
+        The true spacing of every file, where theirs is missing or wrong.
+    groups : mapping
+        Column to case to value.
+    """
+
+    cases: Mapping[str, Sequence[Pair]]
+    labels: LabelScheme
+    reference_labels: LabelScheme
+    spacing_mm: SpacingMm = None
+    groups: Groups = field(default_factory=dict)
+
+    def read(self, name: str) -> Case:
+        """Read both sides' files of a case."""
+        schemes = (self.labels, self.reference_labels)
+        return _read_case(name, self.cases[name], schemes, self.spacing_mm)
+
+
 def validate(
     prediction: Side,
     reference: Side,
@@ -123,27 +184,45 @@ def validate(
     with storage.result_folder(output, overwrite=overwrite, inputs=inputs) as folder:
         cases = find_cases(prediction, reference)
         grouped = read_groups(groups, by, list(cases)) if groups else {}
-
-        def read(name: str) -> Case:
-            schemes = (prediction.scheme, reference.scheme)
-            return _read_case(name, cases[name], schemes, spacing_mm)
-
-        scores: list[Score] = []
-        measured: list[MeasuredTwice] = []
-        for done, name in enumerate(cases):
-            progress("comparing", done, len(cases))
-            case = read(name)
-            scores += score_case(case)
-            measured += measure_twice(case)
-        progress("comparing", len(cases), len(cases))
-        cohort = summarise(scores, measured, grouped)
-        pictures = [
-            drawn
-            for score in cohort.worst
-            if (drawn := picture(read(score.case), score)) is not None
-        ]
-        names = _write(folder, cohort, cases, (prediction, reference), pictures)
+        compared = Comparison(cases, prediction.scheme, reference.scheme, spacing_mm, grouped)
+        cohort, names = compare(compared, folder, progress=progress)
     return cohort, [output / name for name in names]
+
+
+def compare(
+    compared: Comparison,
+    folder: Path,
+    *,
+    background: Background | None = None,
+    progress: Progress = silent,
+) -> tuple[Cohort, list[str]]:
+    """Compare both sides of every case and write page, tables and record into ``folder``.
+
+    Returns
+    -------
+    Cohort, list of str
+        What was found, and the names of the files written.
+
+    Raises
+    ------
+    InputError, GeometryError
+        As :func:`validate`.
+    """
+    scores: list[Score] = []
+    measured: list[MeasuredTwice] = []
+    for done, name in enumerate(compared.cases):
+        progress("comparing", done, len(compared.cases))
+        case = compared.read(name)
+        scores += score_case(case)
+        measured += measure_twice(case)
+    progress("comparing", len(compared.cases), len(compared.cases))
+    cohort = summarise(scores, measured, compared.groups)
+    pictures = [
+        drawn
+        for score in cohort.worst
+        if (drawn := picture(compared.read(score.case), score)) is not None
+    ]
+    return cohort, _write(folder, cohort, compared, background or Background(), pictures)
 
 
 def find_cases(prediction: Side, reference: Side) -> dict[str, list[Pair]]:
@@ -248,8 +327,8 @@ def _read_case(
     truth: list[Segmentation] = []
     stated: list[str] = []
     for pair in pairs:
-        one = _read(pair.prediction, schemes[0], spacing_mm)
-        other = _read(pair.reference, schemes[1], spacing_mm)
+        one = read_labels(pair.prediction, schemes[0], spacing_mm)
+        other = read_labels(pair.reference, schemes[1], spacing_mm)
         _require_match(pair.prediction, one, pair.reference, other)
         _require_one_stack(pairs[0].reference, truth, pair.reference, other)
         found.append(one)
@@ -265,17 +344,18 @@ def _read_case(
     return Case(name, _joined(found), _joined(truth), tuple(stated))
 
 
-def _read(path: Path, scheme: LabelScheme, spacing_mm: SpacingMm) -> Segmentation:
+def read_labels(path: Path, scheme: LabelScheme, spacing_mm: SpacingMm = None) -> Segmentation:
     """Read one file as labels of a scheme; every error names the file."""
     try:
         read = read_label_map(path, spacing_mm=spacing_mm)
         author = Author(AuthorKind.IMPORT, "file")
         return Segmentation(read.labels, scheme, read.grid, ACDC_POLICY, author)
     except OpencmrError as error:
-        raise _naming(path, error) from error
+        raise naming(path, error) from error
 
 
-def _naming(path: Path, error: OpencmrError) -> OpencmrError:
+def naming(path: Path, error: OpencmrError) -> OpencmrError:
+    """Return an error that names the file it is about."""
     reason = reason_of(error)
     if reason is None:
         return type(error)(f"{path}: {error}")
@@ -320,35 +400,48 @@ def _joined(parts: Sequence[Segmentation]) -> Segmentation:
 def _write(
     folder: Path,
     cohort: Cohort,
-    cases: Mapping[str, Sequence[Pair]],
-    sides: tuple[Side, Side],
+    compared: Comparison,
+    background: Background,
     pictures: Sequence[Picture],
 ) -> list[str]:
     """Write page, tables and record; return their names."""
-    prediction, reference = sides
-    files = [pair for pairs in cases.values() for pair in pairs]
+    files = [pair for pairs in compared.cases.values() for pair in pairs]
     facts = (
-        ("Cases", str(len(cases))),
+        *background.facts,
+        ("Cases", str(len(compared.cases))),
         ("Files", str(len(files))),
-        ("Labels", prediction.scheme.name),
-        ("Reference's labels", reference.scheme.name),
+        ("Labels", compared.labels.name),
+        ("Reference's labels", compared.reference_labels.name),
         ("opencmr", __version__),
     )
     rows = result_rows(cohort)
+    versions = {
+        "opencmr": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        **background.versions,
+    }
+    claim = claim_items({**_known_of(cohort, len(files), versions), **background.claim})
+    tables = (*background.tables, claim_table(claim))
     contents = {
-        "report.html": page(cohort, facts, pictures),
+        "report.html": page(cohort, facts, pictures, tables=tables, remarks=background.remarks),
         "results.csv": csv_text(RESULT_COLUMNS, rows),
         "cases.csv": csv_text(CASE_COLUMNS, case_rows(cohort)),
         "volumes.csv": csv_text(VOLUME_COLUMNS, volume_rows(cohort)),
     }
     written = [
-        storage.write_bytes(folder / name, text.encode("utf-8")) for name, text in contents.items()
+        *background.written,
+        *(
+            storage.write_bytes(folder / name, text.encode("utf-8"))
+            for name, text in contents.items()
+        ),
     ]
     result = {
         "disclaimer": DISCLAIMER,
-        "cases": list(cases),
-        "labels": prediction.scheme.name,
-        "reference_labels": reference.scheme.name,
+        "cases": list(compared.cases),
+        "labels": compared.labels.name,
+        "reference_labels": compared.reference_labels.name,
         "never_read": [one.value for one in cohort.never_read],
         "results": rows,
         "worst": [
@@ -361,24 +454,42 @@ def _write(
             for s in cohort.worst
         ],
         "rules": dict(RULES),
+        **background.results,
+        "claim": {"source": SOURCE, "items": [asdict(item) for item in claim]},
     }
     written.append(storage.write_json(folder / "results.json", result))
     record = {
         "disclaimer": DISCLAIMER,
         "study": None,
-        "versions": {
-            "opencmr": __version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "scipy": scipy.__version__,
-        },
+        "versions": versions,
+        **background.record,
         "compared": [_hashes(pair) for pair in files],
         "files": [
-            {"path": path.name, "sha256": storage.sha256_of(path)} for path in sorted(written)
+            {"path": path.relative_to(folder).as_posix(), "sha256": storage.sha256_of(path)}
+            for path in sorted(written)
         ],
     }
     written.append(storage.write_json(folder / storage.RUN_FILE, record))
-    return [path.name for path in written]
+    return [path.relative_to(folder).as_posix() for path in written]
+
+
+def _known_of(cohort: Cohort, files: int, versions: Mapping[str, str]) -> dict[int, str]:
+    """Return what a comparison alone knows of the items of CLAIM."""
+    known = {
+        23: ", ".join(f"{name} {version}" for name, version in versions.items()),
+        28: f"{', '.join(metric.name for metric in METRICS)}; slices missed and invented; bias, "
+        "limits of agreement, ICC(2,1), CV and Passing-Bablok line of volumes, function and mass",
+        29: f"95 % intervals: {RESAMPLES} bootstrap draws over patients, seed {SEED}; Student's t "
+        "for bias and limits; no test of significance is made",
+        35: f"included: {len(cohort.cases)} cases, {files} labelled files; exclusions are for the "
+        "author to say",
+        39: f"the {min(len(cohort.worst), WORST)} comparisons of lowest Dice, with outlines where "
+        "they differ",
+    }
+    overall = cohort.mean("dice", ALL)
+    if overall and overall.mean:
+        known[37] = f"mean Dice {overall.mean.value:.3f}; all figures: results.csv, cases.csv"
+    return known
 
 
 def _hashes(pair: Pair) -> dict[str, str]:
