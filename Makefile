@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: help demo test check-long lint types reference docs clean
+.PHONY: help demo test check-long release-check lint types reference docs clean
 
 help:
 	@echo 'make demo       simulate a heart study, analyse it, write the report to demo/'
@@ -14,6 +14,7 @@ help:
 	@echo 'make lint       style and the import contract only'
 	@echo 'make reference  write the generated pages of docs/reference again'
 	@echo 'make docs       build the documentation as a web site in build/docs'
+	@echo 'make release-check build the wheel, install it alone, run the small demo from it (PYTHON=python3.13 ...)'
 	@echo 'make clean      remove .venv and everything that was built'
 
 demo: .venv/core.stamp
@@ -30,6 +31,16 @@ check-long: .venv/test.stamp
 	$(BIN)/python benchmarks/fuzz.py -o benchmarks/fuzz.json
 	$(BIN)/python benchmarks/kills.py -o benchmarks/kills.json
 	$(BIN)/python benchmarks/damaged_studies.py -o benchmarks/damaged_studies.json
+
+# What a stranger gets: nothing of this folder but the wheel, in an environment of its own.
+release-check:
+	rm -rf build/release
+	$(PYTHON) -m venv build/release/venv
+	build/release/venv/bin/pip wheel --quiet --no-deps --wheel-dir build/release .
+	build/release/venv/bin/pip install --quiet build/release/opencmr-*.whl
+	cd build/release && env -u PYTHONPATH venv/bin/python -P -m opencmr --version
+	cd build/release && env -u PYTHONPATH venv/bin/opencmr demo --small -o demo -q
+	test -s build/release/demo/report.html && test -s build/release/demo/measurements.json
 
 lint: .venv/test.stamp
 	$(BIN)/ruff format --check .

@@ -29,6 +29,37 @@ def data_folder() -> Path:
     return folder
 
 
+WITHOUT_POSIX = """
+import builtins, os, select, signal
+
+usual = builtins.__import__
+
+def without_posix(name, globals=None, *rest, **more):
+    if name in ("fcntl", "resource") and (globals or {}).get("__name__", "").startswith("opencmr"):
+        raise ModuleNotFoundError(name)
+    return usual(name, globals, *rest, **more)
+
+builtins.__import__ = without_posix
+for module, names in (
+    (select, ("poll", "epoll")),
+    (signal, ("alarm", "setitimer", "SIGALRM")),
+    (os, ("O_NOFOLLOW", "pread", "pwrite", "readv", "sched_getaffinity")),
+):
+    for name in names:
+        delattr(module, name)
+"""
+"""Takes from opencmr, in every Python that reads it, what Windows has not."""
+
+
+@pytest.fixture(scope="session")
+def without_posix(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a process, and its children, without POSIX's own modules and calls."""
+    folder = tmp_path_factory.mktemp("without-posix")
+    (folder / "sitecustomize.py").write_text(WITHOUT_POSIX)
+    paths = (str(folder), os.environ.get("PYTHONPATH", ""))
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
 @pytest.fixture
 def true_labels() -> Callable[..., Callable[..., Segmentation]]:
     """Return what stands for the network on a phantom: its true labels at an image's phases."""

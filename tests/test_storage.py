@@ -342,13 +342,17 @@ def test_a_second_process_on_the_same_out_is_refused(
     assert is_whole(tmp_path / "out") == is_whole(tmp_path / "beside") == "new"
 
 
-def test_without_locks_of_the_file_system_the_owner_s_process_decides(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("lacks", ["file system", "system"])
+def test_without_locks_the_owner_s_process_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacks: str
 ) -> None:
     def no_locks(*_: object) -> None:
         raise OSError(errno.EOPNOTSUPP, "no locks here")
 
-    monkeypatch.setattr(storage.fcntl, "flock", no_locks)
+    if lacks == "system":
+        monkeypatch.setattr(storage, "fcntl", None)
+    else:
+        monkeypatch.setattr(storage.fcntl, "flock", no_locks)
     monkeypatch.setattr(storage, "CLAIM_WAIT_S", 0.1)
     with storage.result_folder(tmp_path / "out", overwrite=False) as folder:
         write_result(folder, "new")

@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 from opencmr import __version__
 from opencmr.analyses.analysis import Analysis, Parts
+from opencmr.analyses.contours import labels_from
 from opencmr.analyses.function import NAME as FUNCTION
 from opencmr.analyses.placing import place_labels
 from opencmr.analyses.plan import Planned, plan_study
@@ -18,7 +19,8 @@ from opencmr.anatomy.ranges import SITES_OWN, NormalRange, normal_ranges
 from opencmr.anatomy.techniques import Technique
 from opencmr.diagnose.study import find
 from opencmr.imaging.finding import Finding
-from opencmr.imaging.flag import Severity
+from opencmr.imaging.flag import QualityFlag, Severity
+from opencmr.imaging.given_contours import GivenContours
 from opencmr.imaging.given_labels import GivenLabels
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import ModelUse, Reading
@@ -56,8 +58,9 @@ class Configuration:
         Of which cardiac phases the labels are written as DICOM.
     ranges : tuple of NormalRange
         A site's own, which go before the packaged ones.
-    labels : GivenLabels or None
-        Labels drawn or corrected by a reader, which are measured in place of a network's.
+    labels : GivenLabels, GivenContours or None
+        Labels or contours drawn or corrected by a reader, which are measured in place of a
+        network's.
     spacing_mm : (slice, row, column) or None
         With which NIfTI files that lack it were read.
     sequence : Technique or None
@@ -69,7 +72,7 @@ class Configuration:
     truth: Mapping[str, float] = field(default_factory=dict)
     seg_phases: SegPhases = SegPhases.ED_ES
     ranges: tuple[NormalRange, ...] = ()
-    labels: GivenLabels | None = None
+    labels: GivenLabels | GivenContours | None = None
     spacing_mm: tuple[float, float, float] | None = None
     sequence: Technique | None = None
 
@@ -116,7 +119,7 @@ def analyze_study(
     clock, networks = Stopwatch(), networks or Networks()
     with clock("sort"):
         study = sorted_study(study, configuration)
-        labelled, labels = _placed(study, configuration, analyses)
+        labelled, labels, remarks = _placed(study, configuration, analyses)
         plan = plan_study(
             study,
             analyses,
@@ -142,6 +145,7 @@ def analyze_study(
         findings = _findings(study, plan, readings, configuration, networks)
     flags = [
         *study.flags,
+        *remarks,
         *(flag for planned in plan for flag in planned.flags),
         *(flag for reading in found for flag in reading.flags),
     ]
@@ -179,12 +183,15 @@ def analyze_study(
 
 def _placed(
     study: Study, configuration: Configuration, analyses: Sequence[Analysis]
-) -> tuple[Series | None, Mapping[str, Segmentation]]:
-    """Return the series whose labels are given, and these by its key."""
-    if configuration.labels is None:
-        return None, {}
-    series, segmentation = place_labels(configuration.labels, study, analyses)
-    return series, {series.key: segmentation}
+) -> tuple[Series | None, Mapping[str, Segmentation], tuple[QualityFlag, ...]]:
+    """Return the series whose labels are given, these by its key, and remarks on them."""
+    given, remarks = configuration.labels, tuple[QualityFlag, ...]()
+    if given is None:
+        return None, {}, ()
+    if isinstance(given, GivenContours):
+        given, remarks = labels_from(given, study, analyses)
+    series, segmentation = place_labels(given, study, analyses)
+    return series, {series.key: segmentation}, remarks
 
 
 def _findings(
@@ -252,7 +259,7 @@ def _with_demographics(study: Study, given: Demographics) -> Study:
     return replace(study, demographics=replace(study.demographics, **stated))
 
 
-def _labels_record(given: GivenLabels | None) -> dict[str, object]:
+def _labels_record(given: GivenLabels | GivenContours | None) -> dict[str, object]:
     """Return which labels were given, by whom; the name of their file stays out."""
     if given is None:
         return {}

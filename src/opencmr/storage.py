@@ -7,10 +7,10 @@ Nothing is deleted that opencmr did not write (ADR 0010).
 """
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import tempfile
@@ -19,9 +19,16 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
+from types import ModuleType
 from typing import Any
 
 from opencmr.errors import ConfigurationError, OpencmrError, StorageError
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows
+    fcntl = None
 
 RUN_FILE = "run.json"
 LEAST_FREE_BYTES = 64 << 20
@@ -529,7 +536,10 @@ def _spare(parent: Path, name: str) -> Path:
 
 def _sync(folder: Path) -> None:
     """Make renames in a folder outlast a loss of power, where the file system can."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # Windows opens no folder
+        return
     try:
         with suppress(OSError):
             os.fsync(descriptor)
@@ -548,7 +558,7 @@ def _sweep(parent: Path) -> None:
     for lock in locks:
         # In a shared temporary folder another user's remains are not ours to judge.
         with suppress(OSError):
-            if lock.lstat().st_uid == os.getuid():
+            if not hasattr(os, "getuid") or lock.lstat().st_uid == os.getuid():
                 with _locked(lock) as is_held:
                     if is_held:
                         _put_right(lock.with_suffix(""))
@@ -576,22 +586,27 @@ def _locked(path: Path, patience_s: float = 0.0) -> Iterator[bool]:
         yield descriptor is not None
     finally:
         if descriptor is not None:
-            try:
-                path.unlink(missing_ok=True)
-            finally:
+            if fcntl is None:  # no open file can be deleted there
                 os.close(descriptor)
+                path.unlink(missing_ok=True)
+            else:
+                try:
+                    path.unlink(missing_ok=True)
+                finally:
+                    os.close(descriptor)
 
 
 def _try_lock(path: Path) -> int | None:
     """Return the descriptor of a lock file that is now ours, or None when it is another's."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_RDWR | os.O_CREAT
+    flags |= sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_NOINHERIT"))
     descriptor = os.open(path, flags, 0o600)
     is_held = False
     try:
         if _lock(descriptor) and _is_still(path, descriptor):
             try:
                 os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, json.dumps(_this_process()).encode("ascii"), 0)
+                os.write(descriptor, json.dumps(_this_process()).encode("ascii"))
             except OSError:  # a full disk has room for a name and for nothing in it
                 path.unlink(missing_ok=True)
                 raise
@@ -611,6 +626,8 @@ def _is_still(path: Path, descriptor: int) -> bool:
 
 def _lock(descriptor: int) -> bool:
     """Lock an open file; where the file system knows no locks, ask whether its process lives."""
+    if fcntl is None:
+        return not _is_alive(_record_in(descriptor))
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -618,15 +635,22 @@ def _lock(descriptor: int) -> bool:
     except OSError as error:
         if error.errno not in WITHOUT_LOCKS:
             raise
-        return not _is_alive(os.pread(descriptor, 4096, 0))
+        return not _is_alive(_record_in(descriptor))
     return True
+
+
+def _record_in(descriptor: int) -> bytes:
+    """Return what a lock file says of its process, and go back to the file's begin."""
+    record = os.read(descriptor, 4096)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return record
 
 
 def _this_process() -> dict[str, object]:
     import psutil
 
     process = psutil.Process()
-    return {"host": os.uname().nodename, "pid": process.pid, "started": process.create_time()}
+    return {"host": platform.node(), "pid": process.pid, "started": process.create_time()}
 
 
 def _is_alive(record: bytes) -> bool:
@@ -635,7 +659,7 @@ def _is_alive(record: bytes) -> bool:
 
     try:
         owner = json.loads(record)
-        if owner["host"] != os.uname().nodename:
+        if owner["host"] != platform.node():
             return True
         return bool(psutil.Process(owner["pid"]).create_time() == owner["started"])
     except (ValueError, KeyError, TypeError, psutil.NoSuchProcess):

@@ -43,3 +43,12 @@ def test_everything_imported_is_declared() -> None:
 
 def test_everything_declared_is_imported() -> None:
     assert _declared() - _imported(training=False) - PLUG_INS == set()
+
+
+def test_the_conda_recipe_asks_for_the_same_dependencies() -> None:
+    recipe = (REPOSITORY / "packaging" / "conda" / "meta.yaml").read_text("utf-8")
+    listed = re.search(r"  run:\n((?:    - .+\n)+)", recipe)
+    assert listed is not None
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = {f"python{project['requires-python']}", *project["dependencies"]}
+    assert {line[6:].replace(" ", "") for line in listed[1].splitlines()} == wanted

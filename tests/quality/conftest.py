@@ -57,6 +57,7 @@ def judge() -> Callable[..., Judged]:
         flags: tuple[QualityFlag, ...] = (),
         rr_ms: float = 900.0,
         given_heart_rate_bpm: float | None = None,
+        drawn_by: AuthorKind = AuthorKind.IMPORT,
     ) -> Judged:
         grid = grid_from_spacing(labels.shape[1:], spacing_mm)
         timing = np.arange(labels.shape[0])[:, None] / labels.shape[0] * rr_ms
@@ -65,7 +66,7 @@ def judge() -> Callable[..., Judged]:
             grid,
             Heartbeat(np.repeat(timing, labels.shape[1], axis=1), np.full(labels.shape[1], rr_ms)),
         )
-        masks = Segmentation(labels, ACDC, grid, ACDC_POLICY, Author(AuthorKind.IMPORT, "phantom"))
+        masks = Segmentation(labels, ACDC, grid, ACDC_POLICY, Author(drawn_by, "phantom"))
         body = Demographics("F", 50.0, 170.0, 65.0)
         ventricles = Ventricles(masks, image, body, "s01", given_heart_rate_bpm)
         found = measure_all(ventricles)

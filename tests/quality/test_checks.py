@@ -11,6 +11,7 @@ from scipy.ndimage import shift
 
 from opencmr.anatomy.reasons import REASON_CODES
 from opencmr.imaging.flag import QualityFlag, Severity
+from opencmr.imaging.segmentation import AuthorKind
 from opencmr.quality import limits
 from opencmr.quality.withhold import withhold
 from tests.quality.conftest import heart_labels
@@ -285,3 +286,19 @@ def test_a_torn_ring_on_an_end_slice_is_flagged(judge, labels) -> None:
     outflow = labels.copy()
     outflow[0, 1][46:51, 56:][outflow[0, 1][46:51, 56:] == 2] = 0
     assert "RING_OPEN" not in codes(judge(outflow))
+
+
+def test_a_reader_who_draws_two_phases_is_not_told_that_the_curve_jumps(judge, labels) -> None:
+    drawn = np.zeros_like(labels)
+    drawn[[0, 12]] = labels[[0, 12]]
+    measured, flags = judge(drawn, drawn_by=AuthorKind.READER)
+    assert measured.value("LVEF") == pytest.approx(judge(labels)[0].value("LVEF"))
+    assert not {f.code for f in flags} & {"NO_BEAT", "CURVE_JUMP", "SLICE_FLICKERS", "OUT_OF_STEP"}
+
+
+def test_a_wall_that_a_reader_left_out_at_end_systole_is_not_torn(judge, labels) -> None:
+    drawn = labels.copy()
+    drawn[12][drawn[12] == 2] = 0
+    assert "RING_OPEN" not in {f.code for f in judge(drawn, drawn_by=AuthorKind.READER)[1]}
+    drawn[0, 4][:48][drawn[0, 4][:48] == 2] = 0
+    assert "RING_OPEN" in {f.code for f in judge(drawn, drawn_by=AuthorKind.READER)[1]}

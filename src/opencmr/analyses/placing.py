@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from opencmr.analyses.analysis import Analysis
-from opencmr.anatomy.structures import Structure
+from opencmr.anatomy.structures import LabelScheme, Structure
 from opencmr.anatomy.techniques import Technique
 from opencmr.errors import ConfigurationError, GeometryError, InputError
 from opencmr.geometry.orientation import apart_mm, is_grid_of_file
@@ -95,7 +95,7 @@ def _series_of(given: GivenLabels, study: Study, analyses: Sequence[Analysis]) -
             f"{given.file} lies on {'; '.join(map(_told, fitting))}: nothing is measured there "
             "from labels; expected a short-axis cine or a short-axis late enhancement"
         )
-    taking = [one for one in measured if _takes(given, one, study, analyses)]
+    taking = [one for one in measured if takes(given.scheme, one, study, analyses)]
     if not taking:
         raise InputError(
             f"{given.file} is of the convention {given.scheme.name}, and lies on "
@@ -124,9 +124,9 @@ def measures(analysis: Analysis, one: Series, study: Study) -> bool:
     return all(role.fill(seen).series is not None for role in analysis.wants)
 
 
-def _takes(given: GivenLabels, one: Series, study: Study, analyses: Sequence[Analysis]) -> bool:
+def takes(scheme: LabelScheme, one: Series, study: Study, analyses: Sequence[Analysis]) -> bool:
     """Return whether labels of the convention are those that a series' analysis needs."""
-    of_scar = Structure.SCAR in given.scheme.structures.values()
+    of_scar = Structure.SCAR in scheme.structures.values()
     return any(
         measures(analysis, one, study)
         and analysis.network is not None

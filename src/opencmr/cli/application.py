@@ -30,7 +30,6 @@ FAILED = 1
 application = typer.Typer(
     name="opencmr",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},

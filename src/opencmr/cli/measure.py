@@ -1,7 +1,7 @@
-"""``opencmr measure``: the whole report from labels that a reader drew or corrected."""
+"""``opencmr measure``: the whole report from labels or contours that a reader drew."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,7 +9,11 @@ from opencmr import storage
 from opencmr.anatomy.phases import SegPhases
 from opencmr.cli import console
 from opencmr.cli.analyze import places_read, read_input, tell
-from opencmr.errors import InputError
+from opencmr.errors import ConfigurationError, InputError
+
+if TYPE_CHECKING:
+    from opencmr.imaging.given_contours import GivenContours
+    from opencmr.imaging.given_labels import GivenLabels
 
 
 def measure(
@@ -20,13 +24,27 @@ def measure(
         ),
     ],
     labels: Annotated[
-        Path,
-        typer.Option(metavar="LABELS.nii.gz", help="Labels on the grid of one series of INPUT."),
-    ],
+        Path | None,
+        typer.Option(
+            metavar="LABELS.nii.gz",
+            help="Labels on the grid of one series of INPUT.",
+            show_default=False,
+        ),
+    ] = None,
+    contours: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="In place of --labels: polygon files of the left ventricle, one for each image "
+            "and surface, named as of Sunnybrook (IM-0001-0059-icontour-manual.txt); INPUT is the "
+            "DICOM study.",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT", help="Result folder.")
     ] = Path("opencmr-result"),
-    author: Annotated[str, typer.Option(help="Who drew or corrected the labels.")] = "reader",
+    author: Annotated[str, typer.Option(help="Who drew or corrected them.")] = "reader",
     original: Annotated[
         Path | None,
         typer.Option(
@@ -64,18 +82,24 @@ def measure(
     quiet: console.Quiet = False,
     verbose: console.Verbose = False,
 ) -> None:
-    """Measure one study from labels made or corrected elsewhere, and report as analyze does.
+    """Measure one study from labels or contours made elsewhere, and report as analyze does.
 
-    The labels say which series is measured: the one on whose grid they lie. Everything else in
-    the study is analysed as usual.
+    They say which series is measured: the one on whose grid labels lie, or whose images contours
+    name by number. Everything else in the study is analysed as usual.
     """
     from opencmr.batch.one_study import analyze_one
     from opencmr.imaging.study import Demographics
+    from opencmr.intake.contours import read_contours
     from opencmr.intake.nifti.given import read_given_labels
     from opencmr.models.session import Networks
     from opencmr.pipeline import Configuration
 
-    console.require_file(labels, "--labels")
+    if (labels is None) == (contours is None):
+        raise ConfigurationError("give the labels (--labels) or the contours (--contours)")
+    if contours is not None and (original, scheme) != (None, None):
+        raise ConfigurationError("--derived-from and --scheme belong to --labels")
+    if labels is not None:
+        console.require_file(labels, "--labels")
     if original is not None:
         console.require_file(original, "--derived-from")
     spacing_mm = console.parse_spacing(spacing)
@@ -88,19 +112,24 @@ def measure(
         haematocrit=haematocrit,
     )
     own_ranges = console.read_ranges(ranges)
-    inputs = places_read(source, labels, original)
+    inputs = places_read(source, labels, contours, original)
     with (
         storage.result_folder(output, overwrite=overwrite, inputs=inputs) as folder,
         console.progress_bar(quiet=quiet) as progress,
     ):
-        given = read_given_labels(
-            labels,
-            author=author,
-            scheme=scheme,
-            original=original,
-            series=series,
-            spacing_mm=spacing_mm,
-        )
+        given: GivenLabels | GivenContours
+        if labels is not None:
+            given = read_given_labels(
+                labels,
+                author=author,
+                scheme=scheme,
+                original=original,
+                series=series,
+                spacing_mm=spacing_mm,
+            )
+        else:
+            assert contours is not None
+            given = read_contours(contours, author=author, series=series)
         configuration = Configuration(
             model,
             body,
@@ -114,7 +143,7 @@ def measure(
             if len(studies) != 1:
                 raise InputError(
                     f"the input holds {len(studies)} studies; name the one that the labels "
-                    "belong to"
+                    "or contours belong to"
                 )
             (outcome,) = (
                 analyze_one(

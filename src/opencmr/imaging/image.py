@@ -32,6 +32,8 @@ class Instance:
     frame_number: int
     series_instance_uid: str = ""
     study_instance_uid: str = ""
+    instance_number: int | None = None
+    """The image's number in its series, by which contour files name it; None where unstated."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -76,7 +76,7 @@ class Chamber:
     def eligible(self) -> np.ndarray:
         """Phases ``(T,)`` among which end-diastole and end-systole are looked for."""
         filled = self.curve_ml > 0
-        steady = filled & self.complete & ~stands_out(self.curve_ml)
+        steady = filled & self.complete & ~stands_out(np.where(filled, self.curve_ml, np.nan))
         return steady if steady.any() else filled
 
     @property
@@ -299,7 +299,8 @@ def stands_out(curve_ml: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     curve_ml : (T,) mL, periodic
-        Fewer than :data:`RATE_PHASES` phases are too far apart to tell: none stands out.
+        Fewer than :data:`RATE_PHASES` phases are too far apart to tell: none stands out.  NaN
+        where nothing is labelled: that tells nothing of its neighbours.
 
     Examples
     --------
@@ -311,7 +312,7 @@ def stands_out(curve_ml: np.ndarray) -> np.ndarray:
     if curve_ml.size < RATE_PHASES:
         return np.zeros(curve_ml.size, dtype=bool)
     # The second largest volume: a phase that stands out must not set its own scale.
-    limit_ml = CURVE_JUMP_PERCENT / 100 * np.sort(curve_ml)[-2]
+    limit_ml = CURVE_JUMP_PERCENT / 100 * np.sort(np.nan_to_num(curve_ml))[-2]
     before, after = curve_ml - np.roll(curve_ml, 1), curve_ml - np.roll(curve_ml, -1)
     above = np.minimum(before, after) > limit_ml
     below = np.maximum(before, after) < -limit_ml

@@ -16,6 +16,7 @@ from opencmr.anatomy.structures import Structure
 from opencmr.errors import GeometryError
 from opencmr.imaging.flag import About, QualityFlag, Severity
 from opencmr.imaging.measurements import Measurements
+from opencmr.imaging.segmentation import AuthorKind
 from opencmr.imaging.study import Series
 from opencmr.measure.ventricles import (
     RATE_PHASES,
@@ -84,6 +85,20 @@ class Subject:
         except Unmeasurable:
             return (("the only phase", 0),) if self.ventricles.lv_voxels[0].any() else ()
 
+    @property
+    def _is_readers(self) -> bool:
+        return self.ventricles.segmentation.author.kind is AuthorKind.READER
+
+    @cached_property
+    def holds_whole_beat(self) -> bool:
+        """False where a reader left phases out: then no curve can be judged."""
+        labels = self.ventricles.segmentation.labels
+        return not self._is_readers or bool(labels.any(axis=(1, 2, 3)).all())
+
+    def has_no_wall_drawn(self, phase: int) -> bool:
+        """Whether a reader drew the cavity alone at a phase, as is usual at end-systole."""
+        return self._is_readers and not self.ventricles.myocardium_voxels[phase].any()
+
 
 Check = Callable[[Subject], Iterable[QualityFlag]]
 
@@ -150,6 +165,8 @@ def plausible_function(subject: Subject) -> Iterator[QualityFlag]:
 
 def beats(subject: Subject) -> Iterator[QualityFlag]:
     """Look for a heartbeat in the volume curve of the left ventricle."""
+    if not subject.holds_whole_beat:
+        return
     with suppress(Unmeasurable):
         yield from beat_flags(subject.ventricles.lv)
 
@@ -272,17 +289,22 @@ def labels_whole(subject: Subject) -> Iterator[QualityFlag]:
                 yield _label_flag(
                     "LABEL_SCATTERED", f"The {structure.value} label is in pieces", name, percent
                 )
-        percent = open_ring_percent(subject.ventricles, phase)
-        if percent > OPEN_RING_LIMIT_PERCENT:
-            yield _label_flag("RING_OPEN", "The myocardium does not enclose the LV", name, percent)
-        percent = open_end_percent(subject.ventricles, phase)
-        if percent > OPEN_END_LIMIT_PERCENT:
-            yield _label_flag(
-                "RING_OPEN", "The ring of myocardium is torn on an end slice", name, percent
-            )
+        if not subject.has_no_wall_drawn(phase):
+            yield from _ring_flags(subject.ventricles, name, phase)
         percent = rv_inside_percent(subject.ventricles, phase)
         if percent > RV_INSIDE_LIMIT_PERCENT:
             yield _label_flag("RV_INSIDE_LV", "The RV label lies inside the LV", name, percent)
+
+
+def _ring_flags(ventricles: Ventricles, name: str, phase: int) -> Iterator[QualityFlag]:
+    percent = open_ring_percent(ventricles, phase)
+    if percent > OPEN_RING_LIMIT_PERCENT:
+        yield _label_flag("RING_OPEN", "The myocardium does not enclose the LV", name, percent)
+    percent = open_end_percent(ventricles, phase)
+    if percent > OPEN_END_LIMIT_PERCENT:
+        yield _label_flag(
+            "RING_OPEN", "The ring of myocardium is torn on an end slice", name, percent
+        )
 
 
 def _label_flag(code: str, what: str, when: str, percent: float) -> QualityFlag:
@@ -308,6 +330,8 @@ def slices_filled(subject: Subject) -> Iterator[QualityFlag]:
 
 def curve_steady(subject: Subject) -> Iterator[QualityFlag]:
     """Limit the steps of the volume curves between frames (row N04)."""
+    if not subject.holds_whole_beat:
+        return
     intervals_ms = frame_intervals_ms(subject.series.image)
     for chamber in _chambers(subject):
         yield from jump_flags(chamber, intervals_ms)
@@ -320,6 +344,8 @@ def end_slices_steady(subject: Subject) -> Iterator[QualityFlag]:
     the way back: one run of phases without the ventricle.  A second run means that the
     segmentation cannot decide, and the ejection fraction follows its choice.
     """
+    if not subject.holds_whole_beat:
+        return
     for chamber in _chambers(subject):
         if chamber.structure is not Structure.LV or chamber.phases < RATE_PHASES:
             continue

@@ -210,6 +210,15 @@ def test_a_phase_that_stands_out_is_passed_over(untimed, tube) -> None:
     assert damaged.lv.ed_phase == 3
 
 
+def test_phases_between_unlabelled_ones_are_chosen(untimed, tube) -> None:
+    whole = untimed(tube.labels()).lv
+    labels = tube.labels()
+    drawn = [whole.ed_phase, (whole.ed_phase + 1) % len(labels), whole.es_phase]
+    labels[np.setdiff1d(np.arange(len(labels)), drawn)] = 0
+    few = untimed(labels).lv
+    assert (few.ed_phase, few.es_phase) == (whole.ed_phase, whole.es_phase)
+
+
 def test_no_phase_of_an_ordinary_curve_stands_out() -> None:
     time = np.arange(20) / 20
     curve_ml = 150 - 45 * (1 - np.cos(2 * np.pi * np.clip(time / 0.7, 0, 1)))

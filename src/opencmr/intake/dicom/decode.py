@@ -7,7 +7,6 @@ codec's panic passes every ``except Exception``, and a kilobyte can ask for giga
 import contextlib
 import json
 import os
-import select
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from opencmr.imaging.study import Identity, Scanner, SeriesHeader
 from opencmr.intake.containers import limits
 from opencmr.intake.containers.limits import DecodeLimits
 from opencmr.intake.demographics import Body
+from opencmr.intake.dicom.answers import Answers, answers_of
 from opencmr.intake.dicom.frame import Frame, PatientKey
 from opencmr.intake.dicom.worker import DONE, FAILED, HEAD, HEADER, PIXELS, READY
 from opencmr.intake.refusal import Refusal
@@ -77,6 +77,7 @@ class DicomReader:
         self._limits = decode_limits or DecodeLimits()
         self._captures_with_times = captures_with_times
         self._process: subprocess.Popen[bytes] | None = None
+        self._answers: Answers | None = None
         self._deadline = 0.0
         self._stops = 0
         self._begun_s = 0.0
@@ -226,6 +227,8 @@ class DicomReader:
             pipesize=PIPE_BYTES,
             env={**os.environ, **_single_threaded()},
         )
+        assert self._process.stdout is not None
+        self._answers = answers_of(self._process.stdout)
         self._deadline = time.monotonic() + self._limits.start_s
         if self._message(0)[0] != READY:
             raise _DecodingStoppedError("DECODE_CRASH")
@@ -249,19 +252,15 @@ class DicomReader:
 
     def _fill(self, target: memoryview) -> None:
         """Fill a buffer from the process, within the deadline and the memory limit."""
-        assert self._process is not None
-        assert self._process.stdout is not None
-        descriptor = self._process.stdout.fileno()
-        answer = select.poll()
-        answer.register(descriptor, select.POLLIN | select.POLLHUP)
+        assert self._answers is not None
         while target:
             left_s = self._deadline - time.monotonic()
             if left_s <= 0:
                 raise _DecodingStoppedError("DECODE_TIMEOUT")
-            if not answer.poll(1000 * min(left_s, MEMORY_CHECK_S)):
+            count = self._answers.read_into(target, min(left_s, MEMORY_CHECK_S))
+            if count is None:
                 self._check_memory()
                 continue
-            count = os.readv(descriptor, [target])
             if count == 0:
                 raise _DecodingStoppedError("DECODE_CRASH")
             target = target[count:]
@@ -275,9 +274,12 @@ class DicomReader:
 
     def _kill(self) -> None:
         process, self._process = self._process, None
+        answers, self._answers = self._answers, None
         if process is None:
             return
         process.kill()
+        if answers is not None:
+            answers.close()
         for stream in (process.stdin, process.stdout):
             if stream is not None:
                 with contextlib.suppress(OSError):

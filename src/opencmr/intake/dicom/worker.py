@@ -6,14 +6,10 @@ JSON on standard input; the answer is a row of messages on what was standard out
 file may take over.
 """
 
-import contextlib
 import hashlib
 import json
 import math
 import os
-import resource
-import signal
-import stat
 import struct
 import sys
 import warnings
@@ -24,6 +20,7 @@ import numpy as np
 
 from opencmr.anatomy.reasons import Reason
 from opencmr.intake.containers import limits
+from opencmr.intake.dicom.restraint import end_after, open_regular, restrict
 from opencmr.intake.refusal import RefusedError
 
 HEAD = struct.Struct(">4sIQ")
@@ -41,8 +38,8 @@ READY, HEADER, PIXELS, DONE, FAILED = b"REDY", b"HEAD", b"PIXL", b"DONE", b"FAIL
 def main() -> None:
     """Answer requests until standard input ends."""
     memory_bytes = int(sys.argv[1])
-    requests, answers = _take_streams()
-    _restrict(memory_bytes)
+    requests, answers, unheard = _take_streams()
+    restrict(memory_bytes)
     import pydicom
 
     from opencmr.intake.dicom import pixels  # noqa: F401  (loads the codecs before the first file)
@@ -53,42 +50,27 @@ def main() -> None:
     _send(answers, READY, {})
     for line in requests:
         request = json.loads(line)
-        signal.alarm(math.ceil(request["alarm_s"]))
+        end_after(math.ceil(request["alarm_s"]), unheard)
         _answer(
             request["path"],
             request["pixels_of"],
             answers,
             captures_with_times=request["captures_with_times"],
         )
-        signal.alarm(0)
+        end_after(0, unheard)
 
 
-def _take_streams() -> tuple[BinaryIO, BinaryIO]:
-    """Keep the two pipes to the parent to ourselves: a codec that prints must not be heard."""
+def _take_streams() -> tuple[BinaryIO, BinaryIO, BinaryIO]:
+    """Keep the two pipes to the parent to ourselves: a codec that prints must not be heard.
+
+    The third file is nothing, for whatever must write.
+    """
     requests = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)
-    os.close(nothing)
-    return requests, answers
-
-
-def _restrict(memory_bytes: int) -> None:
-    """Limit memory, forbid writing files and core dumps, and die of an unanswered alarm.
-
-    The alarm's default action ends the process even inside a codec's loop, and even when the
-    parent is gone.
-    """
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for kind, most in (
-        (resource.RLIMIT_AS, memory_bytes),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        with contextlib.suppress(ValueError, OSError):  # macOS does not limit address space
-            resource.setrlimit(kind, (most, most))
+    return requests, answers, os.fdopen(nothing, "wb", buffering=0)
 
 
 def _answer(
@@ -172,15 +154,13 @@ def _read(
 
 
 def _bytes_of(path: str) -> bytes:
-    """Return a regular file's bytes; a link or pipe put in its place is not followed."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    """Return a regular file's bytes."""
+    descriptor = open_regular(path)
     with os.fdopen(descriptor, "rb") as file:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode):
-            raise RefusedError("UNSAFE_PATH", "No regular file.")
-        if facts.st_size > limits.INSTANCE_BYTES:
+        size = os.fstat(descriptor).st_size
+        if size > limits.INSTANCE_BYTES:
             raise RefusedError("TOO_LARGE", "The file has more than 512 MiB.")
-        return file.read(facts.st_size)
+        return file.read(size)
 
 
 def _send(

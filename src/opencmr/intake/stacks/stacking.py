@@ -726,6 +726,7 @@ def _instance_of(frame: Frame) -> Instance:
         frame.frame_number,
         frame.series_instance_uid,
         frame.study_instance_uid,
+        frame.instance_number,
     )
 
 

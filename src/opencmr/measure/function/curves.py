@@ -52,10 +52,12 @@ def _curve(
     except Unmeasurable as unfit:
         return Curve(quantity, np.empty(0), unfit.reason, series=series, policy=policy)
     blank = np.asarray(~ventricles.segmentation.labels.any(axis=(1, 2, 3)))
+    if structure is Structure.MYOCARDIUM:  # cavities may be drawn alone: no wall is not 0 g
+        blank |= values == 0
     return Curve(
         quantity,
         np.where(blank, np.nan, values),
-        _why_blank(blank),
+        _why_blank(blank, "label" if structure is not Structure.MYOCARDIUM else "myocardium"),
         times_ms=phase_times_ms(ventricles.image),
         structure=structure,
         series=series,
@@ -63,11 +65,11 @@ def _curve(
     )
 
 
-def _why_blank(blank: np.ndarray) -> Reason | None:
+def _why_blank(blank: np.ndarray, missing: str) -> Reason | None:
     """Return why phases have no value: no label is no heart of 0 mL."""
     if not blank.any():
         return None
-    said = f"{int(blank.sum())} of {blank.size} phases hold no label"
+    said = f"{int(blank.sum())} of {blank.size} phases hold no {missing}"
     return Reason("PHASE_UNLABELLED", said)
 
 
