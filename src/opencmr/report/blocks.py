@@ -111,14 +111,14 @@ class Column:
     Attributes
     ----------
     name : str
-    kind : ``text``, ``number`` (set to the right) or ``strip``
+    kind : ``text``, ``word`` (never broken), ``number`` (set to the right) or ``strip``
     share : float
         Its share of the room that is left on paper; 0: as wide as what it holds.
     hint : str
     """
 
     name: str = ""
-    kind: Literal["text", "number", "strip"] = "text"
+    kind: Literal["text", "word", "number", "strip"] = "text"
     share: float = 0.0
     hint: str = ""
 
