@@ -1,10 +1,11 @@
 """Who was examined, when and on which scanner."""
 
 from opencmr.analyses.function import NAME as FUNCTION
+from opencmr.anatomy.techniques import Technique
 from opencmr.report.blocks import Beside, Block, Fact, Facts
 from opencmr.report.contents import Report
 from opencmr.report.plain_text import iso_date, person_name, shown
-from opencmr.report.rows import with_unit
+from opencmr.report.rows import distinct, with_unit
 
 EXPECTED = frozenset({"Study date", "Scanner"})
 """Study facts that are shown as not given when they are not."""
@@ -48,7 +49,22 @@ def _study(report: Report) -> tuple[Fact, ...]:
         ("Study date", iso_date(identity.study_date)),
         ("Examination", shown(identity.study_description)),
         ("Accession", shown(identity.accession_number, 64)),
+        ("Referring physician", person_name(identity.referring_physician)),
         ("Site", shown(identity.institution)),
         ("Scanner", ", ".join(part for part in (shown(machine), field) if part)),
+        ("Sequences", _sequences(report)),
+        ("Contrast agent", _contrast_agents(report)),
     )
     return tuple(Fact(label, value) for label, value in facts if value or label in EXPECTED)
+
+
+def _sequences(report: Report) -> str:
+    """Return the kinds of sequence that were recognised, in study order."""
+    found = (series.sequence for series in report.study.series)
+    return ", ".join(distinct(one.value for one in found if one is not Technique.OTHER))
+
+
+def _contrast_agents(report: Report) -> str:
+    """Return the agents as the headers name them, each once."""
+    named = distinct(series.header.contrast_agent for series in report.study.series)
+    return shown(", ".join(named))
