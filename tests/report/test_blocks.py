@@ -89,7 +89,7 @@ def every_kind(text: str) -> tuple[blocks.Block, ...]:
 
 
 def page_with(text: str) -> blocks.Page:
-    return blocks.Page(text, text, text, every_kind(text), text)
+    return blocks.Page(text, text, text, every_kind(text), text, text)
 
 
 def _kinds(found: tuple[blocks.Block, ...]) -> set[type]:

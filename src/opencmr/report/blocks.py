@@ -396,6 +396,8 @@ class Page:
     blocks : tuple of Block
     closing : str
         The last sentence.
+    running : str
+        Whom and which study it is about, at the head of every printed page.
     """
 
     subject: str
@@ -403,6 +405,7 @@ class Page:
     made_by: str
     blocks: tuple[Block, ...]
     closing: str = ""
+    running: str = ""
 
 
 def beside(

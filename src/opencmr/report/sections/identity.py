@@ -10,6 +10,8 @@ from opencmr.report.rows import distinct, with_unit
 EXPECTED = frozenset({"Study date", "Scanner"})
 """Study facts that are shown as not given when they are not."""
 SHARES = (1.3, 1.0)
+LINE_NAME_LIMIT = 60
+"""Characters of the name at the head of a printed page, so that ID and date keep their place."""
 
 
 def tell(report: Report) -> tuple[Block, ...]:
@@ -18,6 +20,18 @@ def tell(report: Report) -> tuple[Block, ...]:
     patient = Facts(_patient(report), name, is_subject=True)
     study = Facts(_study(report))
     return (Beside(((patient,), (study,)), shares=SHARES, is_ruled=True),)
+
+
+def line(report: Report) -> str:
+    """Return name, ID and date of the study on one line, as far as they are known."""
+    who = report.study.identity
+    date = iso_date(who.study_date)
+    parts = (
+        shown(person_name(who.patient_name), LINE_NAME_LIMIT),
+        f"ID {patient_id}" if (patient_id := shown(who.patient_id, 64)) else "",
+        f"study of {date}" if date else "",
+    )
+    return " · ".join(part for part in parts if part) or "Patient not named in the input"
 
 
 def _patient(report: Report) -> tuple[Fact, ...]:

@@ -84,4 +84,5 @@ def page_of(report: Report) -> Page:
         made_by=f"opencmr {version} · study {report.study.key}",
         blocks=tuple(block for section in SECTIONS for block in section.tell(report)),
         closing=CLOSING,
+        running=identity.line(report),
     )
