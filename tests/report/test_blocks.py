@@ -68,6 +68,7 @@ def every_kind(text: str) -> tuple[blocks.Block, ...]:
         ),
         blocks.Table((blocks.Column(), blocks.Column()), (), text, otherwise=text),
         blocks.Notes((blocks.Line(text, text, text),), text, (text,)),
+        blocks.Paragraph(text, text, text, (text, text)),
         blocks.Chart(_map_tile(), text, text, text, (blocks.Legend(text, "#c25a12", text),)),
         blocks.Montage(
             (blocks.Picture(_map_tile(), text),) * 3,

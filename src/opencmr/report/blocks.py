@@ -222,6 +222,26 @@ class Notes:
 
 
 @dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Running text to be copied, and fields that are left for a reader to fill.
+
+    Attributes
+    ----------
+    text : str
+    title : str
+    hint : str
+        Small print under the text.
+    fields : tuple of str
+        What is asked; each is blank.
+    """
+
+    text: str
+    title: str = ""
+    hint: str = ""
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Legend:
     """What a colour stands for."""
 
@@ -377,7 +397,18 @@ class Beside:
 
 
 Block = (
-    Facts | Remarks | Numbers | Table | Notes | Chart | Montage | Movie | Viewer | Bullseye | Beside
+    Facts
+    | Remarks
+    | Numbers
+    | Table
+    | Notes
+    | Paragraph
+    | Chart
+    | Montage
+    | Movie
+    | Viewer
+    | Bullseye
+    | Beside
 )
 
 

@@ -110,7 +110,7 @@ ELEMENTS: tuple[ReportingElement, ...] = (
     ),
     ReportingElement("Patient", "Sex", lambda r: r.study.demographics.sex is not None, INPUT),
     ReportingElement("Patient", "Reason for a limited examination", _never, READER),
-    ReportingElement("Patient", "Summary of findings", _never, READER),
+    ReportingElement("Patient", "Summary of findings by the reader", _never, READER),
     ReportingElement("Patient", "Physician's signature and date", _never, READER),
     ReportingElement(
         "Patient",

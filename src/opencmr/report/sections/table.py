@@ -12,6 +12,7 @@ from opencmr.report.plain_text import shown
 from opencmr.report.sections import (
     diagnosis,
     enhancement,
+    findings_in_words,
     further,
     gaps,
     hearts,
@@ -59,6 +60,7 @@ SECTIONS: tuple[Section, ...] = (
     Section(identity.tell),
     Section(trust.tell),
     Section(ventricles.tell, FUNCTION, "Cardiac function from cine CMR"),
+    Section(findings_in_words.tell),
     Section(truth.tell),
     Section(hearts.tell),
     Section(wall.tell),

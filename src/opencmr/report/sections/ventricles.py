@@ -91,12 +91,12 @@ def chamber_rows(report: Report, chamber: str) -> tuple[Row, ...]:
     function = report.measurements.of(FUNCTION)
     found = ((function.find(f"{chamber}{end}"), label) for end, label in WHOLE_CINE)
     return (
-        *_at_given_phase(report, chamber),
+        *at_given_phase(report, chamber),
         *(row_of(measurement, label) for measurement, label in found if measurement),
     )
 
 
-def _at_given_phase(report: Report, chamber: str) -> tuple[Row, ...]:
+def at_given_phase(report: Report, chamber: str) -> tuple[Row, ...]:
     """Return the rows of a stack at one phase; none of a cine, whose curves are drawn."""
     still = {series.key for series in report.measured_series() if series.image.phases == 1}
     function = report.measurements.of(FUNCTION)
