@@ -10,6 +10,7 @@ from opencmr.report.blocks import Block, Page
 from opencmr.report.contents import DISCLAIMER, Report
 from opencmr.report.plain_text import shown
 from opencmr.report.sections import (
+    basal_slices,
     diagnosis,
     enhancement,
     findings_in_words,
@@ -63,6 +64,7 @@ SECTIONS: tuple[Section, ...] = (
     Section(findings_in_words.tell),
     Section(truth.tell),
     Section(hearts.tell),
+    Section(basal_slices.tell),
     Section(wall.tell),
     Section(tissue.tell, MAPPING, "Tissue mapping"),
     Section(enhancement.tell, SCAR, "Late enhancement"),
