@@ -16,8 +16,9 @@ from opencmr.imaging.study import Demographics, Study
 from opencmr.measure import Ventricles
 from opencmr.measure.landmarks import find_landmarks
 from opencmr.report import html, pdf
-from opencmr.report.blocks import Cell, Column, Line, Notes, Page, Table, TableRow
+from opencmr.report.blocks import Cell, Column, Line, Montage, Notes, Page, Table, TableRow
 from opencmr.report.contents import DISCLAIMER, Report
+from opencmr.report.sections import hearts
 from opencmr.report.sections.table import page_of
 from opencmr.report.writers import write_report
 
@@ -108,7 +109,10 @@ def test_the_page_shows_every_slice_at_both_phases_and_the_beating_heart(
     report: Report, page: str
 ) -> None:
     slices = report.study.series[1].image.grid.shape[0]
-    assert page.count('class="slice"') == 2 * slices
+    every_slice = [one for one in hearts.tell(report) if isinstance(one, Montage)]
+    assert [len(one.pictures) for one in every_slice] == [slices, slices]
+    for montage in every_slice:
+        assert all(picture.drawing in page for picture in montage.pictures)
     assert "data:image/webp" in page
     assert page.count('class="bullseye"') == 2
     assert page.count('class="chart"') == 1
