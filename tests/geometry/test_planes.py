@@ -8,7 +8,14 @@ from scipy.spatial.transform import Rotation
 
 from opencmr.geometry.grid import Grid, grid_from_spacing
 from opencmr.geometry.orientation import best_ras_affine_from_grid, ras_affine_from_grid
-from opencmr.geometry.planes import Plane, angle_between_deg, plane_of_slice, shared_point_mm
+from opencmr.geometry.planes import (
+    Plane,
+    angle_between_deg,
+    cut_of_slice_mm,
+    in_slice_mm,
+    plane_of_slice,
+    shared_point_mm,
+)
 
 turns = st.tuples(*[st.floats(-3.1, 3.1)] * 3)
 
@@ -66,3 +73,35 @@ def test_the_best_affine_of_a_shifted_stack_is_off_by_no_more_than_the_shift():
     for z in range(5):
         lps = (affine @ [0, 0, z, 1])[:3] * [-1, -1, 1]
         assert np.linalg.norm(lps - grid.position_mm(z, 0, 0)) <= 2.0
+
+
+def test_a_plane_cuts_a_slice_along_a_line_that_lies_in_both() -> None:
+    rng = np.random.default_rng(3)
+    turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    affines = np.zeros((1, 4, 4))
+    affines[0, :3, 0], affines[0, :3, 1] = 1.5 * turn[0], 1.2 * turn[1]
+    affines[0, :3, 3], affines[0, 3, 3] = (12.0, -40.0, 7.0), 1
+    grid = Grid((1, 40, 60), affines)
+    plane = Plane(grid.position_mm(0, 20, 31), turn[0] * 0.3 + turn[1] * 0.8 + turn[2] * 0.52)
+    ends = cut_of_slice_mm(grid, 0, plane)
+    assert ends is not None
+    assert np.allclose((ends - plane.point_mm) @ plane.normal, 0, atol=1e-9)
+    assert max(plane_of_slice(grid).distance_mm(end) for end in ends) < 1e-9
+    rows, columns = (in_slice_mm(grid, 0, ends) / (1.5, 1.2)).T
+    on_edge = np.isclose(rows, -0.5) | np.isclose(rows, 39.5)
+    on_edge |= np.isclose(columns, -0.5) | np.isclose(columns, 59.5)
+    assert on_edge.all()
+
+
+def test_a_plane_beside_a_slice_or_along_it_cuts_nothing() -> None:
+    affines = np.eye(4)[None].copy()
+    grid = Grid((1, 8, 8), affines)
+    assert cut_of_slice_mm(grid, 0, Plane(np.array([50.0, 0, 0]), np.array([1.0, 0, 0]))) is None
+    assert cut_of_slice_mm(grid, 0, Plane(np.array([0, 0, 5.0]), grid.normal)) is None
+    assert cut_of_slice_mm(grid, 0, plane_of_slice(grid)) is None
+
+
+def test_a_point_projected_into_a_slice_is_counted_from_its_first_pixel() -> None:
+    grid = Grid((1, 8, 9), np.diag([2.0, 3.0, 1.0, 1.0])[None])
+    beside = grid.position_mm(0, 4, 7) + 6 * grid.normal
+    assert np.allclose(in_slice_mm(grid, 0, beside[None]), [[8.0, 21.0]])

@@ -68,6 +68,7 @@ def every_kind(text: str) -> tuple[blocks.Block, ...]:
         ),
         blocks.Table((blocks.Column(), blocks.Column()), (), text, otherwise=text),
         blocks.Notes((blocks.Line(text, text, text),), text, (text,)),
+        blocks.Paragraph(text, text, text, (text, text)),
         blocks.Chart(_map_tile(), text, text, text, (blocks.Legend(text, "#c25a12", text),)),
         blocks.Montage(
             (blocks.Picture(_map_tile(), text),) * 3,
@@ -89,7 +90,7 @@ def every_kind(text: str) -> tuple[blocks.Block, ...]:
 
 
 def page_with(text: str) -> blocks.Page:
-    return blocks.Page(text, text, text, every_kind(text), text)
+    return blocks.Page(text, text, text, every_kind(text), text, text)
 
 
 def _kinds(found: tuple[blocks.Block, ...]) -> set[type]:

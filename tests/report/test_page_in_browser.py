@@ -435,3 +435,12 @@ def test_a_script_that_is_not_ours_does_not_run(
     changed.write_text(text.replace("const CLOSEST = 8;", "const CLOSEST = 9;"), encoding="utf-8")
     browser.open(changed)
     assert browser.run("document.querySelector('.viewer').hidden") is True
+
+
+def test_the_findings_are_copied_by_a_button_of_the_one_allowed_script(opened: Browser) -> None:
+    """What is selected for the clipboard is the paragraph and nothing beside it."""
+    assert opened.run("document.querySelector('.copies').checkVisibility()")
+    opened.run("document.querySelector('.copies').click()")
+    told = opened.run("document.querySelector('.copied').textContent")
+    assert told.startswith("The indexed end-diastolic volume")
+    assert opened.run("getSelection().toString()") == told

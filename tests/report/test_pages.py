@@ -16,7 +16,9 @@ from opencmr.imaging.study import Demographics, Study
 from opencmr.measure import Ventricles
 from opencmr.measure.landmarks import find_landmarks
 from opencmr.report import html, pdf
+from opencmr.report.blocks import Cell, Column, Line, Montage, Notes, Page, Table, TableRow
 from opencmr.report.contents import DISCLAIMER, Report
+from opencmr.report.sections import hearts
 from opencmr.report.sections.table import page_of
 from opencmr.report.writers import write_report
 
@@ -107,7 +109,10 @@ def test_the_page_shows_every_slice_at_both_phases_and_the_beating_heart(
     report: Report, page: str
 ) -> None:
     slices = report.study.series[1].image.grid.shape[0]
-    assert page.count('class="slice"') == 2 * slices
+    every_slice = [one for one in hearts.tell(report) if isinstance(one, Montage)]
+    assert [len(one.pictures) for one in every_slice] == [slices, slices]
+    for montage in every_slice:
+        assert all(picture.drawing in page for picture in montage.pictures)
     assert "data:image/webp" in page
     assert page.count('class="bullseye"') == 2
     assert page.count('class="chart"') == 1
@@ -159,6 +164,48 @@ def test_the_pdf_says_the_disclaimer_on_every_page_and_shows_hostile_text_as_tex
     assert all(DISCLAIMER in page for page in pages)
     assert "#panic() *bold* {{7*7}}" in text
     assert "Lovelace, Ada" in text
+
+
+def _pdf_pages(page: Page, path: Path) -> list[str]:
+    path.write_bytes(pdf.document(page))
+    told = subprocess.run(
+        ["pdftotext", "-layout", str(path), "-"], check=True, capture_output=True, text=True
+    )
+    return [one for one in told.stdout.split("\f") if one.strip()]
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="needs pdftotext (poppler-utils)")
+def test_every_pdf_page_says_whose_it_is(small_report: Report, tmp_path: Path) -> None:
+    pages = _pdf_pages(page_of(small_report), tmp_path / "report.pdf")
+    assert len(pages) >= 2
+    for one in pages:
+        head = one.strip().splitlines()[0]
+        assert "Lovelace, Ada · ID CANARY-4711 · study of 2026-02-14" in head
+        assert DISCLAIMER in head
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="needs pdftotext (poppler-utils)")
+@pytest.mark.parametrize("before", range(5))
+def test_a_pdf_page_ends_between_the_groups_of_a_table(before: int, tmp_path: Path) -> None:
+    """A value stays with its index and its small print, a title with its first row."""
+    lead = Notes(tuple(Line(f"filler {n}") for n in range(before * 2 + 28)))
+    rows = tuple(
+        TableRow(
+            (Cell(f"{kind}{n}end"), Cell("1")),
+            under=f"small{kind}{n}end",
+            is_indented=kind == "index",
+        )
+        for n in range(40)
+        for kind in ("value", "index")
+    )
+    table = Table((Column("Quantity", share=1), Column("Value")), rows, "A long table")
+    pages = _pdf_pages(Page("", "", "", (lead, table)), tmp_path / "report.pdf")
+    assert len(pages) >= 3
+    for one in pages:
+        for n in range(40):
+            parts = [f"{part}{n}end" for part in ("value", "smallvalue", "index", "smallindex")]
+            assert sum(f" {part}" in f" {one}".replace("\n", " ") for part in parts) in (0, 4)
+        assert ("A long table" in one) == (" value0end" in one.replace("\n", " "))
 
 
 def test_two_runs_write_the_same_bytes(small_report: Report, tmp_path: Path) -> None:

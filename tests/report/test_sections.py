@@ -209,6 +209,54 @@ def test_recommended_elements_that_are_not_there_are_listed_with_why(small_repor
     assert "LVEF" in gaps.missing(without)["Could not be measured"]
 
 
+def test_no_printed_value_is_said_to_be_missing(small_report: Report) -> None:
+    """Without height and weight the volumes stand, their indices do not."""
+    lost = _lost(small_report, Reason("BSA_UNKNOWN", "no height"), only_indices=True)
+    printed = {row.symbol for row in _lv(lost) if not row.reason}
+    unmeasured = gaps.missing(lost)["Could not be measured"]
+    assert {"LVEDV", "LVESV", "LVSV", "LVEF"} <= printed
+    assert unmeasured == ["LVEDV, indexed", "LVESV, indexed", "LVSV, indexed", "LV: mass, indexed"]
+    assert "Could not be measured" not in gaps.missing(small_report)
+
+
+def test_what_is_withheld_is_not_said_to_be_unmeasurable(small_report: Report) -> None:
+    spoilt = QualityFlag(Severity.DO_NOT_REPORT, "SPARSE_STACK", "Too rough.")
+    withheld = replace(
+        small_report,
+        measurements=withhold(small_report.measurements, (spoilt,)),
+        flags=(spoilt,),
+    )
+    missing = gaps.missing(withheld)
+    assert {"LVEDV", "LVEF", "RVEF", "LV: mass"} <= set(missing["Withheld, see the top"])
+    assert "Could not be measured" not in missing
+
+
+def test_a_study_of_maps_alone_says_why_no_function_is_there(small_report: Report) -> None:
+    absent = Planned(
+        function.FUNCTION, {}, None, Reason("NO_SAX_CINE", "no series is a short-axis cine")
+    )
+    maps = replace(small_report, measurements=Measurements(), plan=(absent,))
+    missing = gaps.missing(maps)
+    assert "LVEF" in missing["Not measured (no series is a short-axis cine)"]
+    assert "Could not be measured" not in missing
+
+
+def test_a_date_that_is_not_printed_is_not_in_the_input(small_report: Report) -> None:
+    identity = replace(small_report.study.identity, study_date="00000000", institution=" ")
+    undated = replace(small_report, study=replace(small_report.study, identity=identity))
+    assert {"Date of procedure", "Site of service"} <= set(
+        gaps.missing(undated)["Not in the input"]
+    )
+
+
+def test_no_range_shown_names_what_it_is_about(small_report: Report) -> None:
+    (note,) = (one for one in _notes(small_report) if one.startswith("No range shown"))
+    assert note == (
+        "No range shown for LV cardiac output, LV cardiac index, RV cardiac output, "
+        "RV cardiac index: no normal range read at its source."
+    )
+
+
 def _lost(report: Report, reason: Reason, *, only_indices: bool) -> Report:
     lost = tuple(
         replace(m, value=None, reason=reason, reference=None)

@@ -43,6 +43,46 @@ def angle_between_deg(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.degrees(np.arccos(min(cosine, 1.0))))
 
 
+def cut_of_slice_mm(grid: Grid, z: int, plane: Plane) -> np.ndarray | None:
+    """Return where a plane cuts through a slice's rectangle, pixel edges included.
+
+    Returns
+    -------
+    (2, 3) or None
+        The ends of the line in LPS mm; None where the plane does not meet the slice.
+
+    Examples
+    --------
+    >>> from opencmr.geometry.grid import grid_from_spacing
+    >>> grid = grid_from_spacing((1, 4, 6), (8.0, 1.0, 1.0))
+    >>> cut_of_slice_mm(grid, 0, Plane(np.array([1.0, 0, 0]), np.array([1.0, 0, 0])))
+    array([[ 1. , -0.5,  0. ],
+           [ 1. ,  3.5,  0. ]])
+    """
+    rows, columns = grid.shape[1:]
+    around = ((-0.5, -0.5), (-0.5, columns - 0.5), (rows - 0.5, columns - 0.5), (rows - 0.5, -0.5))
+    corners = np.array([grid.position_mm(z, row, column) for row, column in around])
+    heights_mm = (corners - plane.point_mm) @ plane.normal
+    ends = [
+        corners[i] + heights_mm[i] / (heights_mm[i] - heights_mm[j]) * (corners[j] - corners[i])
+        for i, j in ((0, 1), (1, 2), (2, 3), (3, 0))
+        if (heights_mm[i] < 0) != (heights_mm[j] < 0)
+    ]
+    return np.array(ends) if len(ends) == 2 else None
+
+
+def in_slice_mm(grid: Grid, z: int, points_mm: np.ndarray) -> np.ndarray:
+    """Return points ``(N, 3)``, LPS mm, projected into a slice.
+
+    Returns
+    -------
+    (N, 2)
+        ``(down, right)`` mm from the centre of the slice's first pixel.
+    """
+    axes = grid.affines[z, :3, :2] / np.linalg.norm(grid.affines[z, :3, :2], axis=0)
+    return np.asarray((points_mm - grid.affines[z, :3, 3]) @ axes)
+
+
 def shared_point_mm(
     planes: Sequence[Plane], axis: np.ndarray, through_mm: np.ndarray, tolerance_mm: float
 ) -> np.ndarray | None:

@@ -111,14 +111,14 @@ class Column:
     Attributes
     ----------
     name : str
-    kind : ``text``, ``number`` (set to the right) or ``strip``
+    kind : ``text``, ``word`` (never broken), ``number`` (set to the right) or ``strip``
     share : float
         Its share of the room that is left on paper; 0: as wide as what it holds.
     hint : str
     """
 
     name: str = ""
-    kind: Literal["text", "number", "strip"] = "text"
+    kind: Literal["text", "word", "number", "strip"] = "text"
     share: float = 0.0
     hint: str = ""
 
@@ -219,6 +219,26 @@ class Notes:
     lines: tuple[Line, ...] = ()
     title: str = ""
     small: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Running text to be copied, and fields that are left for a reader to fill.
+
+    Attributes
+    ----------
+    text : str
+    title : str
+    hint : str
+        Small print under the text.
+    fields : tuple of str
+        What is asked; each is blank.
+    """
+
+    text: str
+    title: str = ""
+    hint: str = ""
+    fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,7 +397,18 @@ class Beside:
 
 
 Block = (
-    Facts | Remarks | Numbers | Table | Notes | Chart | Montage | Movie | Viewer | Bullseye | Beside
+    Facts
+    | Remarks
+    | Numbers
+    | Table
+    | Notes
+    | Paragraph
+    | Chart
+    | Montage
+    | Movie
+    | Viewer
+    | Bullseye
+    | Beside
 )
 
 
@@ -396,6 +427,8 @@ class Page:
     blocks : tuple of Block
     closing : str
         The last sentence.
+    running : str
+        Whom and which study it is about, at the head of every printed page.
     """
 
     subject: str
@@ -403,6 +436,7 @@ class Page:
     made_by: str
     blocks: tuple[Block, ...]
     closing: str = ""
+    running: str = ""
 
 
 def beside(

@@ -128,7 +128,7 @@ class HeartPictures:
 
     def panel(self, name: str, phase: int) -> Panel:
         """Return every slice at one phase, base first."""
-        tiles = tuple(self._tile(phase, z) for z in self._slices)
+        tiles = tuple(self.tile(phase, z) for z in self._slices)
         return Panel(name, phase_text(self._image, phase), tiles)
 
     def moving(self) -> Moving | None:
@@ -154,7 +154,8 @@ class HeartPictures:
             slice_numbers=tuple(z + 1 for z in shown),
         )
 
-    def _tile(self, phase: int, z: int) -> Tile:
+    def tile(self, phase: int, z: int) -> Tile:
+        """Return one slice, 0-based, at one phase."""
         width, height = self._crop.width_mm, self._crop.height_mm
         pixel_mm = max(TILE_PIXEL_MM, max(width, height) / TILE_PIXELS)
         size = (round(width / pixel_mm), round(height / pixel_mm))

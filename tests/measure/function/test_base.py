@@ -184,3 +184,43 @@ def test_an_apex_that_closes_is_no_slice_that_vanishes(tube) -> None:
     labels = whole.segmentation.labels.copy()
     labels[9:18, 10][labels[9:18, 10] == 3] = 2
     assert vanishing_slices(with_labels(whole, labels)) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("pool_ml", "texts"),
+    [
+        (
+            [[20.0, 20.0, 15.0], [0.0, 10.0, 5.0]],
+            ["with slice 1 at end-systole too", "without slice 1 at both phases"],
+        ),
+        (
+            [[0.0, 20.0, 15.0], [8.0, 10.0, 5.0]],
+            ["with slice 1 at end-diastole too", "without slice 1 at both phases"],
+        ),
+        (
+            [[20.0, 20.0, 15.0], [3.0, 10.0, 5.0]],
+            [
+                "with slice 1 whole at end-systole",
+                "without slice 1 at end-systole",
+                "without slice 1 at both phases",
+            ],
+        ),
+        (
+            [[0.0, 20.0, 15.0], [0.0, 10.0, 5.0]],
+            ["without slice 2 at both phases", "with slice 1 at both phases"],
+        ),
+    ],
+)
+def test_every_reading_but_the_first_says_what_it_counts_otherwise(
+    pool_ml: list[list[float]], texts: list[str]
+) -> None:
+    base = BasalSlices(np.array(pool_ml), np.ones(3), np.full(3, 10.0)).read()
+    assert base.readings[0].choice is None
+    assert [one.choice.text for one in base.readings[1:] if one.choice] == texts
+
+
+def test_a_reading_without_a_slice_holds_what_the_labels_hold_less_that_slice() -> None:
+    pool_ml = np.array([[20.0, 20.0, 15.0], [0.0, 10.0, 5.0]])
+    base = BasalSlices(pool_ml, np.zeros(3), np.full(3, 10.0)).read()
+    (without,) = (one for one in base.readings if one.choice and not one.choice.counts)
+    assert (without.edv_ml, without.esv_ml) == (35.0, 15.0)

@@ -19,7 +19,7 @@ as much as the next slice changes between the two; where it has none at either, 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,7 +36,33 @@ STANDS_SHARE = 0.65
 """A basal slice that keeps less of its area than this share of what the next one keeps is half
 lost (proposal): in reference masks that do not lose it the share is at least 0.71."""
 
+AT_BOTH = "at both phases"
+
 Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which slices a reading counts otherwise than the labels.
+
+    Attributes
+    ----------
+    counts : bool
+        Whether they count.
+    slices : tuple of int
+        0-based.
+    when : str
+        At which phases, in words.
+    """
+
+    counts: bool
+    slices: tuple[int, ...]
+    when: str
+
+    @property
+    def text(self) -> str:
+        """The choice as a reader says it: ``without slice 10 at both phases``."""
+        return f"{'with' if self.counts else 'without'} {_named(self.slices)} {self.when}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +75,14 @@ class BaseReading:
         Blood pool at end-diastole and end-systole.
     wall_ml : float
         Myocardium at end-diastole.
+    choice : Choice or None
+        In what it differs from the labels; None: as labelled.
     """
 
     edv_ml: float
     esv_ml: float
     wall_ml: float = 0.0
+    choice: "Choice | None" = None
 
     @property
     def sv_ml(self) -> float:
@@ -94,9 +123,7 @@ class Base:
     @property
     def text(self) -> str:
         """The slices as a reader counts them: ``slice 10``, ``slices 9 and 10``."""
-        names = [str(z + 1) for z in sorted(self.slices)]
-        last = names.pop()
-        return f"slices {', '.join(names)} and {last}" if names else f"slice {last}"
+        return _named(self.slices)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,9 +176,11 @@ class BasalSlices:
         edv_ml, esv_ml = map(float, self.pool_ml.sum(1))
         wall_ml = float(self.wall_ml.sum())
         readings = [BaseReading(edv_ml, esv_ml, wall_ml)]
-        for of_ed, of_es, of_wall in changes:
+        for choice, of_ed, of_es, of_wall in changes:
             if edv_ml + of_ed > 0:
-                readings.append(BaseReading(edv_ml + of_ed, esv_ml + of_es, wall_ml + of_wall))
+                readings.append(
+                    BaseReading(edv_ml + of_ed, esv_ml + of_es, wall_ml + of_wall, choice)
+                )
         return Base(tuple(readings), slices)
 
     def _kept(self, z: int) -> float:
@@ -166,36 +195,59 @@ class BasalSlices:
         believable = int(np.ceil(self.descent_mm / float(np.median(self.extents_mm))))
         moved = max(1, es - ed - believable)
         stay, never = slice(es - moved, es), slice(ed, ed + moved)
+        kept, dropped = tuple(range(es - moved, es)), tuple(range(ed, ed + moved))
         return (
-            (0.0, self._sum(0, stay) * self._next_kept(es), 0.0),
-            (-self._sum(0, never), 0.0, -self._wall_to(never.stop)),
+            (
+                Choice(True, kept, "at end-systole too"),
+                0.0,
+                self._sum(0, stay) * self._next_kept(es),
+                0.0,
+            ),
+            (
+                Choice(False, dropped, AT_BOTH),
+                -self._sum(0, never),
+                0.0,
+                -self._wall_to(never.stop),
+            ),
         ), tuple(sorted({*range(ed, ed + moved), *range(es - moved, es)}))
 
     def _gained(self, ed: int, es: int) -> "_Changes":
         came = slice(es, ed)
         share = self.extents_mm[came].sum() / self.extents_mm[ed]
         grown_wall = max(float(self.wall_ml[ed] * share) - float(self.wall_ml[came].sum()), 0.0)
+        slices = tuple(range(es, ed))
         return (
-            (self._sum(1, came) / self._next_kept(ed), 0.0, grown_wall),
-            (0.0, -self._sum(1, came), 0.0),
+            (
+                Choice(True, slices, "at end-diastole too"),
+                self._sum(1, came) / self._next_kept(ed),
+                0.0,
+                grown_wall,
+            ),
+            (Choice(False, slices, AT_BOTH), 0.0, -self._sum(1, came), 0.0),
         ), tuple(range(es, ed))
 
     def _half_lost(self, z: int, beside: int) -> "_Changes":
         diastole, systole = self._sum(0, slice(z, z + 1)), self._sum(1, slice(z, z + 1))
         return (
-            (0.0, diastole * self._kept(beside) - systole, 0.0),
-            (0.0, -systole, 0.0),
-            (-diastole, -systole, -self._wall_to(z + 1)),
+            (
+                Choice(True, (z,), "whole at end-systole"),
+                0.0,
+                diastole * self._kept(beside) - systole,
+                0.0,
+            ),
+            (Choice(False, (z,), "at end-systole"), 0.0, -systole, 0.0),
+            (Choice(False, (z,), AT_BOTH), -diastole, -systole, -self._wall_to(z + 1)),
         ), (z,)
 
     def _stands(self, z: int) -> "_Changes":
         diastole, systole = self._sum(0, slice(z, z + 1)), self._sum(1, slice(z, z + 1))
-        out = (-diastole, -systole, -self._wall_to(z + 1))
+        out = (Choice(False, (z,), AT_BOTH), -diastole, -systole, -self._wall_to(z + 1))
         if z == 0:
             return (out,), (z,)
         share = float(self.extents_mm[z - 1] / self.extents_mm[z])
         wall = max(float(self.wall_ml[z]) * share - self._wall_to(z), 0.0)
-        return (out, (diastole * share, systole * share, wall)), (z - 1, z)
+        beyond = Choice(True, (z - 1,), AT_BOTH)
+        return (out, (beyond, diastole * share, systole * share, wall)), (z - 1, z)
 
     def _sum(self, phase: int, slices: slice) -> float:
         return float(self.pool_ml[phase, slices].sum())
@@ -205,8 +257,8 @@ class BasalSlices:
         return float(self.wall_ml[:stop].sum())
 
 
-_Changes = tuple[tuple[tuple[float, float, float], ...], tuple[int, ...]]
-"""Changes of EDV, ESV and wall for each reading, and the slices concerned."""
+_Changes = tuple[tuple[tuple[Choice, float, float, float], ...], tuple[int, ...]]
+"""Choices with their changes of EDV, ESV and wall for each reading, and the slices concerned."""
 
 
 def find_base(ventricles: Ventricles, structure: Structure) -> Base:
@@ -227,7 +279,10 @@ def find_base(ventricles: Ventricles, structure: Structure) -> Base:
         ventricles.segmentation.grid.slice_extents_mm[order],
         DESCENT_MM[structure],
     ).read()
-    return Base(base.readings, tuple(int(order[z]) for z in base.slices))
+    return Base(
+        tuple(_restacked(reading, order) for reading in base.readings),
+        tuple(int(order[z]) for z in base.slices),
+    )
 
 
 def vanishing_slices(ventricles: Ventricles) -> frozenset[int]:
@@ -273,6 +328,21 @@ def depending(structure: Structure) -> Callable[[Ventricles], str]:
             return ""
 
     return say
+
+
+def _restacked(reading: BaseReading, order: np.ndarray) -> BaseReading:
+    """Return a reading whose choice numbers its slices as stacked, not from the base."""
+    choice = reading.choice
+    if choice is None:
+        return reading
+    slices = tuple(int(order[z]) for z in choice.slices)
+    return replace(reading, choice=replace(choice, slices=slices))
+
+
+def _named(slices: tuple[int, ...]) -> str:
+    names = [str(z + 1) for z in sorted(slices)]
+    last = names.pop()
+    return f"slices {', '.join(names)} and {last}" if names else f"slice {last}"
 
 
 def _from_base(ventricles: Ventricles, chamber: Chamber) -> np.ndarray:

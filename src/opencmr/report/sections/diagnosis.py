@@ -15,7 +15,7 @@ from opencmr.report.plain_text import prose, shown
 from opencmr.report.rows import DITTO, TEXT_LIMIT
 
 TITLE = "Decision support, research use only, not for diagnosis"
-CRITERIA = (Column("Criterion", share=1), Column("Outcome"), Column("Because", share=1))
+CRITERIA = (Column("Criterion", share=1), Column("Outcome", "word"), Column("Because", share=1))
 GROUPS = (Column("Group", share=1), Column("Probability", "number"), Column("In the 90 % set"))
 ONE_OF_FIVE = (
     "Probabilities: as each would be, had the heart to be of one of these five groups of ACDC, and "

@@ -34,5 +34,5 @@ def missing(report: Report) -> dict[str, list[str]]:
             element.section
         )
         name = f"{element.section}: {element.name.lower()}" if in_chamber else element.name
-        groups.setdefault(element.why_missing, []).append(name)
+        groups.setdefault(element.why(report), []).append(name)
     return groups

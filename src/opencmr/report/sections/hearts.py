@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from opencmr.anatomy.structures import Structure
+from opencmr.imaging.landmarks import Landmarks
 from opencmr.imaging.study import Series
 from opencmr.report import palette
 from opencmr.report.blocks import Block, Chart, Legend, Montage, Movie, Picture, Viewer, beside
@@ -49,12 +50,7 @@ def tell(report: Report) -> tuple[Block, ...]:
 def _heart(report: Report, series: Series, name: str) -> tuple[Block, ...]:
     landmarks = report.landmarks[series.key]
     pictures = HeartPictures(series, report.segmentations[series.key], landmarks)
-    cycle = landmarks.lv
-    phases = (
-        (("Outlines", 0),)
-        if cycle is None
-        else (("End-diastole", cycle.ed_phase), ("End-systole", cycle.es_phase))
-    )
+    phases = shown_phases(landmarks)
     curves, moving = curve_chart(report, series), pictures.moving()
     has_scar = Structure.SCAR in report.segmentations[series.key].scheme.structures.values()
     contours = CONTOURS | SCAR if has_scar else CONTOURS
@@ -73,6 +69,27 @@ def _heart(report: Report, series: Series, name: str) -> tuple[Block, ...]:
             for place, panel in enumerate(panels)
         ),
     )
+
+
+def shown_phases(landmarks: Landmarks) -> tuple[tuple[str, int], ...]:
+    """Return which phases are shown, and as what: those of the RV too where they differ."""
+    lv, rv = landmarks.lv, landmarks.rv
+    if lv is None and rv is None:
+        return (("Outlines", 0),)
+    cycles = [(chamber, cycle) for chamber, cycle in (("LV", lv), ("RV", rv)) if cycle]
+    moments = []
+    for name, phases in (
+        ("end-diastole", [cycle.ed_phase for _, cycle in cycles]),
+        ("end-systole", [cycle.es_phase for _, cycle in cycles]),
+    ):
+        if len(cycles) > 1 and len(set(phases)) == 1:
+            moments.append((name.capitalize(), phases[0]))
+        else:
+            moments += [
+                (f"{chamber} {name}", phase)
+                for (chamber, _), phase in zip(cycles, phases, strict=True)
+            ]
+    return tuple(moments)
 
 
 def _chart(curves: CurveChart, name: str) -> Chart:

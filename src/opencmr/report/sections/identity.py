@@ -1,14 +1,17 @@
 """Who was examined, when and on which scanner."""
 
 from opencmr.analyses.function import NAME as FUNCTION
+from opencmr.anatomy.techniques import Technique
 from opencmr.report.blocks import Beside, Block, Fact, Facts
 from opencmr.report.contents import Report
 from opencmr.report.plain_text import iso_date, person_name, shown
-from opencmr.report.rows import with_unit
+from opencmr.report.rows import distinct, with_unit
 
 EXPECTED = frozenset({"Study date", "Scanner"})
 """Study facts that are shown as not given when they are not."""
 SHARES = (1.3, 1.0)
+LINE_NAME_LIMIT = 60
+"""Characters of the name at the head of a printed page, so that ID and date keep their place."""
 
 
 def tell(report: Report) -> tuple[Block, ...]:
@@ -17,6 +20,18 @@ def tell(report: Report) -> tuple[Block, ...]:
     patient = Facts(_patient(report), name, is_subject=True)
     study = Facts(_study(report))
     return (Beside(((patient,), (study,)), shares=SHARES, is_ruled=True),)
+
+
+def line(report: Report) -> str:
+    """Return name, ID and date of the study on one line, as far as they are known."""
+    who = report.study.identity
+    date = iso_date(who.study_date)
+    parts = (
+        shown(person_name(who.patient_name), LINE_NAME_LIMIT),
+        f"ID {patient_id}" if (patient_id := shown(who.patient_id, 64)) else "",
+        f"study of {date}" if date else "",
+    )
+    return " · ".join(part for part in parts if part) or "Patient not named in the input"
 
 
 def _patient(report: Report) -> tuple[Fact, ...]:
@@ -48,7 +63,22 @@ def _study(report: Report) -> tuple[Fact, ...]:
         ("Study date", iso_date(identity.study_date)),
         ("Examination", shown(identity.study_description)),
         ("Accession", shown(identity.accession_number, 64)),
+        ("Referring physician", person_name(identity.referring_physician)),
         ("Site", shown(identity.institution)),
         ("Scanner", ", ".join(part for part in (shown(machine), field) if part)),
+        ("Sequences", _sequences(report)),
+        ("Contrast agent", _contrast_agents(report)),
     )
     return tuple(Fact(label, value) for label, value in facts if value or label in EXPECTED)
+
+
+def _sequences(report: Report) -> str:
+    """Return the kinds of sequence that were recognised, in study order."""
+    found = (series.sequence for series in report.study.series)
+    return ", ".join(distinct(one.value for one in found if one is not Technique.OTHER))
+
+
+def _contrast_agents(report: Report) -> str:
+    """Return the agents as the headers name them, each once."""
+    named = distinct(series.header.contrast_agent for series in report.study.series)
+    return shown(", ".join(named))

@@ -10,12 +10,15 @@ from opencmr.report.blocks import Block, Page
 from opencmr.report.contents import DISCLAIMER, Report
 from opencmr.report.plain_text import shown
 from opencmr.report.sections import (
+    basal_slices,
     diagnosis,
     enhancement,
+    findings_in_words,
     further,
     gaps,
     hearts,
     identity,
+    long_axis,
     method,
     series,
     tissue,
@@ -59,8 +62,11 @@ SECTIONS: tuple[Section, ...] = (
     Section(identity.tell),
     Section(trust.tell),
     Section(ventricles.tell, FUNCTION, "Cardiac function from cine CMR"),
+    Section(findings_in_words.tell),
     Section(truth.tell),
     Section(hearts.tell),
+    Section(basal_slices.tell),
+    Section(long_axis.tell),
     Section(wall.tell),
     Section(tissue.tell, MAPPING, "Tissue mapping"),
     Section(enhancement.tell, SCAR, "Late enhancement"),
@@ -84,4 +90,5 @@ def page_of(report: Report) -> Page:
         made_by=f"opencmr {version} · study {report.study.key}",
         blocks=tuple(block for section in SECTIONS for block in section.tell(report)),
         closing=CLOSING,
+        running=identity.line(report),
     )

@@ -1,6 +1,9 @@
 """Volumes, function and mass of both ventricles: four great numbers and two tables."""
 
+from collections.abc import Iterable, Iterator
+
 from opencmr.analyses.function import NAME as FUNCTION
+from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.measurements import Measurements
 from opencmr.report import palette
 from opencmr.report.blocks import (
@@ -88,12 +91,12 @@ def chamber_rows(report: Report, chamber: str) -> tuple[Row, ...]:
     function = report.measurements.of(FUNCTION)
     found = ((function.find(f"{chamber}{end}"), label) for end, label in WHOLE_CINE)
     return (
-        *_at_given_phase(report, chamber),
+        *at_given_phase(report, chamber),
         *(row_of(measurement, label) for measurement, label in found if measurement),
     )
 
 
-def _at_given_phase(report: Report, chamber: str) -> tuple[Row, ...]:
+def at_given_phase(report: Report, chamber: str) -> tuple[Row, ...]:
     """Return the rows of a stack at one phase; none of a cine, whose curves are drawn."""
     still = {series.key for series in report.measured_series() if series.image.phases == 1}
     function = report.measurements.of(FUNCTION)
@@ -137,18 +140,25 @@ def notes(report: Report, rows: tuple[Row, ...]) -> tuple[str, ...]:
     not_indexed = distinct(
         row.reason for row in rows if row.indexed and row.reason not in whole_reasons
     )
-    without_range = distinct(
-        prose(m.reference_reason, TEXT_LIMIT)
-        for m in whole_heart
-        if m.value is not None and not m.reference
-    )
+    told = {row.symbol for row in rows}
     return (
         *(f"Normal range: {source}." for source in sources),
         *_interval_notes(report),
         *(f"Not indexed to body size: {reason}." for reason in not_indexed),
-        *(f"No range shown: {reason}." for reason in without_range),
+        *_without_range(m for m in whole_heart if m.quantity.symbol in told),
         f"Measured from {measured_from(report)}.",
     )
+
+
+def _without_range(whole_heart: Iterable[Measurement]) -> Iterator[str]:
+    """Yield why no range is shown, and of what."""
+    lacking: dict[str, list[str]] = {}
+    for one in whole_heart:
+        if one.value is not None and not one.reference and one.reference_reason:
+            why = prose(one.reference_reason, TEXT_LIMIT)
+            lacking.setdefault(why, []).append(shown(one.quantity.name))
+    for why, names in lacking.items():
+        yield f"No range shown for {', '.join(dict.fromkeys(names))}: {why}."
 
 
 def _interval_notes(report: Report) -> tuple[str, ...]:

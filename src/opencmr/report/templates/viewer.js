@@ -389,5 +389,16 @@ function areas(figure, cine, times, slice, when, toPhase) {
   };
 }
 
+// A paragraph is copied by its button; the text stays selected, for who copies by hand.
+function copies(button) {
+  const text = button.closest("section").querySelector(".copied");
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    getSelection().selectAllChildren(text);
+    button.textContent = document.execCommand("copy") ? "Copied" : "Selected: copy by hand";
+  });
+}
+
 document.querySelectorAll(".viewer").forEach(view);
+document.querySelectorAll(".copies").forEach(copies);
 })();
