@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from opencmr.anatomy.policy import ACDC_POLICY, BasalRule, ContourPolicy, PapillaryRule
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.repeatability import MODEL, Repeatability
+from opencmr.anatomy.structures import Structure
 from opencmr.imaging.change import EarlierResult, EarlierValue, Verdict
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.measurements import Measurements
@@ -17,6 +18,7 @@ from opencmr.measure import change
 from opencmr.measure.registry import EVERY_QUANTITY
 
 LVEDV = next(one for one in EVERY_QUANTITY if one.symbol == "LVEDV")
+ED_PHASE = next(one for one in EVERY_QUANTITY if one.symbol == "LVED_PHASE")
 LVSVI = next(one for one in EVERY_QUANTITY if one.symbol == "LVSVi")
 TEN = {"LVEDV": Repeatability(10.0, 5.0)}
 VOLUMES = st.floats(1, 600)
@@ -30,7 +32,15 @@ def known_limits():
 
 
 def now(value: float | None, interval=None, quantity=LVEDV, reason=None) -> Measurement:
-    return Measurement(quantity, value, reason, series="s01", policy=ACDC_POLICY, interval=interval)
+    return Measurement(
+        quantity,
+        value,
+        reason,
+        structure=Structure.LV,
+        series="s01",
+        policy=ACDC_POLICY,
+        interval=interval,
+    )
 
 
 def then(value: float | None, interval=None, unit="mL", author=MODEL) -> EarlierValue:
@@ -110,10 +120,11 @@ def test_a_change_without_a_known_limit_has_no_verdict() -> None:
     assert (indexed.limit, read.limit) == (None, None)
 
 
-def test_only_whole_heart_values_of_contours_are_compared() -> None:
+def test_only_whole_heart_values_of_structures_are_compared() -> None:
     segment = replace(now(9.0), segment=3)
-    without_policy = replace(now(1.8), policy=None)
-    found = Measurements((segment, without_policy, now(120.0)))
+    of_the_body = replace(now(1.8), structure=None)
+    phase = now(3.0, quantity=ED_PHASE)
+    found = Measurements((segment, of_the_body, phase, now(120.0)))
     earlier = EarlierResult("k", {"LVEDV": then(100.0)})
     (only,) = change.changes_since(earlier, found, {"s01": MODEL})
     assert (only.quantity, only.change, only.verdict) == (LVEDV, 20.0, Verdict.BEYOND)

@@ -42,10 +42,10 @@ def test_a_page_without_an_earlier_result_says_nothing_of_one(tiny_report: Repor
 def test_the_table_shows_then_now_change_interval_and_verdict(tiny_report: Report) -> None:
     table, notes = previous.tell(compared(tiny_report))
     texts = [[cell.text for cell in row.cells] for row in table.rows]
-    assert texts[0][1:4] == ["60", "50", "−10"]
-    assert table.rows[0].cells[3].below == "−14 to −3"
-    assert "another reading of the base" in texts[0][4]
-    assert texts[1][3:] == ["+3", "within ± 10.0"]
+    assert texts[0][3:] == ["+3", "within ± 10.0\N{NO-BREAK SPACE}mL"]
+    assert texts[1][1:4] == ["60", "50", "−10"]
+    assert table.rows[1].cells[3].below == "−14 to −3"
+    assert "another reading of the base" in texts[1][4]
     assert texts[2][3] == "measured under “<b>x”"
     assert len(texts) == 3
     assert notes.lines == ()

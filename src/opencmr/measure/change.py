@@ -13,11 +13,14 @@ from opencmr.imaging.change import Change, EarlierResult, EarlierValue, Interval
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.measurements import Measurements
 
+COUNT = "1"
+"""Unit of what is counted: the number of a phase."""
+
 
 def changes_since(
     earlier: EarlierResult, found: Measurements, authors: Mapping[str, str]
 ) -> tuple[Change, ...]:
-    """Return every whole-heart value of contours, then and now.
+    """Return every whole-heart value of a structure, then and now; numbers of phases are none.
 
     Parameters
     ----------
@@ -29,7 +32,7 @@ def changes_since(
     return tuple(
         change_of(earlier.values.get(one.quantity.symbol), one, authors.get(one.series, ""))
         for one in found.whole_heart
-        if one.policy is not None
+        if one.structure is not None and one.quantity.unit != COUNT
     )
 
 

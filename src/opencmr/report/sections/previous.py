@@ -5,7 +5,8 @@ from opencmr.imaging.change import Change, Comparison, Verdict
 from opencmr.report.blocks import Block, Cell, Column, Line, Notes, Table, TableRow
 from opencmr.report.contents import Report
 from opencmr.report.plain_text import prose, shown
-from opencmr.report.rows import TEXT_LIMIT, number, signed, unit_text
+from opencmr.report.rows import TEXT_LIMIT, number, signed, unit_text, with_unit
+from opencmr.report.sections.ventricles import CHAMBERS, WHOLE_CINE
 
 COLUMNS = (
     Column("Quantity", share=1),
@@ -14,11 +15,18 @@ COLUMNS = (
     Column("Change", "number"),
     Column("Repeatability", hint="a change within ± this limit may be the measurement's own"),
 )
+ORDER = {
+    f"{chamber}{end}": number
+    for number, (chamber, end) in enumerate(
+        (chamber, end) for chamber, _ in CHAMBERS for end, _ in WHOLE_CINE
+    )
+}
+"""As the tables of the ventricles have it; what else was measured comes after."""
 HINT = "The same quantity in an earlier study of this patient, and now."
 WORDS = {
-    Verdict.WITHIN: "within",
-    Verdict.BEYOND: "beyond",
-    Verdict.UNDECIDED: "beyond, but within for another reading of the base",
+    Verdict.WITHIN: "within ± {}",
+    Verdict.BEYOND: "beyond ± {}",
+    Verdict.UNDECIDED: "beyond ± {}, but within for another reading of the base",
 }
 INTERVALS = (
     "Below a change: its interval over the ways to read the base, then and now. The outlines of "
@@ -32,7 +40,8 @@ def tell(report: Report) -> tuple[Block, ...]:
     if found is None:
         return ()
     compared = [one for one in found.changes if one.then is not None or one.now is not None]
-    rows = tuple(_row(one) for one in compared if one.then is not None)
+    in_order = sorted(compared, key=lambda one: ORDER.get(one.quantity.symbol, len(ORDER)))
+    rows = tuple(_row(one) for one in in_order if one.then is not None)
     notes = Notes(_warnings(report, found), small=_small(found))
     table = Table(COLUMNS, rows, "Since the earlier study", HINT, otherwise="nothing to compare")
     return table, notes
@@ -51,8 +60,8 @@ def _row(one: Change) -> TableRow:
     if one.verdict is None or one.limit is None:
         judged = Cell("not known", look="muted")
     else:
-        limit = number(one.limit, max(decimals, 1))
-        judged = Cell(f"{WORDS[one.verdict]} ± {limit}", unit_text(one.quantity.unit))
+        limit = with_unit(one.limit, max(decimals, 1), unit_text(one.quantity.unit))
+        judged = Cell(WORDS[one.verdict].format(limit))
     return TableRow((name, then, now, change, judged))
 
 
