@@ -78,7 +78,7 @@ def analyze(
     previous: Annotated[
         Path | None,
         typer.Option(
-            metavar="OLD_RESULT",
+            metavar="RESULT",
             help="Result folder of an earlier study of the same patient: the report shows what "
             "changed since.",
             show_default=False,
