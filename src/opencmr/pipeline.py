@@ -18,6 +18,7 @@ from opencmr.anatomy.phases import SegPhases
 from opencmr.anatomy.ranges import SITES_OWN, NormalRange, normal_ranges
 from opencmr.anatomy.techniques import Technique
 from opencmr.diagnose.study import find
+from opencmr.imaging.change import Comparison, EarlierResult
 from opencmr.imaging.finding import Finding
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.given_contours import GivenContours
@@ -25,14 +26,18 @@ from opencmr.imaging.given_labels import GivenLabels
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import ModelUse, Reading
 from opencmr.imaging.segmentation import Segmentation
-from opencmr.imaging.study import Demographics, Series, Study
+from opencmr.imaging.study import Demographics, Identity, Series, Study
+from opencmr.measure.change import changes_since
 from opencmr.measure.reference import with_reference
 from opencmr.models.library import Library
 from opencmr.models.session import Networks
 from opencmr.progress import Progress, silent
+from opencmr.quality.same_patient import require_same_patient
 from opencmr.quality.stacks import judge_stacks
 from opencmr.quality.withhold import withhold
 from opencmr.report.contents import Provenance, Report
+from opencmr.report.dicom_study import legal_date
+from opencmr.report.plain_text import iso_date, shown
 from opencmr.segment.heart import box_of
 from opencmr.sort.sorting import sort_study
 from opencmr.stopwatch import Stopwatch
@@ -65,6 +70,10 @@ class Configuration:
         With which NIfTI files that lack it were read.
     sequence : Technique or None
         What a short-axis stack shows that came from a file without a header.
+    previous : EarlierResult or None
+        An earlier result of the same patient, whose values are set beside the new ones.
+    is_same_patient : bool
+        The caller says so, where identifiers are missing.
     """
 
     model: str | None = None
@@ -75,6 +84,8 @@ class Configuration:
     labels: GivenLabels | GivenContours | None = None
     spacing_mm: tuple[float, float, float] | None = None
     sequence: Technique | None = None
+    previous: EarlierResult | None = None
+    is_same_patient: bool = False
 
     @property
     def record(self) -> dict[str, object]:
@@ -91,6 +102,7 @@ class Configuration:
             "sequence": "by the pictures" if self.sequence is None else self.sequence.value,
             "normal_ranges": SITES_OWN if self.ranges else "packaged",
             **_labels_record(self.labels),
+            **_previous_record(self.previous, self.is_same_patient),
             "given_by_the_caller": sorted(name for name in given if given[name] is not None),
             "given_sha256": sha256_of_bytes(decided.encode("utf-8")),
         }
@@ -114,8 +126,13 @@ def analyze_study(
     ModelError
         When no model fits or its weights are damaged.
     GeometryError, InputError, ConfigurationError
-        When given labels do not belong to one series of the study.
+        When given labels do not belong to one series of the study, or an earlier result is not
+        known to be of its patient.
     """
+    earlier = configuration.previous
+    by_identifier = earlier is not None and require_same_patient(
+        _as_told(study.identity), earlier, stated=configuration.is_same_patient
+    )
     clock, networks = Stopwatch(), networks or Networks()
     with clock("sort"):
         study = sorted_study(study, configuration)
@@ -149,19 +166,21 @@ def analyze_study(
         *(flag for planned in plan for flag in planned.flags),
         *(flag for reading in found for flag in reading.flags),
     ]
+    segmentations = {key: one for reading in found for key, one in reading.segmentations.items()}
+    measurements = Measurements(
+        tuple(
+            one
+            for name, reading in readings.items()
+            for one in withhold(
+                _judged(reading.measurements, study, configuration), reading.flags
+            ).found_by(name)
+        )
+    )
     return Report(
         study=study,
-        segmentations={key: one for reading in found for key, one in reading.segmentations.items()},
+        segmentations=segmentations,
         landmarks={key: one for reading in found for key, one in reading.landmarks.items()},
-        measurements=Measurements(
-            tuple(
-                one
-                for name, reading in readings.items()
-                for one in withhold(
-                    _judged(reading.measurements, study, configuration), reading.flags
-                ).found_by(name)
-            )
-        ),
+        measurements=measurements,
         flags=tuple(sorted(flags, key=lambda f: -_SEVERITIES.index(f.severity))),
         provenance=_provenance(
             tuple(
@@ -178,6 +197,37 @@ def analyze_study(
         seg_phases=configuration.seg_phases,
         maps={key: one for reading in found for key, one in reading.maps.items()},
         findings=findings,
+        comparison=None
+        if earlier is None
+        else _compared(study, earlier, measurements, segmentations, by_identifier),
+    )
+
+
+def _as_told(who: Identity) -> Identity:
+    """Return an identity whose issuer and day stand as a result tells them."""
+    return replace(
+        who,
+        issuer_of_patient_id=shown(who.issuer_of_patient_id),
+        study_date=iso_date(legal_date(who.study_date)),
+    )
+
+
+def _compared(
+    study: Study,
+    earlier: EarlierResult,
+    found: Measurements,
+    segmentations: Mapping[str, Segmentation],
+    by_identifier: bool,
+) -> Comparison:
+    """Return the ventricles' values beside those of an earlier result."""
+    authors = {key: shown(one.author.text) for key, one in segmentations.items()}
+    day = _as_told(study.identity).study_date
+    return Comparison(
+        earlier,
+        changes_since(earlier, found.of(FUNCTION), authors),
+        is_later=earlier.study_date > day if earlier.study_date and day else None,
+        is_same_study=earlier.study == study.key,
+        by_identifier=by_identifier,
     )
 
 
@@ -268,6 +318,17 @@ def _labels_record(given: GivenLabels | GivenContours | None) -> dict[str, objec
         "labels_convention": given.scheme.name,
         "labels_author": given.author.text,
         "labels_derived_from": given.derived_from or "not stated",
+    }
+
+
+def _previous_record(previous: EarlierResult | None, is_stated: bool) -> dict[str, object]:
+    """Return which earlier result was set beside, and whether the caller vouched for it."""
+    if previous is None:
+        return {}
+    return {
+        "previous_study": previous.study,
+        "previous_measurements_sha256": previous.sha256,
+        "same_patient_stated": is_stated,
     }
 
 

@@ -157,6 +157,11 @@ _CODES = (
     ReasonCode("LIKE_NO_GROUP", "The heart is like none of the learnt groups.", "Look at it."),
     ReasonCode("ANSWER_CHANGES", "Another admissible reading answers otherwise.", "Review it."),
     ReasonCode("NEAR_CUT_POINT", "LVEF is within 2 points of a cut-point.", "Read it again."),
+    # An earlier result
+    ReasonCode("NO_EARLIER_VALUE", "The earlier result holds no such value.", "None needed."),
+    ReasonCode("OTHER_POLICY", "Measured under another contour policy then.", "Read it again."),
+    ReasonCode("OTHER_AUTHOR", "Another model or reader outlined it then.", "Analyse both anew."),
+    ReasonCode("NO_REPEATABILITY", "No repeatability was measured of it.", "None needed."),
 )
 
 REASON_CODES: Mapping[str, ReasonCode] = MappingProxyType({c.code: c for c in _CODES})

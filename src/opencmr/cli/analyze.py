@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from opencmr.batch.outcome import Outcome
+    from opencmr.imaging.change import EarlierResult
     from opencmr.imaging.flag import LeftOut
     from opencmr.intake.demographics_table import DemographicsTable
     from opencmr.intake.index import Entry
@@ -74,6 +75,23 @@ def analyze(
             show_default=False,
         ),
     ] = None,
+    previous: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RESULT",
+            help="Result folder of an earlier study of the same patient: the report shows what "
+            "changed since.",
+            show_default=False,
+        ),
+    ] = None,
+    same_patient: Annotated[
+        bool,
+        typer.Option(
+            "--same-patient",
+            help="With --previous: you know that both are of one patient although a PatientID is "
+            "missing. It does not overrule identifiers that differ.",
+        ),
+    ] = False,
     overwrite: console.Overwrite = False,
     as_json: console.AsJson = False,
     quiet: console.Quiet = False,
@@ -108,16 +126,22 @@ def analyze(
         ranges=console.read_ranges(ranges),
         spacing_mm=spacing_mm,
         sequence=console.technique_of(sequence),
+        previous=earlier_result(previous, same_patient),
+        is_same_patient=same_patient,
     )
     if demographics is not None:
         console.require_file(demographics, "--demographics")
     table = read_demographics(demographics) if demographics is not None else None
-    inputs = places_read(source, ed, es)
+    inputs = places_read(source, ed, es, previous)
     with (
         storage.result_folder(output, overwrite=overwrite, inputs=inputs, may_grow=True) as folder,
         console.progress_bar(quiet=quiet) as progress,
         read_input(source, ed, es, spacing_mm, progress) as studies,
     ):
+        if previous is not None and len(studies) > 1:
+            raise ConfigurationError(
+                f"--previous goes with one study, and the input holds {len(studies)}; name one"
+            )
         configurations = [configuration] * len(studies)
         if table is not None:
             configurations = configurations_of(studies, configuration, table)
@@ -154,6 +178,18 @@ def analyze(
                 tell=lambda line: console.say(line, quiet=quiet),
             )
     tell(outcomes, studies.left_out, as_json=as_json, quiet=quiet, cohort=output)
+
+
+def earlier_result(folder: Path | None, is_stated: bool) -> "EarlierResult | None":
+    """Return what ``--previous`` names; nothing where it is not given."""
+    from opencmr.report.earlier import read_earlier
+
+    if folder is None:
+        if is_stated:
+            raise ConfigurationError("--same-patient goes with --previous; name the earlier result")
+        return None
+    console.require_file(folder, "--previous")
+    return read_earlier(folder)
 
 
 def tell(

@@ -7,6 +7,7 @@ from html import escape
 from opencmr.analyses.plan import Planned
 from opencmr.anatomy.phases import SegPhases
 from opencmr.imaging.brief import brief
+from opencmr.imaging.change import Comparison
 from opencmr.imaging.finding import Finding
 from opencmr.imaging.flag import QualityFlag
 from opencmr.imaging.landmarks import Landmarks
@@ -59,6 +60,8 @@ class Report:
     maps : mapping from a series' key to its TimeMap
     findings : tuple of Finding
         What the measurements may mean: decision support.
+    comparison : Comparison or None
+        An earlier result of the patient beside this one.
     """
 
     study: Study
@@ -72,6 +75,7 @@ class Report:
     seg_phases: SegPhases = SegPhases.ED_ES
     maps: Mapping[str, TimeMap] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    comparison: Comparison | None = None
 
     __repr__ = brief
 

@@ -5,6 +5,8 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from opencmr.imaging.change import Change
+from opencmr.imaging.measurements import finite
 from opencmr.report.authorship import authorship
 from opencmr.report.contents import DISCLAIMER, Report
 from opencmr.report.plain_text import identifying_words, redacted, shown
@@ -51,6 +53,7 @@ def write(report: Report, folder: Path) -> list[Path]:
     content = {
         "measurements": rows,
         "segmentations": [authorship(key, one, words) for key, one in drawn],
+        **_comparison(report, words),
         "disclaimer": DISCLAIMER,
     }
     json_path = write_json(folder / "measurements.json", content)
@@ -65,6 +68,37 @@ def measurement_rows(report: Report) -> list[dict[str, object]]:
     """
     words = identifying_words(report.study.identity)
     return [_told(row, words) for row in report.measurements.rows()]
+
+
+def _comparison(report: Report, words: tuple[str, ...]) -> dict[str, object]:
+    """Return the changes since an earlier result; nothing where there is none, and no date."""
+    found = report.comparison
+    if found is None:
+        return {}
+    previous = {
+        "study": redacted(shown(found.earlier.study), words),
+        "measurements_sha256": found.earlier.sha256,
+        "opencmr": redacted(shown(found.earlier.version), words),
+        "is_later": found.is_later,
+        "is_same_study": found.is_same_study,
+        "same_patient_by": "identifier" if found.by_identifier else "caller",
+    }
+    return {"previous": previous, "changes": [_change(one, words) for one in found.changes]}
+
+
+def _change(one: Change, words: tuple[str, ...]) -> dict[str, object]:
+    return {
+        "symbol": one.quantity.symbol,
+        "name": one.quantity.name,
+        "unit": one.quantity.unit,
+        "then": finite(one.then),
+        "now": finite(one.now),
+        "change": finite(one.change),
+        "interval": [finite(end) for end in one.interval] if one.interval else None,
+        "limit": finite(one.limit),
+        "verdict": one.verdict.value if one.verdict else None,
+        "reason": redacted(shown(str(one.reason or ""), TEXT_LIMIT), words),
+    }
 
 
 def _told(row: dict[str, object], words: tuple[str, ...]) -> dict[str, object]:

@@ -1,0 +1,64 @@
+"""How far a whole-heart value moves when the same heart is scanned and measured again.
+
+The repeatability coefficient is 1.96 sqrt(2) times the within-subject standard deviation (Bland
+and Altman, Lancet 1986; 1:307; Stat Methods Med Res 1999; 8:135): 95 % of two readings of an
+unchanged heart differ by less.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+MODEL = "cine_sax 0.1.0"
+"""Who outlined the hearts that the limits were measured on."""
+HEARTS = 10
+SOURCE = (
+    f"{HEARTS} simulated hearts, each scanned twice and outlined by {MODEL} "
+    "(benchmarks/repeatability.py)"
+)
+CAVEAT = (
+    "They hold noise, breath-holds, the place of the slices and the model alone. Patients vary by "
+    "more between two examinations, so take them for a lower bound: what is beyond need not be a "
+    "change of the heart. How the model repeats itself on real pictures was not measured."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeatability:
+    """The repeatability coefficient of one quantity.
+
+    Attributes
+    ----------
+    absolute : float
+        In the quantity's unit.
+    percent : float or None
+        Of the mean of the two values; None of what is a percentage itself.
+    """
+
+    absolute: float
+    percent: float | None = None
+
+    def limit(self, one: float, other: float) -> float:
+        """Return the larger of both coefficients for a pair of values, in the quantity's unit.
+
+        A large heart's volumes vary by millilitres more, a small one's by percent more.
+        """
+        if self.percent is None:
+            return self.absolute
+        return max(self.absolute, self.percent / 100 * abs(one + other) / 2)
+
+
+REPEATABILITY: Mapping[str, Repeatability] = MappingProxyType(
+    {
+        "LVEDV": Repeatability(18.0, 10.6),
+        "LVESV": Repeatability(10.7, 15.1),
+        "LVSV": Repeatability(15.1, 16.7),
+        "LVEF": Repeatability(5.8),
+        "LVM": Repeatability(19.1, 17.5),
+        "RVEDV": Repeatability(20.3, 12.1),
+        "RVESV": Repeatability(15.5, 28.2),
+        "RVSV": Repeatability(15.7, 23.7),
+        "RVEF": Repeatability(10.3),
+    }
+)
+"""By symbol."""
