@@ -19,7 +19,8 @@ from opencmr.imaging.measurements import finite
 from opencmr.imaging.segmentation import AuthorKind
 from opencmr.report import dicom_finding
 from opencmr.report.contents import DISCLAIMER, Report
-from opencmr.report.dicom_seg import SINGLE_FRAME, seg_instances
+from opencmr.report.dicom_frames import SINGLE_FRAME
+from opencmr.report.dicom_seg import seg_instances
 from opencmr.report.dicom_study import (
     FIRST_SERIES_NUMBER,
     FOLDER,

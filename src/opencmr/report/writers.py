@@ -5,6 +5,7 @@ from pathlib import Path
 
 from opencmr.progress import Progress, silent
 from opencmr.report import (
+    dicom_map,
     dicom_pdf,
     dicom_seg,
     dicom_sr,
@@ -25,6 +26,7 @@ WRITERS: tuple[tuple[str, Writer], ...] = (
     ("maps", maps.write),
     ("pages", pages.write),
     ("DICOM segmentation", dicom_seg.write),
+    ("DICOM maps", dicom_map.write),
     ("DICOM measurements", dicom_sr.write),
     ("DICOM report", dicom_pdf.write),
     ("FHIR", fhir.write),
