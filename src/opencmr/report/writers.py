@@ -6,6 +6,7 @@ from pathlib import Path
 from opencmr.progress import Progress, silent
 from opencmr.report import (
     dicom_map,
+    dicom_page,
     dicom_pdf,
     dicom_seg,
     dicom_sr,
@@ -29,6 +30,7 @@ WRITERS: tuple[tuple[str, Writer], ...] = (
     ("DICOM maps", dicom_map.write),
     ("DICOM measurements", dicom_sr.write),
     ("DICOM report", dicom_pdf.write),
+    ("DICOM pages", dicom_page.write),
     ("FHIR", fhir.write),
 )
 """A new output is one file and one line here."""
