@@ -15,6 +15,7 @@ from opencmr.analyses.plan import Planned, plan_study
 from opencmr.analyses.table import ANALYSES
 from opencmr.anatomy.phases import SegPhases
 from opencmr.anatomy.ranges import SITES_OWN, NormalRange, normal_ranges
+from opencmr.anatomy.seg_types import SegType
 from opencmr.anatomy.techniques import Technique
 from opencmr.diagnose.study import find
 from opencmr.imaging.finding import Finding
@@ -62,6 +63,8 @@ class Configuration:
         With which NIfTI files that lack it were read.
     sequence : Technique or None
         What a short-axis stack shows that came from a file without a header.
+    seg_type : SegType
+        As what DICOM Segmentation the labels are written.
     """
 
     model: str | None = None
@@ -72,6 +75,7 @@ class Configuration:
     labels: GivenLabels | None = None
     spacing_mm: tuple[float, float, float] | None = None
     sequence: Technique | None = None
+    seg_type: SegType = SegType.BINARY
 
     @property
     def record(self) -> dict[str, object]:
@@ -85,6 +89,7 @@ class Configuration:
         return {
             "model": self.model or "newest that fits",
             "seg_phases": self.seg_phases.value,
+            "seg_type": self.seg_type.value,
             "sequence": "by the pictures" if self.sequence is None else self.sequence.value,
             "normal_ranges": SITES_OWN if self.ranges else "packaged",
             **_labels_record(self.labels),
@@ -172,6 +177,7 @@ def analyze_study(
         truth=configuration.truth,
         plan=plan,
         seg_phases=configuration.seg_phases,
+        seg_type=configuration.seg_type,
         maps={key: one for reading in found for key, one in reading.maps.items()},
         findings=findings,
     )

@@ -12,6 +12,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.pixels.utils import pack_bits
 from pydicom.uid import (
+    UID,
     SegmentationStorage,
 )
 from skimage.color import rgb2lab
@@ -19,6 +20,7 @@ from skimage.color import rgb2lab
 from opencmr.anatomy.codes import STRUCTURE_CODES
 from opencmr.anatomy.phases import SegPhases
 from opencmr.anatomy.quantities import Code
+from opencmr.anatomy.seg_types import SegType
 from opencmr.anatomy.structures import Structure
 from opencmr.imaging.image import Instance
 from opencmr.imaging.segmentation import AuthorKind, Segmentation
@@ -49,6 +51,13 @@ from opencmr.report.dicom_study import (
 from opencmr.report.labels import stem_of
 from opencmr.report.phases import phase_text
 
+STORAGE: Mapping[SegType, UID] = MappingProxyType(
+    {
+        SegType.BINARY: SegmentationStorage,
+        SegType.LABELMAP: UID("1.2.840.10008.5.1.4.1.1.66.7"),
+    }
+)
+"""Label Map Segmentation Storage is newer than pydicom's names."""
 COLOURS: Mapping[Structure, str] = MappingProxyType(
     {
         Structure.LV: palette.ON_DARK["endo"],
@@ -57,12 +66,13 @@ COLOURS: Mapping[Structure, str] = MappingProxyType(
     }
 )
 _SEGMENTATION = Code("113076", "DCM", "Segmentation")
+_BACKGROUND = Code("125040", "DCM", "Background")
 _NETWORK = Code("123110", "DCM", "Artificial Intelligence")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Mask:
-    """Where one segment is on one slice."""
+    """Where one segment is on one slice; of a label map (segment 0), which is where."""
 
     segment: int
     z: int
@@ -101,7 +111,7 @@ def seg_instances(report: Report) -> list[SegInstance]:
             phase,
             label,
             Instance(
-                SegmentationStorage,
+                STORAGE[report.seg_type],
                 uid_of(report, f"SEG {series.key} {phase}"),
                 1,
                 uid_of(report, f"series SEG {series.key}"),
@@ -139,7 +149,7 @@ def _dataset(report: Report, one: SegInstance) -> Dataset:
     number = report.measured_series().index(series)
     d = begin(
         report,
-        SegmentationStorage,
+        STORAGE[report.seg_type],
         f"SEG {series.key} {one.phase}",
         series_role=f"SEG {series.key}",
         modality="SEG",
@@ -154,21 +164,23 @@ def _dataset(report: Report, one: SegInstance) -> Dataset:
     d.ContentDescription = legal(f"{one.label}, {phase_text(series.image, one.phase)}", LO)
     d.ContentCreatorName = ""
     d.ImageComments = f"{DISCLAIMER}."
-    d.SegmentationType = "BINARY"
+    d.SegmentationType = report.seg_type.name
     structures = tuple(structure for _, structure in segmentation.scheme.pairs)
-    masks = list(_masks(segmentation, structures, one.phase))
+    is_map = report.seg_type is SegType.LABELMAP
+    masks = list((_label_maps if is_map else _masks)(segmentation, structures, one.phase))
     d.SegmentSequence = [
         _segment(report, segmentation, structure, place)
         for place, structure in enumerate(structures, start=1)
     ]
+    if is_map:
+        d.SegmentSequence.insert(0, _background())
     _add_pixels(d, masks, segmentation)
     pictures = series.image.instances[one.phase]
     _add_frames(d, masks, segmentation, series, pictures)
     d.DimensionOrganizationSequence = [item(DimensionOrganizationUID=uid_of(report, "dimensions"))]
-    d.DimensionIndexSequence = [
-        dimension(report, "ReferencedSegmentNumber", "SegmentIdentificationSequence"),
-        dimension(report, "ImagePositionPatient", "PlanePositionSequence"),
-    ]
+    by_segment = dimension(report, "ReferencedSegmentNumber", "SegmentIdentificationSequence")
+    by_place = dimension(report, "ImagePositionPatient", "PlanePositionSequence")
+    d.DimensionIndexSequence = [by_place] if is_map else [by_segment, by_place]
     d.ReferencedSeriesSequence = referenced_series([pictures[z] for z in {m.z for m in masks}])
     return d
 
@@ -182,6 +194,31 @@ def _masks(
         for z, pixels in enumerate(segmentation.scheme.mask(labels, structure)):
             if pixels.any():
                 yield _Mask(number, z, pixels)
+
+
+def _label_maps(
+    segmentation: Segmentation, structures: Sequence[Structure], phase: int
+) -> Iterator[_Mask]:
+    """Yield the segment of every pixel of each slice that has any: the innermost structure."""
+    labels = segmentation.labels[phase]
+    numbers = np.zeros(labels.shape, dtype=np.uint8)
+    for label, structure in segmentation.scheme.pairs:
+        numbers[labels == label] = structures.index(structure) + 1
+    for z, pixels in enumerate(numbers):
+        if pixels.any():
+            yield _Mask(0, z, pixels)
+
+
+def _background() -> Dataset:
+    """Return what 0 is in a label map (PS3.3 C.8.20.2)."""
+    return item(
+        SegmentNumber=0,
+        SegmentLabel="Background",
+        SegmentedPropertyCategoryCodeSequence=[coded(_BACKGROUND)],
+        SegmentedPropertyTypeCodeSequence=[coded(_BACKGROUND)],
+        SegmentAlgorithmType="AUTOMATIC",
+        SegmentAlgorithmName="opencmr",
+    )
 
 
 def _segment(
@@ -230,21 +267,32 @@ def _algorithm(report: Report, segmentation: Segmentation) -> Dataset:
 
 
 def _add_pixels(d: Dataset, masks: Sequence[_Mask], segmentation: Segmentation) -> None:
-    """Pack the masks one bit a pixel, frames without a gap (PS3.5 section 8.1.1)."""
-    frames = np.stack([mask.pixels for mask in masks])
-    covered = np.zeros(segmentation.grid.shape, dtype=np.uint8)
-    for mask in masks:
-        covered[mask.z] += mask.pixels
-    d.SegmentsOverlap = "YES" if covered.max() > 1 else "NO"
+    """Store frames without a gap: one bit a pixel, or of a label map one byte (PS3.5 section 8)."""
+    frames = np.stack([mask.pixels for mask in masks]).astype(np.uint8)
     d.SamplesPerPixel = 1
     d.PhotometricInterpretation = "MONOCHROME2"
     d.NumberOfFrames = len(masks)
     d.Rows, d.Columns = segmentation.grid.shape[1:]
-    d.BitsAllocated = d.BitsStored = 1
-    d.HighBit = d.PixelRepresentation = 0
+    d.PixelRepresentation = 0
     d.LossyImageCompression = "00"
-    d.PixelData = pack_bits(frames.astype(np.uint8).ravel(), pad=True)
+    if d.SegmentationType == SegType.LABELMAP.name:
+        d.SegmentsOverlap = "NO"
+        d.PixelPaddingValue = 0
+        bits, packed = 8, frames.tobytes() + bytes(frames.size % 2)
+    else:
+        d.SegmentsOverlap = "YES" if _overlap(masks, segmentation) else "NO"
+        bits, packed = 1, pack_bits(frames.ravel(), pad=True)
+    d.BitsAllocated = d.BitsStored = bits
+    d.HighBit = bits - 1
+    d.PixelData = packed
     d["PixelData"].VR = "OB"
+
+
+def _overlap(masks: Sequence[_Mask], segmentation: Segmentation) -> bool:
+    covered = np.zeros(segmentation.grid.shape, dtype=np.uint8)
+    for mask in masks:
+        covered[mask.z] += mask.pixels
+    return bool(covered.max() > 1)
 
 
 def _add_frames(
@@ -259,12 +307,14 @@ def _add_frames(
     d.SharedFunctionalGroupsSequence = [shared]
     d.PerFrameFunctionalGroupsSequence = []
     for mask in masks:
+        index = [mask.segment, mask.z + 1] if mask.segment else [mask.z + 1]
         groups = item(
-            FrameContentSequence=[item(DimensionIndexValues=[mask.segment, mask.z + 1])],
+            FrameContentSequence=[item(DimensionIndexValues=index)],
             PlanePositionSequence=[position(segmentation.grid, mask.z)],
             DerivationImageSequence=[derivation(series, [pictures[mask.z]], _SEGMENTATION)],
-            SegmentIdentificationSequence=[item(ReferencedSegmentNumber=mask.segment)],
         )
+        if mask.segment:
+            groups.SegmentIdentificationSequence = [item(ReferencedSegmentNumber=mask.segment)]
         if orientations:
             groups.PlaneOrientationSequence = [orientations[mask.z]]
         d.PerFrameFunctionalGroupsSequence.append(groups)

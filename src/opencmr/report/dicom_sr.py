@@ -20,7 +20,7 @@ from opencmr.imaging.segmentation import AuthorKind
 from opencmr.report import dicom_finding
 from opencmr.report.contents import DISCLAIMER, Report
 from opencmr.report.dicom_frames import SINGLE_FRAME
-from opencmr.report.dicom_seg import seg_instances
+from opencmr.report.dicom_seg import STORAGE, seg_instances
 from opencmr.report.dicom_study import (
     FIRST_SERIES_NUMBER,
     FOLDER,
@@ -202,9 +202,8 @@ def _sources(report: Report, key: str) -> list[Instance]:
 
 def _source(one: Instance) -> "highdicom.sr.SourceImageForMeasurementGroup":
     from highdicom import sr
-    from pydicom.uid import SegmentationStorage
 
-    whole = one.sop_class_uid in SINGLE_FRAME or one.sop_class_uid == SegmentationStorage
+    whole = one.sop_class_uid in SINGLE_FRAME or one.sop_class_uid in STORAGE.values()
     return sr.SourceImageForMeasurementGroup(
         one.sop_class_uid, one.sop_instance_uid, None if whole else [one.frame_number]
     )

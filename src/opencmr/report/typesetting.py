@@ -96,8 +96,8 @@ def main() -> None:
         if resolution is None:
             made = bytes(typst.compile(template, format="pdf", sys_inputs=inputs))
         else:
-            pages = typst.compile(template, format="png", ppi=resolution, sys_inputs=inputs)
-            pages = pages if isinstance(pages, list) else [pages]
+            told = typst.compile(template, format="png", ppi=resolution, sys_inputs=inputs)
+            pages: list[bytes] = told if isinstance(told, list) else [told]
             made = json.dumps([base64.b64encode(page).decode() for page in pages]).encode()
     except typst.TypstError as error:
         sys.exit(error.message)
