@@ -21,7 +21,7 @@ from opencmr.anatomy.codes import STRUCTURE_CODES
 from opencmr.anatomy.phases import SegPhases
 from opencmr.anatomy.quantities import Code
 from opencmr.anatomy.seg_types import SegType
-from opencmr.anatomy.structures import Structure
+from opencmr.anatomy.structures import Structure, with_inside
 from opencmr.imaging.image import Instance
 from opencmr.imaging.segmentation import AuthorKind, Segmentation
 from opencmr.imaging.study import Series
@@ -202,8 +202,10 @@ def _label_maps(
     """Yield the segment of every pixel of each slice that has any: the innermost structure."""
     labels = segmentation.labels[phase]
     numbers = np.zeros(labels.shape, dtype=np.uint8)
-    for label, structure in segmentation.scheme.pairs:
-        numbers[labels == label] = structures.index(structure) + 1
+    outermost_first = sorted(structures, key=lambda one: -len(with_inside(one)))
+    for structure in outermost_first:
+        mask = segmentation.scheme.mask(labels, structure)
+        numbers[mask] = structures.index(structure) + 1
     for z, pixels in enumerate(numbers):
         if pixels.any():
             yield _Mask(0, z, pixels)
