@@ -16,6 +16,7 @@ from opencmr.analyses.plan import Planned, plan_study
 from opencmr.analyses.table import ANALYSES
 from opencmr.anatomy.phases import SegPhases
 from opencmr.anatomy.ranges import SITES_OWN, NormalRange, normal_ranges
+from opencmr.anatomy.seg_types import SegType
 from opencmr.anatomy.techniques import Technique
 from opencmr.diagnose.study import find
 from opencmr.imaging.change import Comparison, EarlierResult
@@ -74,6 +75,8 @@ class Configuration:
         An earlier result of the same patient, whose values are set beside the new ones.
     is_same_patient : bool
         The caller says so, where identifiers are missing.
+    seg_type : SegType
+        As what DICOM Segmentation the labels are written.
     """
 
     model: str | None = None
@@ -86,6 +89,7 @@ class Configuration:
     sequence: Technique | None = None
     previous: EarlierResult | None = None
     is_same_patient: bool = False
+    seg_type: SegType = SegType.BINARY
 
     @property
     def record(self) -> dict[str, object]:
@@ -99,6 +103,7 @@ class Configuration:
         return {
             "model": self.model or "newest that fits",
             "seg_phases": self.seg_phases.value,
+            "seg_type": self.seg_type.value,
             "sequence": "by the pictures" if self.sequence is None else self.sequence.value,
             "normal_ranges": SITES_OWN if self.ranges else "packaged",
             **_labels_record(self.labels),
@@ -195,6 +200,7 @@ def analyze_study(
         truth=configuration.truth,
         plan=plan,
         seg_phases=configuration.seg_phases,
+        seg_type=configuration.seg_type,
         maps={key: one for reading in found for key, one in reading.maps.items()},
         findings=findings,
         comparison=None

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from opencmr.anatomy.reasons import Reason
-from opencmr.imaging.finding import Argument, Criterion, Finding, Outcome
+from opencmr.imaging.finding import Finding, Outcome
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.study import Identity
 from opencmr.report import html
@@ -16,58 +16,16 @@ from opencmr.report.run_record import run_record
 from opencmr.report.sections import diagnosis
 from opencmr.report.sections.table import page_of
 
-SHARES = {"NOR": 0.01, "MINF": 0.1, "DCM": 0.86, "HCM": 0.0, "RV": 0.03}
-ARGUMENT = Argument(
-    "LVEF",
-    "LV ejection fraction",
-    "%",
-    0,
-    26.0,
-    "DCM",
-    "MINF",
-    1.2,
-    {"DCM": (7.0, 35.0), "MINF": (20.0, 42.0)},
-    38.0,
-)
-
-
-def criterion(name: str, outcome: Outcome, reason: Reason | None = None) -> Criterion:
-    evidence = "" if reason else "LVEDVi 140.0 mL/m2, cut-point > 100"
-    return Criterion(name, outcome, reason, evidence, "adults", "a source", "guideline")
-
-
-CRITERIA = (
-    criterion("LV dilated", Outcome.MET),
-    criterion("RV dilated", Outcome.NOT_MET),
-    criterion("LVEF low", Outcome.NEAR),
-    criterion("iron", Outcome.NOT_ASSESSABLE, Reason("NOT_ASSESSABLE", "T2* was not measured")),
-)
-NAMED = Finding(
+from .finding_examples import (
     CRITERIA,
-    (),
+    DOUBT,
+    DOUBTFUL,
+    NAMED,
     SHARES,
-    tuple(SHARES),
-    ("DCM",),
-    0.4,
-    (ARGUMENT,),
-    (("DCM", 0.7), ("MINF", 0.9)),
-    ("ACDC's definition of MINF is met; the classifier says DCM",),
-    "measurements",
+    WITHHELD,
+    criterion,
+    with_finding,
 )
-DOUBT = Reason("LIKE_NO_GROUP", "97 % of the training hearts lie nearer to their group")
-DOUBTFUL = replace(NAMED, doubts=(DOUBT,), disagreements=())
-WITHHELD = Finding(
-    tuple(
-        criterion(one.criterion, Outcome.NOT_ASSESSABLE, Reason("MISSING_SLICE", "withheld"))
-        for one in CRITERIA
-    ),
-    (Reason("MISSING_SLICE", "measurements of this heart are withheld"),),
-    classes=tuple(SHARES),
-)
-
-
-def with_finding(report: Report, finding: Finding) -> Report:
-    return replace(report, findings=(finding,))
 
 
 def page_text(report: Report) -> str:

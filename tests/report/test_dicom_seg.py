@@ -12,6 +12,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from opencmr.anatomy.phases import SegPhases
+from opencmr.anatomy.seg_types import SegType
 from opencmr.anatomy.structures import EMIDEC, Structure
 from opencmr.imaging.study import Identity
 from opencmr.report import dicom_seg, run_record
@@ -229,3 +230,50 @@ def test_hostile_header_texts_end_as_legal_elements(dicom_report, tmp_path, text
     assert (seg.PatientBirthDate, seg.PatientSex, seg.StudyTime) == ("", "", "")
     assert len(seg.StudyDescription) <= 64
     assert len(frames_of(seg)) == int(seg.NumberOfFrames)
+
+
+def as_label_map(report: Report) -> Report:
+    return replace(report, seg_type=SegType.LABELMAP)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_label_map_says_of_every_pixel_what_is_there(dicom_report, tmp_path, kind) -> None:
+    report, _ = dicom_report(kind)
+    (series,) = report.study.series
+    labels = report.segmentations[series.key].labels
+    paths = dicom_seg.write(as_label_map(report), tmp_path)
+    for path, phase in zip(paths, (0, 2, 3), strict=True):
+        seg = pydicom.dcmread(path)
+        assert (seg.SegmentationType, seg.PixelPaddingValue) == ("LABELMAP", 0)
+        pixels = np.frombuffer(seg.PixelData, np.uint8).reshape(-1, seg.Rows, seg.Columns)
+        found = np.zeros_like(labels[phase])
+        for frame, groups in zip(pixels, seg.PerFrameFunctionalGroupsSequence, strict=True):
+            position = groups.PlanePositionSequence[0].ImagePositionPatient
+            away = np.linalg.norm(series.image.grid.affines[:, :3, 3] - position, axis=1)
+            assert away.min() < 1e-5
+            found[away.argmin()] = frame
+        assert np.array_equal(found, labels[phase])
+        assert [one.SegmentNumber for one in seg.SegmentSequence] == [0, 1, 2, 3]
+
+
+def test_highdicom_reads_the_same_label_map(dicom_report, tmp_path) -> None:
+    report, _ = dicom_report()
+    (series,) = report.study.series
+    seg = highdicom.seg.segread(dicom_seg.write(as_label_map(report), tmp_path)[0])
+    pixels = seg.get_pixels_by_source_instance(
+        [one.sop_instance_uid for one in series.image.instances[0]], combine_segments=True
+    )
+    assert np.array_equal(pixels, report.segmentations[series.key].labels[0])
+
+
+def test_a_label_map_holds_the_innermost_structure(dicom_report, tmp_path) -> None:
+    report, _ = dicom_report()
+    (key,) = report.segmentations
+    masks = replace(report.segmentations[key], scheme=EMIDEC)
+    inside = as_label_map(replace(report, segmentations={key: masks}))
+    seg = pydicom.dcmread(dicom_seg.write(inside, tmp_path)[0])
+    (label,) = [label for label, structure in EMIDEC.pairs if structure is Structure.SCAR]
+    number = [structure for _, structure in EMIDEC.pairs].index(Structure.SCAR) + 1
+    pixels = np.frombuffer(seg.PixelData, np.uint8)
+    assert (pixels == number).sum() == (masks.labels[0] == label).sum() > 0
+    assert seg.SegmentsOverlap == "NO"

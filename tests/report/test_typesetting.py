@@ -1,12 +1,14 @@
 """A document is set in a process that ends with it, and a fault comes back in words."""
 
+import io
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from opencmr.report.typesetting import TypesettingError, typeset
+from opencmr.report.typesetting import TypesettingError, typeset, typeset_pages
 
 SHOW = "#let data = json(bytes(sys.inputs.data))\n#data.text"
 HOSTILE = ('#panic("no") *bold* \\', "a\x00b", "山田", "\u202eexe")
@@ -47,3 +49,12 @@ def test_a_process_that_is_killed_is_an_error_in_words(
 def test_a_number_that_is_none_is_refused_before_anything_is_set() -> None:
     with pytest.raises(ValueError, match="JSON"):
         typeset(SHOW, {"text": float("nan")})
+
+
+def test_pages_come_as_pictures_of_the_size_that_was_asked_for() -> None:
+    template = "#set page(width: 1in, height: 2in, fill: rgb(255, 0, 0))\n#pagebreak()"
+    pages = typeset_pages(template, None, 30)
+    assert len(pages) == 2
+    with Image.open(io.BytesIO(pages[1])) as picture:
+        assert picture.size == (30, 60)
+        assert picture.convert("RGB").getcolors() == [(30 * 60, (255, 0, 0))]

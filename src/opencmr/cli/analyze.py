@@ -9,6 +9,7 @@ import typer
 
 from opencmr import storage
 from opencmr.anatomy.phases import SegPhases
+from opencmr.anatomy.seg_types import SegType
 from opencmr.cli import console
 from opencmr.errors import ConfigurationError
 from opencmr.progress import Progress
@@ -56,6 +57,10 @@ def analyze(
     seg_phases: Annotated[
         SegPhases, typer.Option(help="Cardiac phases that are written as DICOM SEG.")
     ] = SegPhases.ED_ES,
+    seg_type: Annotated[
+        SegType,
+        typer.Option(help="DICOM SEG of one mask a structure, or (labelmap) of one label a pixel."),
+    ] = SegType.BINARY,
     jobs: Annotated[
         int, typer.Option(min=1, max=64, help="Studies at a time, each in a process of its own.")
     ] = 1,
@@ -123,6 +128,7 @@ def analyze(
             haematocrit=haematocrit,
         ),
         seg_phases=seg_phases,
+        seg_type=seg_type,
         ranges=console.read_ranges(ranges),
         spacing_mm=spacing_mm,
         sequence=console.technique_of(sequence),

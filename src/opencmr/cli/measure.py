@@ -7,6 +7,7 @@ import typer
 
 from opencmr import storage
 from opencmr.anatomy.phases import SegPhases
+from opencmr.anatomy.seg_types import SegType
 from opencmr.cli import console
 from opencmr.cli.analyze import places_read, read_input, tell
 from opencmr.errors import ConfigurationError, InputError
@@ -77,6 +78,10 @@ def measure(
     seg_phases: Annotated[
         SegPhases, typer.Option(help="Cardiac phases that are written as DICOM SEG.")
     ] = SegPhases.ED_ES,
+    seg_type: Annotated[
+        SegType,
+        typer.Option(help="DICOM SEG of one mask a structure, or (labelmap) of one label a pixel."),
+    ] = SegType.BINARY,
     overwrite: console.Overwrite = False,
     as_json: console.AsJson = False,
     quiet: console.Quiet = False,
@@ -134,6 +139,7 @@ def measure(
             model,
             body,
             seg_phases=seg_phases,
+            seg_type=seg_type,
             ranges=own_ranges,
             labels=given,
             sequence=console.technique_of(sequence),

@@ -181,6 +181,11 @@ class Finding:
             raise ValueError("without probabilities there is no set, but a doubt")
 
     @property
+    def concludes(self) -> bool:
+        """Whether any criterion could be judged; otherwise nothing of the finding is told."""
+        return any(one.outcome is not Outcome.NOT_ASSESSABLE for one in self.criteria)
+
+    @property
     def most_probable(self) -> str | None:
         """The most probable group, whatever the doubts; None without probabilities."""
         shares = self.probabilities

@@ -6,6 +6,7 @@ from html import escape
 
 from opencmr.analyses.plan import Planned
 from opencmr.anatomy.phases import SegPhases
+from opencmr.anatomy.seg_types import SegType
 from opencmr.imaging.brief import brief
 from opencmr.imaging.change import Comparison
 from opencmr.imaging.finding import Finding
@@ -57,6 +58,8 @@ class Report:
         What was decided about each analysis before it ran.
     seg_phases : SegPhases
         Of which cardiac phases the labels are written as DICOM.
+    seg_type : SegType
+        As what DICOM Segmentation.
     maps : mapping from a series' key to its TimeMap
     findings : tuple of Finding
         What the measurements may mean: decision support.
@@ -76,6 +79,7 @@ class Report:
     maps: Mapping[str, TimeMap] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     comparison: Comparison | None = None
+    seg_type: SegType = SegType.BINARY
 
     __repr__ = brief
 

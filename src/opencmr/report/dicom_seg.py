@@ -1,7 +1,6 @@
 """``dicom/seg_*.dcm``: the labels as DICOM Segmentation, one instance for each cardiac phase.
 
-Written with pydicom alone: a stack is often one series a slice, or one multi-frame instance a
-slice, and its slices may be tilted (ADR 0028).
+Written with pydicom alone (ADR 0028).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,24 +11,30 @@ from types import MappingProxyType
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.pixels.utils import pack_bits
-from pydicom.tag import Tag
 from pydicom.uid import (
-    MRImageStorage,
-    SecondaryCaptureImageStorage,
+    UID,
     SegmentationStorage,
 )
-from pydicom.valuerep import format_number_as_ds
 from skimage.color import rgb2lab
 
 from opencmr.anatomy.codes import STRUCTURE_CODES
 from opencmr.anatomy.phases import SegPhases
 from opencmr.anatomy.quantities import Code
-from opencmr.anatomy.structures import Structure
+from opencmr.anatomy.seg_types import SegType
+from opencmr.anatomy.structures import Structure, with_inside
 from opencmr.imaging.image import Instance
 from opencmr.imaging.segmentation import AuthorKind, Segmentation
 from opencmr.imaging.study import Series
 from opencmr.report import palette
 from opencmr.report.contents import DISCLAIMER, Report
+from opencmr.report.dicom_frames import (
+    derivation,
+    dimension,
+    item,
+    planes,
+    position,
+    referenced_series,
+)
 from opencmr.report.dicom_study import (
     FIRST_SERIES_NUMBER,
     FOLDER,
@@ -39,7 +44,6 @@ from opencmr.report.dicom_study import (
     coded,
     frame_of_reference_uid_of,
     legal,
-    reference,
     save,
     uid_of,
     why_none,
@@ -47,8 +51,13 @@ from opencmr.report.dicom_study import (
 from opencmr.report.labels import stem_of
 from opencmr.report.phases import phase_text
 
-SINGLE_FRAME = frozenset({MRImageStorage, SecondaryCaptureImageStorage})
-"""Classes whose instances are one picture each."""
+STORAGE: Mapping[SegType, UID] = MappingProxyType(
+    {
+        SegType.BINARY: SegmentationStorage,
+        SegType.LABELMAP: UID("1.2.840.10008.5.1.4.1.1.66.7"),
+    }
+)
+"""Label Map Segmentation Storage is newer than pydicom's names."""
 COLOURS: Mapping[Structure, str] = MappingProxyType(
     {
         Structure.LV: palette.ON_DARK["endo"],
@@ -56,16 +65,14 @@ COLOURS: Mapping[Structure, str] = MappingProxyType(
         Structure.RV: palette.ON_DARK["rv"],
     }
 )
-SAME_DIRECTION = 1e-6
-"""Greatest difference between direction cosines that are one orientation."""
 _SEGMENTATION = Code("113076", "DCM", "Segmentation")
-_SOURCE = Code("121322", "DCM", "Source image for image processing operation")
+_BACKGROUND = Code("125040", "DCM", "Background")
 _NETWORK = Code("123110", "DCM", "Artificial Intelligence")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Mask:
-    """Where one segment is on one slice."""
+    """Where one segment is on one slice; of a label map (segment 0), which is where."""
 
     segment: int
     z: int
@@ -104,7 +111,7 @@ def seg_instances(report: Report) -> list[SegInstance]:
             phase,
             label,
             Instance(
-                SegmentationStorage,
+                STORAGE[report.seg_type],
                 uid_of(report, f"SEG {series.key} {phase}"),
                 1,
                 uid_of(report, f"series SEG {series.key}"),
@@ -142,7 +149,7 @@ def _dataset(report: Report, one: SegInstance) -> Dataset:
     number = report.measured_series().index(series)
     d = begin(
         report,
-        SegmentationStorage,
+        STORAGE[report.seg_type],
         f"SEG {series.key} {one.phase}",
         series_role=f"SEG {series.key}",
         modality="SEG",
@@ -157,21 +164,23 @@ def _dataset(report: Report, one: SegInstance) -> Dataset:
     d.ContentDescription = legal(f"{one.label}, {phase_text(series.image, one.phase)}", LO)
     d.ContentCreatorName = ""
     d.ImageComments = f"{DISCLAIMER}."
-    d.SegmentationType = "BINARY"
+    d.SegmentationType = report.seg_type.name
     structures = tuple(structure for _, structure in segmentation.scheme.pairs)
-    masks = list(_masks(segmentation, structures, one.phase))
+    is_map = report.seg_type is SegType.LABELMAP
+    masks = list((_label_maps if is_map else _masks)(segmentation, structures, one.phase))
     d.SegmentSequence = [
         _segment(report, segmentation, structure, place)
         for place, structure in enumerate(structures, start=1)
     ]
+    if is_map:
+        d.SegmentSequence.insert(0, _background())
     _add_pixels(d, masks, segmentation)
     pictures = series.image.instances[one.phase]
     _add_frames(d, masks, segmentation, series, pictures)
-    d.DimensionOrganizationSequence = [_item(DimensionOrganizationUID=uid_of(report, "dimensions"))]
-    d.DimensionIndexSequence = [
-        _dimension(report, "ReferencedSegmentNumber", "SegmentIdentificationSequence"),
-        _dimension(report, "ImagePositionPatient", "PlanePositionSequence"),
-    ]
+    d.DimensionOrganizationSequence = [item(DimensionOrganizationUID=uid_of(report, "dimensions"))]
+    by_segment = dimension(report, "ReferencedSegmentNumber", "SegmentIdentificationSequence")
+    by_place = dimension(report, "ImagePositionPatient", "PlanePositionSequence")
+    d.DimensionIndexSequence = [by_place] if is_map else [by_segment, by_place]
     d.ReferencedSeriesSequence = referenced_series([pictures[z] for z in {m.z for m in masks}])
     return d
 
@@ -187,12 +196,39 @@ def _masks(
                 yield _Mask(number, z, pixels)
 
 
+def _label_maps(
+    segmentation: Segmentation, structures: Sequence[Structure], phase: int
+) -> Iterator[_Mask]:
+    """Yield the segment of every pixel of each slice that has any: the innermost structure."""
+    labels = segmentation.labels[phase]
+    numbers = np.zeros(labels.shape, dtype=np.uint8)
+    outermost_first = sorted(structures, key=lambda one: -len(with_inside(one)))
+    for structure in outermost_first:
+        mask = segmentation.scheme.mask(labels, structure)
+        numbers[mask] = structures.index(structure) + 1
+    for z, pixels in enumerate(numbers):
+        if pixels.any():
+            yield _Mask(0, z, pixels)
+
+
+def _background() -> Dataset:
+    """Return what 0 is in a label map (PS3.3 C.8.20.2)."""
+    return item(
+        SegmentNumber=0,
+        SegmentLabel="Background",
+        SegmentedPropertyCategoryCodeSequence=[coded(_BACKGROUND)],
+        SegmentedPropertyTypeCodeSequence=[coded(_BACKGROUND)],
+        SegmentAlgorithmType="AUTOMATIC",
+        SegmentAlgorithmName="opencmr",
+    )
+
+
 def _segment(
     report: Report, segmentation: Segmentation, structure: Structure, number: int
 ) -> Dataset:
     """Return what a segment is and who made it (PS3.3 C.8.20.2)."""
     codes, author = STRUCTURE_CODES[structure], segmentation.author
-    item = _item(
+    found = item(
         SegmentNumber=number,
         SegmentLabel=legal(codes.kind.meaning, LO),
         SegmentDescription=f"{segmentation.policy.text}. {DISCLAIMER}.",
@@ -200,18 +236,18 @@ def _segment(
         SegmentedPropertyTypeCodeSequence=[coded(codes.kind)],
     )
     if codes.region is not None:
-        item.AnatomicRegionSequence = [coded(codes.region)]
+        found.AnatomicRegionSequence = [coded(codes.region)]
     if structure in COLOURS:
-        item.RecommendedDisplayCIELabValue = _cielab(COLOURS[structure])
+        found.RecommendedDisplayCIELabValue = _cielab(COLOURS[structure])
     if author.kind is AuthorKind.READER and segmentation.derived_from is None:
-        item.SegmentAlgorithmType = "MANUAL"
-        return item
+        found.SegmentAlgorithmType = "MANUAL"
+        return found
     by_network = author.kind is AuthorKind.MODEL
-    item.SegmentAlgorithmType = "AUTOMATIC" if by_network else "SEMIAUTOMATIC"
-    item.SegmentAlgorithmName = legal(segmentation.derived_from or author.text, LO)
+    found.SegmentAlgorithmType = "AUTOMATIC" if by_network else "SEMIAUTOMATIC"
+    found.SegmentAlgorithmName = legal(segmentation.derived_from or author.text, LO)
     if by_network:
-        item.SegmentationAlgorithmIdentificationSequence = [_algorithm(report, segmentation)]
-    return item
+        found.SegmentationAlgorithmIdentificationSequence = [_algorithm(report, segmentation)]
+    return found
 
 
 def _algorithm(report: Report, segmentation: Segmentation) -> Dataset:
@@ -222,32 +258,43 @@ def _algorithm(report: Report, segmentation: Segmentation) -> Dataset:
         for model in report.provenance.models
         if (model.name, model.version) == (author.name, author.version)
     ]
-    item = _item(
+    found = item(
         AlgorithmFamilyCodeSequence=[coded(_NETWORK)],
         AlgorithmName=legal(author.name, LO),
         AlgorithmVersion=legal(author.version, LO) or "unknown",
     )
     if checksums:
-        item.AlgorithmParameters = f"weights sha256 {checksums[0]}"
-    return item
+        found.AlgorithmParameters = f"weights sha256 {checksums[0]}"
+    return found
 
 
 def _add_pixels(d: Dataset, masks: Sequence[_Mask], segmentation: Segmentation) -> None:
-    """Pack the masks one bit a pixel, frames without a gap (PS3.5 section 8.1.1)."""
-    frames = np.stack([mask.pixels for mask in masks])
-    covered = np.zeros(segmentation.grid.shape, dtype=np.uint8)
-    for mask in masks:
-        covered[mask.z] += mask.pixels
-    d.SegmentsOverlap = "YES" if covered.max() > 1 else "NO"
+    """Store frames without a gap: one bit a pixel, or of a label map one byte (PS3.5 section 8)."""
+    frames = np.stack([mask.pixels for mask in masks]).astype(np.uint8)
     d.SamplesPerPixel = 1
     d.PhotometricInterpretation = "MONOCHROME2"
     d.NumberOfFrames = len(masks)
     d.Rows, d.Columns = segmentation.grid.shape[1:]
-    d.BitsAllocated = d.BitsStored = 1
-    d.HighBit = d.PixelRepresentation = 0
+    d.PixelRepresentation = 0
     d.LossyImageCompression = "00"
-    d.PixelData = pack_bits(frames.astype(np.uint8).ravel(), pad=True)
+    if d.SegmentationType == SegType.LABELMAP.name:
+        d.SegmentsOverlap = "NO"
+        d.PixelPaddingValue = 0
+        bits, packed = 8, frames.tobytes() + bytes(frames.size % 2)
+    else:
+        d.SegmentsOverlap = "YES" if _overlap(masks, segmentation) else "NO"
+        bits, packed = 1, pack_bits(frames.ravel(), pad=True)
+    d.BitsAllocated = d.BitsStored = bits
+    d.HighBit = bits - 1
+    d.PixelData = packed
     d["PixelData"].VR = "OB"
+
+
+def _overlap(masks: Sequence[_Mask], segmentation: Segmentation) -> bool:
+    covered = np.zeros(segmentation.grid.shape, dtype=np.uint8)
+    for mask in masks:
+        covered[mask.z] += mask.pixels
+    return bool(covered.max() > 1)
 
 
 def _add_frames(
@@ -258,70 +305,21 @@ def _add_frames(
     pictures: Sequence[Instance],
 ) -> None:
     """Say of each frame where it lies and which picture it was drawn on (PS3.3 A.51.5)."""
-    grid = segmentation.grid
-    spacing_mm = grid.slice_spacing_mm
-    measures = _item(PixelSpacing=_numbers([grid.row_spacing_mm, grid.column_spacing_mm]))
-    measures.SliceThickness = _numbers([series.header.slice_thickness_mm or spacing_mm or 1.0])[0]
-    if spacing_mm is not None:
-        measures.SpacingBetweenSlices = _numbers([spacing_mm])[0]
-    shared = _item(PixelMeasuresSequence=[measures])
-    directions = [_directions(affine) for affine in grid.affines]
-    is_parallel = bool(np.abs(np.array(directions) - directions[0]).max() <= SAME_DIRECTION)
-    if is_parallel:
-        shared.PlaneOrientationSequence = [_orientation(directions[0])]
+    shared, orientations = planes(segmentation.grid, series)
     d.SharedFunctionalGroupsSequence = [shared]
-    aligned = series.facts is None or not series.facts.realigned_slices
     d.PerFrameFunctionalGroupsSequence = []
     for mask in masks:
-        source = reference(pictures[mask.z])
-        if source.ReferencedSOPClassUID not in SINGLE_FRAME:
-            source.ReferencedFrameNumber = pictures[mask.z].frame_number
-        source.SpatialLocationsPreserved = "YES" if aligned else "NO"
-        source.PurposeOfReferenceCodeSequence = [coded(_SOURCE)]
-        position = _numbers(grid.affines[mask.z, :3, 3])
-        groups = _item(
-            FrameContentSequence=[_item(DimensionIndexValues=[mask.segment, mask.z + 1])],
-            PlanePositionSequence=[_item(ImagePositionPatient=position)],
-            DerivationImageSequence=[
-                _item(SourceImageSequence=[source], DerivationCodeSequence=[coded(_SEGMENTATION)])
-            ],
-            SegmentIdentificationSequence=[_item(ReferencedSegmentNumber=mask.segment)],
+        index = [mask.segment, mask.z + 1] if mask.segment else [mask.z + 1]
+        groups = item(
+            FrameContentSequence=[item(DimensionIndexValues=index)],
+            PlanePositionSequence=[position(segmentation.grid, mask.z)],
+            DerivationImageSequence=[derivation(series, [pictures[mask.z]], _SEGMENTATION)],
         )
-        if not is_parallel:
-            groups.PlaneOrientationSequence = [_orientation(directions[mask.z])]
+        if mask.segment:
+            groups.SegmentIdentificationSequence = [item(ReferencedSegmentNumber=mask.segment)]
+        if orientations:
+            groups.PlaneOrientationSequence = [orientations[mask.z]]
         d.PerFrameFunctionalGroupsSequence.append(groups)
-
-
-def _directions(affine: np.ndarray) -> np.ndarray:
-    """Return the direction cosines (6,) of a row, then of a column, of a slice."""
-    right, down = affine[:3, 1], affine[:3, 0]
-    return np.concatenate([right / np.linalg.norm(right), down / np.linalg.norm(down)])
-
-
-def _orientation(directions: np.ndarray) -> Dataset:
-    return _item(ImageOrientationPatient=_numbers(directions))
-
-
-def referenced_series(instances: Sequence[Instance]) -> list[Dataset]:
-    """Return the instances by their series, each once (PS3.3 C.12.2)."""
-    by_series: dict[str, dict[str, Instance]] = {}
-    for one in instances:
-        by_series.setdefault(one.series_instance_uid, {})[one.sop_instance_uid] = one
-    return [
-        _item(
-            SeriesInstanceUID=uid,
-            ReferencedInstanceSequence=[reference(one) for one in found.values()],
-        )
-        for uid, found in sorted(by_series.items())
-    ]
-
-
-def _dimension(report: Report, keyword: str, group: str) -> Dataset:
-    return _item(
-        DimensionOrganizationUID=uid_of(report, "dimensions"),
-        DimensionIndexPointer=Tag(keyword),
-        FunctionalGroupPointer=Tag(group),
-    )
 
 
 def _cielab(colour: str) -> list[int]:
@@ -329,15 +327,3 @@ def _cielab(colour: str) -> list[int]:
     lightness, a, b = rgb2lab(np.array(palette.rgb(colour)) / 255.0)
     scaled = (lightness * 655.35, (a + 128) * 257, (b + 128) * 257)
     return [round(float(value)) for value in scaled]
-
-
-def _numbers(values: Sequence[float] | np.ndarray) -> list[str]:
-    """Return decimal strings: at most 16 characters, as exact as they allow."""
-    return [format_number_as_ds(float(value)) for value in values]
-
-
-def _item(**elements: object) -> Dataset:
-    item = Dataset()
-    for keyword, value in elements.items():
-        setattr(item, keyword, value)
-    return item

@@ -17,8 +17,10 @@ from opencmr.imaging.image import Instance
 from opencmr.imaging.measurement import Measurement, ReferenceVerdict
 from opencmr.imaging.measurements import finite
 from opencmr.imaging.segmentation import AuthorKind
+from opencmr.report import dicom_finding
 from opencmr.report.contents import DISCLAIMER, Report
-from opencmr.report.dicom_seg import SINGLE_FRAME, seg_instances
+from opencmr.report.dicom_frames import SINGLE_FRAME
+from opencmr.report.dicom_seg import STORAGE, seg_instances
 from opencmr.report.dicom_study import (
     FIRST_SERIES_NUMBER,
     FOLDER,
@@ -33,6 +35,7 @@ from opencmr.report.dicom_study import (
     why_none,
 )
 from opencmr.report.plain_text import shown
+from opencmr.report.sr_items import comment, concept
 
 if TYPE_CHECKING:
     import highdicom.sr
@@ -43,7 +46,6 @@ TEXT_LIMIT = 1000
 """Characters kept of a remark on a measurement."""
 PROCEDURE = Code("241620005", "SCT", "Cardiac MRI")
 CYCLE_POINT = Code("272518008", "SCT", "Cardiac Cycle Point")
-COMMENT = Code("121106", "DCM", "Comment")
 LOWER = Code("385524004", "SCT", "Normal Range Lower Limit")
 UPPER = Code("371933006", "SCT", "Normal Range Upper Limit")
 VERDICTS = {
@@ -148,8 +150,11 @@ def _content(report: Report) -> "highdicom.sr.MeasurementReport":
     groups = dict.fromkeys(one.series for one in told(report))
     return sr.MeasurementReport(
         observation_context=sr.ObservationContext(observer_device_context=observer),
-        procedure_reported=_concept(PROCEDURE),
-        imaging_measurements=[_group(report, key) for key in groups],
+        procedure_reported=concept(PROCEDURE),
+        imaging_measurements=[
+            *(_group(report, key) for key in groups),
+            *dicom_finding.groups(report),
+        ],
     )
 
 
@@ -177,11 +182,11 @@ def _group(report: Report, key: str) -> "highdicom.sr.MeasurementsAndQualitative
         and segmentation.author.kind is not AuthorKind.READER
         and segmentation.author.name.strip()
         else None,
-        finding_sites=[sr.FindingSite(_concept(HEART))],
+        finding_sites=[sr.FindingSite(concept(HEART))],
         measurements=[_measurement(one) for one in told(report) if one.series == key],
         source_images=[_source(one) for one in _sources(report, key)],
     )
-    group[0].ContentSequence.append(_text(f"{DISCLAIMER}.", sr.RelationshipTypeValues.CONTAINS))
+    group[0].ContentSequence.append(comment(f"{DISCLAIMER}.", sr.RelationshipTypeValues.CONTAINS))
     return group
 
 
@@ -197,9 +202,8 @@ def _sources(report: Report, key: str) -> list[Instance]:
 
 def _source(one: Instance) -> "highdicom.sr.SourceImageForMeasurementGroup":
     from highdicom import sr
-    from pydicom.uid import SegmentationStorage
 
-    whole = one.sop_class_uid in SINGLE_FRAME or one.sop_class_uid == SegmentationStorage
+    whole = one.sop_class_uid in SINGLE_FRAME or one.sop_class_uid in STORAGE.values()
     return sr.SourceImageForMeasurementGroup(
         one.sop_class_uid, one.sop_instance_uid, None if whole else [one.frame_number]
     )
@@ -211,15 +215,15 @@ def _measurement(one: Measurement) -> "highdicom.sr.Measurement":
 
     value = finite(one.value)
     assert value is not None
-    unit = _concept(Code(one.quantity.unit, "UCUM", one.quantity.unit))
+    unit = concept(Code(one.quantity.unit, "UCUM", one.quantity.unit))
     site = AHA_CODES.get(one.segment or 0)
     if site is None and one.structure is not None:
         site = STRUCTURE_CODES[one.structure].kind
     measurement = sr.Measurement(
-        name=_concept(one.quantity.code),
+        name=concept(one.quantity.code),
         value=value,
         unit=unit,
-        finding_sites=[sr.FindingSite(_concept(site))] if site else None,
+        finding_sites=[sr.FindingSite(concept(site))] if site else None,
         properties=_properties(one.reference, unit) if one.reference else None,
     )
     if "ContentSequence" not in measurement[0]:
@@ -229,10 +233,10 @@ def _measurement(one: Measurement) -> "highdicom.sr.Measurement":
     if moment is not None:
         content.append(
             sr.CodeContentItem(
-                _concept(CYCLE_POINT), _concept(moment), sr.RelationshipTypeValues.HAS_CONCEPT_MOD
+                concept(CYCLE_POINT), concept(moment), sr.RelationshipTypeValues.HAS_CONCEPT_MOD
             )
         )
-    content.append(_text(_remark(one), sr.RelationshipTypeValues.HAS_PROPERTIES))
+    content.append(comment(_remark(one), sr.RelationshipTypeValues.HAS_PROPERTIES))
     return measurement
 
 
@@ -254,30 +258,16 @@ def _properties(
 
     limits = [
         sr.NumContentItem(
-            _concept(name), limit, unit, None, sr.RelationshipTypeValues.HAS_PROPERTIES
+            concept(name), limit, unit, None, sr.RelationshipTypeValues.HAS_PROPERTIES
         )
         for name, limit in ((LOWER, finite(verdict.low)), (UPPER, finite(verdict.high)))
         if limit is not None
     ]
     return sr.MeasurementProperties(
-        normality=_concept(VERDICTS[verdict.verdict]) if verdict.verdict in VERDICTS else None,
+        normality=concept(VERDICTS[verdict.verdict]) if verdict.verdict in VERDICTS else None,
         normal_range_properties=sr.NormalRangeProperties(
             values=limits,
             description=shown(verdict.population, TEXT_LIMIT),
             authority=shown(verdict.citation, TEXT_LIMIT),
         ),
     )
-
-
-def _text(
-    text: str, relationship: "highdicom.sr.RelationshipTypeValues"
-) -> "highdicom.sr.TextContentItem":
-    from highdicom import sr
-
-    return sr.TextContentItem(_concept(COMMENT), text, relationship)
-
-
-def _concept(code: Code) -> "highdicom.sr.CodedConcept":
-    from highdicom import sr
-
-    return sr.CodedConcept(code.value, code.scheme, legal(code.meaning, LO))

@@ -9,6 +9,7 @@ import json
 import re
 import unicodedata
 import uuid
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import astuple
 from datetime import datetime
@@ -40,13 +41,16 @@ _NAMESPACE = uuid.UUID("0c8a4f8e-4d0b-5d0c-9a43-6b0f6a1d2e57")
 
 def why_none(report: Report) -> str:
     """Return why no DICOM object can be written of a report, or nothing where one can."""
-    study = report.study
     measured = report.measured_series()
-    if not measured:
-        return "nothing was segmented"
-    if not all(series.image.instances for series in measured):
+    return why_unnamed(report, measured) if measured else "nothing was segmented"
+
+
+def why_unnamed(report: Report, shown: Sequence[Series]) -> str:
+    """Return why no DICOM object can point at the pictures of series, or nothing where one can."""
+    study = report.study
+    if not all(series.image.instances for series in shown):
         return "the input is not DICOM"
-    pictures = {one for series in measured for row in series.image.instances for one in row}
+    pictures = {one for series in shown for row in series.image.instances for one in row}
     uids = {uid for one in pictures for uid in astuple(one) if isinstance(uid, str)}
     if not all(UID.fullmatch(uid) for uid in (*uids, study.uid)):
         return "the headers lack a UID of study, series or instance"

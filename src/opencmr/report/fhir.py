@@ -1,41 +1,42 @@
-"""``fhir/bundle.json``: the measurements as a FHIR R4 bundle for a records system.
+"""``fhir/bundle.json``: measurements and findings as a FHIR R4 bundle for a records system.
 
-A collection of DiagnosticReport, one Observation for each value, Device, ImagingStudy and Patient,
-in plain dictionaries.  Like the DICOM objects it names the patient.
+A collection of DiagnosticReport, one Observation for each value and each finding, Device,
+ImagingStudy and Patient, in plain dictionaries.  Like the DICOM objects it names the patient.
 """
 
-import uuid
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from opencmr.anatomy.codes import AHA_CODES, HEART, STRUCTURE_CODES
 from opencmr.anatomy.quantities import Code
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.measurements import finite
+from opencmr.report import fhir_finding
 from opencmr.report.contents import DISCLAIMER, Report
 from opencmr.report.dicom_sr import told
-from opencmr.report.dicom_study import legal_date, uid_of, why_none
+from opencmr.report.dicom_study import legal_date, why_none
+from opencmr.report.fhir_parts import (
+    IMAGING,
+    SYSTEMS,
+    TEXT_LIMIT,
+    Resource,
+    coded,
+    effective,
+    identity,
+    interpretation,
+    quantity,
+    role_of,
+    to,
+    url,
+)
 from opencmr.report.plain_text import iso_date, shown
 from opencmr.storage import write_json
 
 FOLDER = "fhir"
-TEXT_LIMIT = 1000
-"""Characters kept of one text."""
 PROCEDURE = Code("241620005", "SCT", "Magnetic resonance imaging of heart")
-SYSTEMS = {
-    "LN": "http://loinc.org",
-    "SCT": "http://snomed.info/sct",
-    "DCM": "http://dicom.nema.org/resources/ontology/DCM",
-    "UCUM": "http://unitsofmeasure.org",
-    "99OPENCMR": "urn:uuid:7a0f3b54-6a8e-5a0b-8f6c-1d9d5a3f4c21",
-}
-"""Systems of the coding schemes (terminology.hl7.org); the private one is a URI of our own."""
 INTERPRETATIONS = {"within": ("N", "Normal"), "below": ("L", "Low"), "above": ("H", "High")}
 """Words of a verdict in HL7's ObservationInterpretation."""
 GENDERS = {"M": "male", "F": "female", "O": "other"}
-
-Resource = dict[str, Any]
 
 
 def why_no_bundle(report: Report) -> str:
@@ -55,12 +56,13 @@ def write(report: Report, folder: Path) -> list[Path]:
 def bundle(report: Report) -> Resource:
     """Return the bundle (http://hl7.org/fhir/R4): every resource has the same id in every run."""
     observations = [_observation(report, one) for one in told(report)]
+    observations += fhir_finding.observations(report)
     resources = [_report(report, observations), *observations, *_around(report)]
     return {
         "resourceType": "Bundle",
         "type": "collection",
         "timestamp": report.provenance.created,
-        "entry": [{"fullUrl": _url(one["id"]), "resource": one} for one in resources],
+        "entry": [{"fullUrl": url(one["id"]), "resource": one} for one in resources],
     }
 
 
@@ -68,53 +70,17 @@ def _around(report: Report) -> list[Resource]:
     return [_patient(report), _imaging_study(report), _device(report)]
 
 
-def _id(report: Report, role: str) -> str:
-    """Return the UUID that the DICOM UID of the same role holds."""
-    return str(uuid.UUID(int=int(uid_of(report, role).removeprefix("2.25."))))
-
-
-def _url(identity: str) -> str:
-    return f"urn:uuid:{identity}"
-
-
-def _to(report: Report, role: str) -> Resource:
-    return {"reference": _url(_id(report, role))}
-
-
-def _coded(code: Code, text: str = "") -> Resource:
-    coding = {
-        "system": SYSTEMS[code.scheme],
-        "code": code.value,
-        "display": code.meaning,
-    }
-    return {"coding": [coding], "text": text or code.meaning}
-
-
-def _quantity(value: float | None, unit: str) -> Resource:
-    return {"value": value, "unit": unit, "system": SYSTEMS["UCUM"], "code": unit}
-
-
-def _effective(report: Report) -> Resource:
-    """Return the day of the study, where the headers state one."""
-    day = legal_date(report.study.identity.study_date)
-    return {"effectiveDateTime": iso_date(day)} if day else {}
-
-
-def _role_of(one: Measurement) -> str:
-    return f"FHIR {one.analysis} {one.series} {one.quantity.symbol} {one.segment or ''}".strip()
-
-
 def _report(report: Report, observations: list[Resource]) -> Resource:
     return {
         "resourceType": "DiagnosticReport",
-        "id": _id(report, "FHIR report"),
+        "id": identity(report, "FHIR report"),
         "status": "preliminary",
-        "code": _coded(Code("18755-9", "LN", "MRI report"), "Cardiac MRI measurements"),
-        "subject": _to(report, "FHIR patient"),
-        **_effective(report),
+        "code": coded(Code("18755-9", "LN", "MRI report"), "Cardiac MRI measurements"),
+        "subject": to(report, "FHIR patient"),
+        **effective(report),
         "issued": _instant(report),
-        "imagingStudy": [_to(report, "FHIR study")],
-        "result": [{"reference": _url(one["id"])} for one in observations],
+        "imagingStudy": [to(report, "FHIR study")],
+        "result": [{"reference": url(one["id"])} for one in observations],
         "conclusion": f"{DISCLAIMER}.",
     }
 
@@ -131,26 +97,16 @@ def _observation(report: Report, one: Measurement) -> Resource:
     unit = one.quantity.unit
     found: Resource = {
         "resourceType": "Observation",
-        "id": _id(report, _role_of(one)),
+        "id": identity(report, role_of(one)),
         "status": "preliminary",
-        "category": [
-            {
-                "coding": [
-                    {
-                        "system": "http://terminology.hl7.org/CodeSystem/observation-category",
-                        "code": "imaging",
-                        "display": "Imaging",
-                    }
-                ]
-            }
-        ],
-        "code": _coded(one.quantity.code, one.quantity.name),
-        "subject": _to(report, "FHIR patient"),
-        **_effective(report),
-        "valueQuantity": _quantity(finite(one.value), unit),
-        "bodySite": _coded(site),
-        "device": _to(report, "FHIR device"),
-        "derivedFrom": [_to(report, "FHIR study")],
+        "category": [IMAGING],
+        "code": coded(one.quantity.code, one.quantity.name),
+        "subject": to(report, "FHIR patient"),
+        **effective(report),
+        "valueQuantity": quantity(finite(one.value), unit),
+        "bodySite": coded(site),
+        "device": to(report, "FHIR device"),
+        "derivedFrom": [to(report, "FHIR study")],
         "note": [{"text": _remark(one)}],
     }
     if one.reference is not None:
@@ -158,14 +114,11 @@ def _observation(report: Report, one: Measurement) -> Resource:
         words = shown(f"{one.reference.population}; {one.reference.citation}", TEXT_LIMIT)
         limits = {"low": low, "high": high}
         found["referenceRange"] = [
-            {name: _quantity(value, unit) for name, value in limits.items() if value is not None}
+            {name: quantity(value, unit) for name, value in limits.items() if value is not None}
             | {"text": words}
         ]
         if one.reference.verdict in INTERPRETATIONS:
-            code, display = INTERPRETATIONS[one.reference.verdict]
-            system = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
-            coding = {"system": system, "code": code, "display": display}
-            found["interpretation"] = [{"coding": [coding]}]
+            found["interpretation"] = [interpretation(*INTERPRETATIONS[one.reference.verdict])]
     return found
 
 
@@ -182,7 +135,7 @@ def _remark(one: Measurement) -> str:
 def _patient(report: Report) -> Resource:
     """Return the patient as the pictures name them."""
     who = report.study.identity
-    found: Resource = {"resourceType": "Patient", "id": _id(report, "FHIR patient")}
+    found: Resource = {"resourceType": "Patient", "id": identity(report, "FHIR patient")}
     if who.patient_id.strip():
         identifier: Resource = {"value": who.patient_id.strip()}
         if who.issuer_of_patient_id.strip():
@@ -224,11 +177,11 @@ def _imaging_study(report: Report) -> Resource:
     ]
     return {
         "resourceType": "ImagingStudy",
-        "id": _id(report, "FHIR study"),
+        "id": identity(report, "FHIR study"),
         "identifier": identifiers,
         "status": "available",
-        "subject": _to(report, "FHIR patient"),
-        "procedureCode": [_coded(PROCEDURE)],
+        "subject": to(report, "FHIR patient"),
+        "procedureCode": [coded(PROCEDURE)],
         "series": series,
     } | ({"started": iso_date(day)} if day else {})
 
@@ -238,7 +191,7 @@ def _device(report: Report) -> Resource:
     made = report.provenance
     return {
         "resourceType": "Device",
-        "id": _id(report, "FHIR device"),
+        "id": identity(report, "FHIR device"),
         "manufacturer": "opencmr",
         "deviceName": [{"name": "opencmr", "type": "model-name"}],
         "version": [{"value": made.opencmr_version}],

@@ -7,7 +7,7 @@ from importlib.resources import files
 from opencmr.report import palette
 from opencmr.report.blocks import Movie, Page, Viewer
 from opencmr.report.templating import kind
-from opencmr.report.typesetting import typeset
+from opencmr.report.typesetting import typeset, typeset_pages
 
 LONG_WORD = re.compile(r"\S{65,}")
 """A word that no line holds; a SHA-256 (64) is left whole, to be copied."""
@@ -23,8 +23,18 @@ PALETTE = {
 
 def document(page: Page) -> bytes:
     """Return the PDF of a page.  Texts reach typst as JSON data alone, never as markup."""
+    return typeset(*_set(page))
+
+
+def pictures(page: Page, pixels_per_inch: float) -> list[bytes]:
+    """Return the pages of the PDF as PNG."""
+    return typeset_pages(*_set(page), pixels_per_inch)
+
+
+def _set(page: Page) -> tuple[str, object]:
+    """Return the template and its data."""
     template = files("opencmr.report").joinpath("templates/page.typ").read_text("utf-8")
-    return typeset(template, {"page": plain(page), "palette": PALETTE})
+    return template, {"page": plain(page), "palette": PALETTE}
 
 
 def plain(value: object) -> object:

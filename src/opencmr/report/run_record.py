@@ -9,6 +9,7 @@ from opencmr.imaging.finding import Finding
 from opencmr.imaging.flag import LeftOut, QualityFlag
 from opencmr.imaging.study import Series
 from opencmr.report.contents import DISCLAIMER, Report
+from opencmr.report.dicom_map import why_no_map
 from opencmr.report.dicom_sr import why_no_report
 from opencmr.report.dicom_study import why_none
 from opencmr.report.fhir import why_no_bundle
@@ -56,7 +57,12 @@ def run_record(report: Report) -> dict[str, object]:
 
 def not_written(report: Report) -> list[dict[str, str]]:
     """Return what other studies' results hold and this one does not, with the reason."""
-    parts = {"dicom": why_none, "dicom/sr.dcm": why_no_report, "fhir": why_no_bundle}
+    parts = {
+        "dicom": why_none,
+        "dicom/map": why_no_map,
+        "dicom/sr.dcm": why_no_report,
+        "fhir": why_no_bundle,
+    }
     reasons = {what: why(report) for what, why in parts.items()}
     return [{"what": what, "reason": reason} for what, reason in reasons.items() if reason]
 

@@ -2,10 +2,11 @@
 
 typst keeps some ten documents in a cache of its process that nothing empties; of a process that
 ends nothing is left.  Started by :func:`typeset` as ``python -P -m opencmr.report.typesetting``:
-template and data come as JSON on standard input, the PDF leaves on standard output, what typst
-says of a fault on standard error.
+template and data come as JSON on standard input, the PDF, or pictures of its pages as JSON, leave
+on standard output, what typst says of a fault on standard error.
 """
 
+import base64
 import json
 import subprocess
 import sys
@@ -42,11 +43,28 @@ def typeset(template: str, content: object) -> bytes:
     >>> typeset("#json(bytes(sys.inputs.data)).title", {"title": "A heart"})[:5]
     b'%PDF-'
     """
+    return _set(template, content, {})
+
+
+def typeset_pages(template: str, content: object, pixels_per_inch: float) -> list[bytes]:
+    """Return a PNG of each page of the document that :func:`typeset` returns as PDF.
+
+    Examples
+    --------
+    >>> page, = typeset_pages("#set page(width: 1in, height: 1in)", None, 10)
+    >>> page[1:4]
+    b'PNG'
+    """
+    told = _set(template, content, {"pixels_per_inch": pixels_per_inch})
+    return [base64.b64decode(page) for page in json.loads(told)]
+
+
+def _set(template: str, content: object, how: dict[str, float]) -> bytes:
     data = json.dumps(content, ensure_ascii=False, allow_nan=False)
     try:
         done = subprocess.run(
             (sys.executable, "-P", "-m", "opencmr.report.typesetting"),
-            input=json.dumps({"template": template, "data": data}).encode("ascii"),
+            input=json.dumps({"template": template, "data": data} | how).encode("ascii"),
             capture_output=True,
             timeout=LIMIT_S,
             check=False,
@@ -72,12 +90,18 @@ def main() -> None:
     import typst
 
     asked = json.load(sys.stdin.buffer)
-    inputs = {"data": asked["data"]}
+    template, inputs = asked["template"].encode("utf-8"), {"data": asked["data"]}
+    resolution = asked.get("pixels_per_inch")
     try:
-        pdf = typst.compile(asked["template"].encode("utf-8"), format="pdf", sys_inputs=inputs)
+        if resolution is None:
+            made = bytes(typst.compile(template, format="pdf", sys_inputs=inputs))
+        else:
+            told = typst.compile(template, format="png", ppi=resolution, sys_inputs=inputs)
+            pages: list[bytes] = told if isinstance(told, list) else [told]
+            made = json.dumps([base64.b64encode(page).decode() for page in pages]).encode()
     except typst.TypstError as error:
         sys.exit(error.message)
-    sys.stdout.buffer.write(bytes(pdf))
+    sys.stdout.buffer.write(made)
 
 
 if __name__ == "__main__":

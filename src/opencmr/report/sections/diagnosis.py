@@ -30,7 +30,7 @@ def tell(report: Report) -> tuple[Block, ...]:
 
 
 def _told(finding: Finding, report: Report) -> tuple[Block, ...]:
-    if all(one.outcome is Outcome.NOT_ASSESSABLE for one in finding.criteria):
+    if not finding.concludes:
         return (Notes(_doubts(finding, "Nothing is concluded:"), TITLE),)
     lines = (*_answer(finding), *_disagreements(finding))
     return (

@@ -1,0 +1,76 @@
+"""``dicom/report_page_*.dcm``: the report's pages as pictures, for archives that show nothing else.
+
+One Secondary Capture instance a page, which every viewer shows; the report that can be searched is
+``report.dcm``.
+"""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.uid import SecondaryCaptureImageStorage
+
+from opencmr.report import pdf
+from opencmr.report.contents import DISCLAIMER, Report
+from opencmr.report.dicom_study import (
+    FIRST_SERIES_NUMBER,
+    FOLDER,
+    as_stated,
+    begin,
+    save,
+    why_none,
+)
+from opencmr.report.sections.table import page_of
+
+SERIES_NUMBER = FIRST_SERIES_NUMBER + 92
+PIXELS_PER_INCH = 120.0
+"""The smallest type, 7.8 points, is then 13 pixels high (proposal)."""
+MM_PER_INCH = 25.4
+
+
+def write(report: Report, folder: Path) -> list[Path]:
+    """Write every page of the report (PS3.3 A.8.1); none where no DICOM can be written."""
+    if why_none(report):
+        return []
+    pages = pdf.pictures(page_of(report), PIXELS_PER_INCH)
+    with as_stated():
+        return [
+            save(_dataset(report, page, number), folder / FOLDER / f"report_page_{number:02d}.dcm")
+            for number, page in enumerate(pages, start=1)
+        ]
+
+
+def _dataset(report: Report, page: bytes, number: int) -> Dataset:
+    with Image.open(io.BytesIO(page)) as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    d = begin(
+        report,
+        SecondaryCaptureImageStorage,
+        f"PAGE {number}",
+        series_role="PAGE",
+        modality="OT",
+        series_number=SERIES_NUMBER,
+        series_description="opencmr report pages, research use",
+        instance_number=number,
+    )
+    d.ConversionType = "WSD"
+    d.BodyPartExamined = "HEART"
+    d.ImageType = ["DERIVED", "SECONDARY"]
+    d.PatientOrientation = ""
+    d.ImageComments = f"{DISCLAIMER}."
+    d.BurnedInAnnotation = "YES"
+    d.RecognizableVisualFeatures = "NO"
+    d.LossyImageCompression = "00"
+    d.NominalScannedPixelSpacing = [f"{MM_PER_INCH / PIXELS_PER_INCH:.5f}"] * 2
+    d.SamplesPerPixel = 3
+    d.PhotometricInterpretation = "RGB"
+    d.PlanarConfiguration = 0
+    d.Rows, d.Columns = pixels.shape[:2]
+    d.BitsAllocated = d.BitsStored = 8
+    d.HighBit = 7
+    d.PixelRepresentation = 0
+    d.PixelData = pixels.tobytes() + bytes(pixels.size % 2)
+    d["PixelData"].VR = "OB"
+    return d

@@ -1,0 +1,59 @@
+"""The report's pages as pictures in DICOM."""
+
+import io
+import shutil
+import subprocess
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+
+from opencmr.report import dicom_page, pdf
+
+
+def png(colour: tuple[int, int, int], rows: int, columns: int) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (columns, rows), colour).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def test_every_page_is_an_instance_with_its_pixels(dicom_report, tmp_path, monkeypatch) -> None:
+    report, _ = dicom_report()
+    colours = ((200, 20, 3), (0, 128, 255))
+    pages = [png(colour, 7, 5) for colour in colours]  # an odd number of bytes
+    monkeypatch.setattr(pdf, "pictures", lambda *_: pages)
+    found = [pydicom.dcmread(path) for path in dicom_page.write(report, tmp_path)]
+    for d, colour in zip(found, colours, strict=True):
+        assert np.array_equal(d.pixel_array, np.broadcast_to(np.uint8(colour), (7, 5, 3)))
+        assert (d.StudyInstanceUID, d.PatientID, d.BurnedInAnnotation) == ("1.2.3", "ID-17", "YES")
+    assert [int(d.InstanceNumber) for d in found] == [1, 2]
+    assert len({d.SOPInstanceUID for d in found}) == 2
+    assert len({d.SeriesInstanceUID for d in found}) == 1
+
+
+def test_the_pages_are_those_of_the_report(dicom_report, tmp_path) -> None:
+    report, _ = dicom_report()
+    paths = dicom_page.write(report, tmp_path)
+    assert [path.name for path in paths][:1] == ["report_page_01.dcm"]
+    for d in map(pydicom.dcmread, paths):
+        assert (d.Rows, d.Columns) == (
+            pytest.approx(297 / 25.4 * 120, abs=1),
+            pytest.approx(210 / 25.4 * 120, abs=1),
+        )
+        margin, ink = d.pixel_array[:, :20], d.pixel_array[40:-40, 80:-80]
+        assert (margin == 255).all()
+        assert (ink.min(axis=2) < 128).mean() > 0.001
+
+
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="needs dciodvfy (dicom3tools)")
+def test_an_independent_validator_finds_no_error(dicom_report, tmp_path, monkeypatch) -> None:
+    report, _ = dicom_report()
+    monkeypatch.setattr(pdf, "pictures", lambda *_: [png((0, 0, 0), 7, 5)])
+    (path,) = dicom_page.write(report, tmp_path)
+    said = subprocess.run(["dciodvfy", "-new", path], capture_output=True, text=True, check=False)
+    assert "Error" not in said.stderr, said.stderr
+
+
+def test_nothing_is_written_for_pictures_that_are_not_dicom(tiny_report, tmp_path) -> None:
+    assert dicom_page.write(tiny_report, tmp_path) == []
