@@ -23,6 +23,10 @@ OTHER_CAPITALS = {q.symbol for q in EVERY_QUANTITY} | {
     "IN_CAVITY",  # of model.json
     "NO_REFLOW",  # a structure
     "T2_STAR",  # a word of ImageType
+    "LINEAR_EXACT",  # a function of windows (DICOM)
+    "DECISION_SUPPORT",  # codes of findings
+    "GROUP_CONSIDERED",
+    "IN_90_SET",
     # Environment variables
     "MALLOC_ARENA_MAX",
     "MKL_NUM_THREADS",

@@ -10,7 +10,7 @@ from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.study import Demographics
 from opencmr.measure import Ventricles, measure_all
 from opencmr.measure.landmarks import find_landmarks
-from opencmr.quality.checks import withhold
+from opencmr.quality.withhold import withhold
 from opencmr.report.blocks import Montage, Table
 from opencmr.report.contents import Report
 from opencmr.report.sections import basal_slices

