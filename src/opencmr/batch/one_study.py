@@ -7,6 +7,7 @@ from pathlib import Path
 from opencmr.batch.outcome import Outcome, read_outcome
 from opencmr.imaging.flag import LeftOut
 from opencmr.imaging.study import Study
+from opencmr.intake.studies import Studies
 from opencmr.models.session import Networks
 from opencmr.pipeline import Configuration, analyze_study
 from opencmr.progress import Progress, silent
@@ -48,6 +49,30 @@ def analyze_one(
     networks.forget()  # pages need the memory more than the next study a tenth of a second
     write_report(report, folder, progress, beside=beside)
     return read_outcome(folder, shown_as)
+
+
+def analyze_only(
+    studies: Studies,
+    configuration: Configuration,
+    folder: Path,
+    shown_as: Path,
+    progress: Progress = silent,
+) -> tuple[list[Outcome], tuple[str, ...]]:
+    """Analyse the only study of an input; return its outcome and the remarks on models."""
+    networks = Networks()
+    (outcome,) = (
+        analyze_one(
+            study,
+            configuration,
+            folder,
+            shown_as,
+            orphans=studies.left_out,
+            networks=networks,
+            progress=progress,
+        )
+        for study in studies
+    )
+    return [outcome], tuple(networks.remarks)
 
 
 def with_orphans(study: Study, orphans: Sequence[LeftOut]) -> Study:

@@ -54,13 +54,8 @@ def analyze(
     sequence: console.StatedSequence = None,
     ranges: console.RangesFile = None,
     model: console.ModelName = None,
-    seg_phases: Annotated[
-        SegPhases, typer.Option(help="Cardiac phases that are written as DICOM SEG.")
-    ] = SegPhases.ED_ES,
-    seg_type: Annotated[
-        SegType,
-        typer.Option(help="DICOM SEG of one mask a structure, or (labelmap) of one label a pixel."),
-    ] = SegType.BINARY,
+    seg_phases: console.SegPhasesWritten = SegPhases.ED_ES,
+    seg_type: console.SegTypeWritten = SegType.BINARY,
     jobs: Annotated[
         int, typer.Option(min=1, max=64, help="Studies at a time, each in a process of its own.")
     ] = 1,
@@ -110,10 +105,9 @@ def analyze(
     goes on where it was stopped.
     """
     from opencmr.batch.cohort import Place, analyze_cohort
-    from opencmr.batch.one_study import analyze_one
+    from opencmr.batch.one_study import analyze_only
     from opencmr.imaging.study import Demographics
     from opencmr.intake.demographics_table import read_demographics
-    from opencmr.models.session import Networks
     from opencmr.pipeline import Configuration
 
     spacing_mm = console.parse_spacing(spacing)
@@ -156,20 +150,8 @@ def analyze(
                 console.say(f"the demographics: no study for line {lines}", quiet=quiet)
         if len(studies) == 1:
             storage.require_replaceable(output, overwrite=overwrite)
-            networks = Networks()
-            outcomes = [
-                analyze_one(
-                    study,
-                    configurations[0],
-                    folder,
-                    output,
-                    orphans=studies.left_out,
-                    networks=networks,
-                    progress=progress,
-                )
-                for study in studies
-            ]
-            for remark in networks.remarks:
+            outcomes, remarks = analyze_only(studies, configurations[0], folder, output, progress)
+            for remark in remarks:
                 console.say(remark, quiet=quiet)
         else:
             folder.rmdir()  # the studies are put in place one by one

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from opencmr.anatomy.phases import SegPhases
 from opencmr.anatomy.plausible import (
     AGE_LIMIT_YEARS,
     HAEMATOCRIT_LIMITS,
@@ -17,6 +18,7 @@ from opencmr.anatomy.plausible import (
     HEIGHT_LIMITS_CM,
     WEIGHT_LIMITS_KG,
 )
+from opencmr.anatomy.seg_types import SegType
 from opencmr.errors import ConfigurationError
 from opencmr.progress import Progress, silent
 
@@ -61,6 +63,13 @@ Haematocrit = Annotated[
         max=HAEMATOCRIT_LIMITS[1],
         help="Fraction of cells in blood, for extracellular volume.",
     ),
+]
+SegPhasesWritten = Annotated[
+    SegPhases, typer.Option(help="Cardiac phases that are written as DICOM SEG.")
+]
+SegTypeWritten = Annotated[
+    SegType,
+    typer.Option(help="DICOM SEG of one mask a structure, or (labelmap) of one label a pixel."),
 ]
 Sex = Annotated[str | None, typer.Option("--sex", help="M or F.")]
 AgeYears = Annotated[float | None, typer.Option("--age", min=0, max=AGE_LIMIT_YEARS, help="Years.")]

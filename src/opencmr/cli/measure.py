@@ -75,13 +75,8 @@ def measure(
     sequence: console.StatedSequence = None,
     ranges: console.RangesFile = None,
     model: console.ModelName = None,
-    seg_phases: Annotated[
-        SegPhases, typer.Option(help="Cardiac phases that are written as DICOM SEG.")
-    ] = SegPhases.ED_ES,
-    seg_type: Annotated[
-        SegType,
-        typer.Option(help="DICOM SEG of one mask a structure, or (labelmap) of one label a pixel."),
-    ] = SegType.BINARY,
+    seg_phases: console.SegPhasesWritten = SegPhases.ED_ES,
+    seg_type: console.SegTypeWritten = SegType.BINARY,
     overwrite: console.Overwrite = False,
     as_json: console.AsJson = False,
     quiet: console.Quiet = False,
@@ -92,11 +87,10 @@ def measure(
     They say which series is measured: the one on whose grid labels lie, or whose images contours
     name by number. Everything else in the study is analysed as usual.
     """
-    from opencmr.batch.one_study import analyze_one
+    from opencmr.batch.one_study import analyze_only
     from opencmr.imaging.study import Demographics
     from opencmr.intake.contours import read_contours
     from opencmr.intake.nifti.given import read_given_labels
-    from opencmr.models.session import Networks
     from opencmr.pipeline import Configuration
 
     if (labels is None) == (contours is None):
@@ -144,25 +138,13 @@ def measure(
             labels=given,
             sequence=console.technique_of(sequence),
         )
-        networks = Networks()
         with read_input(source, None, None, spacing_mm, progress) as studies:
             if len(studies) != 1:
                 raise InputError(
                     f"the input holds {len(studies)} studies; name the one that the labels "
                     "or contours belong to"
                 )
-            (outcome,) = (
-                analyze_one(
-                    study,
-                    configuration,
-                    folder,
-                    output,
-                    orphans=studies.left_out,
-                    networks=networks,
-                    progress=progress,
-                )
-                for study in studies
-            )
-    for remark in networks.remarks:
+            outcomes, remarks = analyze_only(studies, configuration, folder, output, progress)
+    for remark in remarks:
         console.say(remark, quiet=quiet)
-    tell([outcome], studies.left_out, as_json=as_json, quiet=quiet)
+    tell(outcomes, studies.left_out, as_json=as_json, quiet=quiet)

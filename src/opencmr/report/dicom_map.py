@@ -3,17 +3,16 @@
 Written with pydicom alone, as the segmentations are (ADR 0028).
 """
 
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import ParametricMapStorage
 
 from opencmr.anatomy.quantities import Code
-from opencmr.imaging.relaxation import MapKind, TimeMap
+from opencmr.imaging.relaxation import TimeMap
 from opencmr.imaging.study import Series
+from opencmr.measure.relaxometry.in_wall import quantities_of
 from opencmr.report.contents import DISCLAIMER, Report
 from opencmr.report.dicom_frames import (
     derivation,
@@ -41,14 +40,6 @@ from opencmr.report.plain_text import identifying_words, redacted, shown
 
 FIRST_MAP_NUMBER = FIRST_SERIES_NUMBER + 50
 """Series of maps stand between those of the segmentations and the documents."""
-QUANTITIES: Mapping[MapKind, Code] = MappingProxyType(
-    {
-        MapKind.T1: Code("113063", "DCM", "T1"),
-        MapKind.T2: Code("113065", "DCM", "T2"),
-        MapKind.T2_STAR: Code("113064", "DCM", "T2*"),
-    }
-)
-"""What the pixels are (PS3.16 CID 7181)."""
 MS = Code("ms", "UCUM", "ms")
 _QUANTITY = Code("246205007", "SCT", "Quantity")
 _DERIVED = Code("112187", "DCM", "Unspecified method of calculation")
@@ -143,7 +134,7 @@ def _add_frames(d: Dataset, series: Series, found: TimeMap, name: str) -> None:
     quantity = item(
         ValueType="CODE",
         ConceptNameCodeSequence=[coded(_QUANTITY)],
-        ConceptCodeSequence=[coded(QUANTITIES[found.kind])],
+        ConceptCodeSequence=[coded(quantities_of(found.kind, after_contrast=False).mean.code)],
     )
     shared.RealWorldValueMappingSequence = [
         item(
