@@ -8,8 +8,12 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import RLELossless, SecondaryCaptureImageStorage
 
 from opencmr.report import dicom_page, pdf
+from opencmr.report.dicom_page import run_lengths
 
 
 def png(colour: tuple[int, int, int], rows: int, columns: int) -> bytes:
@@ -57,3 +61,20 @@ def test_an_independent_validator_finds_no_error(dicom_report, tmp_path, monkeyp
 
 def test_nothing_is_written_for_pictures_that_are_not_dicom(tiny_report, tmp_path) -> None:
     assert dicom_page.write(tiny_report, tmp_path) == []
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 5), (33, 300), (64, 129)])
+def test_run_lengths_are_read_back_by_pydicom(shape) -> None:
+    noise = np.random.default_rng(5).integers(0, 256, (*shape, 3), np.uint8)
+    flat = np.full_like(noise, 200)
+    for pixels in (noise, flat, np.where(noise > 128, noise, flat)):
+        d = Dataset()
+        d.file_meta = FileMetaDataset()
+        d.file_meta.TransferSyntaxUID = RLELossless
+        d.SOPClassUID = SecondaryCaptureImageStorage
+        d.Rows, d.Columns = shape
+        d.BitsAllocated = d.BitsStored = 8
+        d.HighBit, d.PixelRepresentation, d.PlanarConfiguration = 7, 0, 0
+        d.SamplesPerPixel, d.PhotometricInterpretation = 3, "RGB"
+        d.PixelData = encapsulate([run_lengths(pixels)])
+        assert np.array_equal(d.pixel_array, pixels)

@@ -194,10 +194,10 @@ def as_stated() -> AbstractContextManager[None]:
     return disable_value_validation()
 
 
-def save(d: Dataset, path: Path) -> Path:
+def save(d: Dataset, path: Path, transfer_syntax: str = ExplicitVRLittleEndian) -> Path:
     """Write a data set as a DICOM file, whole or not at all."""
     d.file_meta = FileMetaDataset()
-    d.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    d.file_meta.TransferSyntaxUID = transfer_syntax
     stream = io.BytesIO()
     d.save_as(stream, enforce_file_format=True)
     path.parent.mkdir(parents=True, exist_ok=True)
