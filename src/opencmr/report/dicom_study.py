@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from opencmr.anatomy.quantities import Code
 from opencmr.imaging.image import Instance
@@ -28,7 +28,7 @@ from opencmr.storage import write_bytes
 FOLDER = "dicom"
 FIRST_SERIES_NUMBER = 900
 """Series of results stand behind those of the scanner."""
-UID = re.compile(r"(?=.{1,64}$)\d+(\.\d+)+", re.ASCII)
+UID_PATTERN = re.compile(r"(?=.{1,64}$)\d+(\.\d+)+", re.ASCII)
 """PS3.5 section 9.1, and leading zeros, which it forbids and archives are full of: a reference
 names an instance as the instance names itself."""
 TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?")
@@ -52,7 +52,7 @@ def why_unnamed(report: Report, shown: Sequence[Series]) -> str:
         return "the input is not DICOM"
     pictures = {one for series in shown for row in series.image.instances for one in row}
     uids = {uid for one in pictures for uid in astuple(one) if isinstance(uid, str)}
-    if not all(UID.fullmatch(uid) for uid in (*uids, study.uid)):
+    if not all(UID_PATTERN.fullmatch(uid) for uid in (*uids, study.uid)):
         return "the headers lack a UID of study, series or instance"
     if any(one.study_instance_uid != study.uid for one in pictures):
         return "the pictures came as several studies"
@@ -84,7 +84,7 @@ def frame_of_reference_uid_of(report: Report, series: Series) -> str:
     """
     stated = series.frame_of_reference_uid
     own = uid_of(report, f"frame of reference {series.key}")
-    return stated if UID.fullmatch(stated) else own
+    return stated if UID_PATTERN.fullmatch(stated) else own
 
 
 def device_uid_of(report: Report) -> str:
@@ -194,7 +194,7 @@ def as_stated() -> AbstractContextManager[None]:
     return disable_value_validation()
 
 
-def save(d: Dataset, path: Path, transfer_syntax: str = ExplicitVRLittleEndian) -> Path:
+def save(d: Dataset, path: Path, transfer_syntax: UID = ExplicitVRLittleEndian) -> Path:
     """Write a data set as a DICOM file, whole or not at all."""
     d.file_meta = FileMetaDataset()
     d.file_meta.TransferSyntaxUID = transfer_syntax
