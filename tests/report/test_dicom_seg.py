@@ -17,7 +17,7 @@ from opencmr.anatomy.structures import EMIDEC, Structure
 from opencmr.imaging.study import Identity
 from opencmr.report import dicom_seg, run_record
 from opencmr.report.contents import Report
-from opencmr.report.dicom_study import UID, why_none
+from opencmr.report.dicom_study import UID_PATTERN, why_none
 
 ROWS, COLUMNS = 20, 24
 RIGHT = np.array([0.8, 0.36, -0.48])
@@ -134,7 +134,7 @@ def test_the_same_result_has_the_same_uids_and_another_one_has_others(dicom_repo
     for other in others:
         found = {one.instance.sop_instance_uid for one in dicom_seg.seg_instances(other)}
         assert not found & set(uids)
-    assert all(UID.fullmatch(uid) for uid in uids)
+    assert all(UID_PATTERN.fullmatch(uid) for uid in uids)
 
 
 def test_all_phases_are_written_when_they_are_asked_for(dicom_report, tmp_path) -> None:
