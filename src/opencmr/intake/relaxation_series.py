@@ -27,15 +27,9 @@ from opencmr.intake.relaxation_times import (
     refuse_impossible,
     unknown_keys,
 )
-from opencmr.intake.stacks.stacking import (
-    PARALLEL_TOLERANCE_DEG,
-    SAME_POSITION_MM,
-    SPACING_TOLERANCE,
-    affine_of,
-    axes_of,
-    centre_of,
-    why_unplaceable,
-)
+from opencmr.intake.stacks.kinds import PARALLEL_TOLERANCE_DEG, SPACING_TOLERANCE
+from opencmr.intake.stacks.passes import SAME_POSITION_MM
+from opencmr.intake.stacks.placement import affine_of, axes_of, centre_of, why_unplaceable
 from opencmr.progress import Progress, silent
 from opencmr.storage import spool
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.intake.dicom.frame import Frame
-from opencmr.intake.stacks.stacking import WHOLE_STACK_SLICES, axes_of, centre_of
+from opencmr.intake.stacks.joining import WHOLE_STACK_SLICES
+from opencmr.intake.stacks.placement import axes_of, centre_of
 
 
 @dataclass(frozen=True, slots=True)

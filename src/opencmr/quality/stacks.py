@@ -10,7 +10,8 @@ from opencmr.geometry.grid import Grid
 from opencmr.imaging.flag import About, QualityFlag, Severity
 from opencmr.imaging.study import Series, StackFacts, Study
 from opencmr.intake.signal import saturation_flags
-from opencmr.intake.stacks.stacking import EVEN_TOLERANCE, PHASE_SHARE
+from opencmr.intake.stacks.in_time import PHASE_SHARE
+from opencmr.intake.stacks.passes import EVEN_TOLERANCE
 from opencmr.quality.limits import (
     LATE_DIASTOLE_SHARE,
     MISSING_SLICE_SHARE,

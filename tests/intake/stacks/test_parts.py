@@ -9,7 +9,7 @@ import pytest
 from opencmr.imaging.study import Series, SeriesHeader
 from opencmr.intake.dicom.frame import Frame
 from opencmr.intake.stacks.assemble import assemble_series
-from opencmr.intake.stacks.stacking import affine_of
+from opencmr.intake.stacks.placement import affine_of
 
 RIGHT, DOWN = np.array([0.6, 0.8, 0.0]), np.array([0.48, -0.36, -0.8])
 NORMAL = np.cross(RIGHT, DOWN)

@@ -14,7 +14,8 @@ from opencmr.imaging.image import Unit
 from opencmr.imaging.study import SeriesHeader, StackFacts
 from opencmr.intake.dicom.frame import Frame
 from opencmr.intake.stacks.assemble import Assembled, assemble_series
-from opencmr.intake.stacks.stacking import phase_fractions, resample_in_time, why_unplaceable
+from opencmr.intake.stacks.in_time import phase_fractions, resample_in_time
+from opencmr.intake.stacks.placement import why_unplaceable
 
 SAX = (0.6, 0.8, 0.0, 0.48, -0.36, -0.8)
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
@@ -704,7 +705,7 @@ def test_resampling_at_the_same_times_changes_nothing(phases):
 
 
 def test_a_heartbeat_that_nearly_ends_with_its_last_phase_still_has_growing_fractions():
-    from opencmr.intake.stacks.stacking import passes_of
+    from opencmr.intake.stacks.passes import passes_of
 
     frames = [replace(f, rr_ms=610.0) for f in cine([0], 5, rr_ms=800.0)]
     (one,) = passes_of(frames)

@@ -14,26 +14,15 @@ from opencmr.imaging.study import Series, SeriesHeader, StackFacts
 from opencmr.intake.dicom.frame import Frame
 from opencmr.intake.signal import has_signal, share_at_maximum
 from opencmr.intake.stacks.gating import LEAST_PHASES, find_gating
+from opencmr.intake.stacks.in_time import PHASE_SHARE, in_one_beat, in_one_time
+from opencmr.intake.stacks.joining import WHOLE_STACK_SLICES, join_passes, keep_latest
+from opencmr.intake.stacks.kinds import canonical_order, frames_of_reference, split_by_kind
 from opencmr.intake.stacks.one_phase import join_phases
 from opencmr.intake.stacks.pairs import with_partners
 from opencmr.intake.stacks.parts import Whole, join_parts, on_one_grid
-from opencmr.intake.stacks.stacking import (
-    PHASE_SHARE,
-    REPEAT_MINIMUM_PHASES,
-    WHOLE_STACK_SLICES,
-    Pass,
-    canonical_order,
-    frames_of_reference,
-    image_of,
-    in_one_beat,
-    in_one_time,
-    join_passes,
-    keep_latest,
-    passes_of,
-    split_by_kind,
-    usual_phases,
-    why_unplaceable,
-)
+from opencmr.intake.stacks.passes import REPEAT_MINIMUM_PHASES, Pass, passes_of, usual_phases
+from opencmr.intake.stacks.placement import why_unplaceable
+from opencmr.intake.stacks.stack_image import image_of
 from opencmr.intake.stacks.timing import largest_step, uncovered_end
 
 DISPLACED_SHARE = 0.2

@@ -10,7 +10,7 @@ import numpy as np
 
 from opencmr.anatomy.plausible import CINE_PHASES
 from opencmr.imaging.axis import Single
-from opencmr.intake.stacks.stacking import Pass, pass_of
+from opencmr.intake.stacks.passes import Pass, pass_of
 
 PLACE_MM = 1.0
 """Slices whose first pixels lie in one cube of this side lie at one place (a pixel)."""

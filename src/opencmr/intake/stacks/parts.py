@@ -14,24 +14,24 @@ from opencmr.geometry.planes import angle_between_deg
 from opencmr.geometry.resampling import linear_weights, resample_plane
 from opencmr.imaging.axis import Heartbeat
 from opencmr.intake.dicom.frame import Frame
-from opencmr.intake.stacks.stacking import (
+from opencmr.intake.stacks.in_time import PHASE_SHARE
+from opencmr.intake.stacks.joining import WHOLE_STACK_SLICES
+from opencmr.intake.stacks.kinds import (
     PARALLEL_TOLERANCE_DEG,
-    PHASE_SHARE,
-    REPEAT_MINIMUM_PHASES,
-    SAME_POSITION_MM,
     SPACING_TOLERANCE,
     THICKNESS_TOLERANCE_MM,
-    WHOLE_STACK_SLICES,
-    Pass,
-    affine_of,
     agree,
-    axes_of,
-    centre_of,
     close,
-    distinct_positions,
     frames_of_reference,
+)
+from opencmr.intake.stacks.passes import (
+    REPEAT_MINIMUM_PHASES,
+    SAME_POSITION_MM,
+    Pass,
+    distinct_positions,
     usual_phases,
 )
+from opencmr.intake.stacks.placement import affine_of, axes_of, centre_of
 
 LEAST_SLICES = 4
 """Fewer slices than this together are no short-axis stack in parts: long-axis views come alone,
