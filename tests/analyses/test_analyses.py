@@ -138,6 +138,18 @@ def test_without_a_section_of_its_own_a_value_is_still_on_the_page(report: Repor
     assert "TOYB" in html.markup(table.page_of(report))
 
 
+def test_without_a_section_of_its_own_a_segment_is_still_on_the_page(report: Report) -> None:
+    (toy,) = report.measurements.of(TOY)
+    apex = replace(toy, segment=17, value=-3.25, reference=None)
+    with_apex = replace(report, measurements=Measurements((*report.measurements, apex)))
+    assert "Further measurements by AHA segment" not in html.markup(table.page_of(report))
+    page = table.page_of(with_apex)
+    for shown in (html.markup(page), str(pdf.plain(page))):
+        assert "Further measurements by AHA segment" in shown
+        assert BRIGHTNESS.name in shown
+    assert "by AHA segment" not in str(further.tell(with_apex, {TOY}))
+
+
 def test_a_report_without_ventricles_has_no_word_of_them_before_what_is_missing(
     report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,9 +1,10 @@
-"""Whole-heart values that no other section tells, each with its evidence or reason."""
+"""What no other section tells: whole-heart values in a table, segments as bull's-eyes."""
 
 from collections.abc import Collection
 
 from opencmr.analyses.function import NAME as FUNCTION
-from opencmr.report.blocks import Block, Cell, Column, Table, TableRow
+from opencmr.report.blocks import Beside, Block, Cell, Column, Table, TableRow
+from opencmr.report.charts import Bullseye, bullseye, bullseye_block
 from opencmr.report.contents import Report
 from opencmr.report.rows import Row, row_of
 from opencmr.report.sections.ventricles import told_symbols
@@ -14,9 +15,11 @@ PHASE_SUFFIX = "_PHASE"
 
 
 def tell(report: Report, told_analyses: Collection[str]) -> tuple[Block, ...]:
-    """Return the table, without the values of analyses that have a section of their own."""
+    """Return table and bull's-eyes, without analyses that have a section of their own."""
     rows = tuple(_table_row(row) for row in further_rows(report, told_analyses))
-    return (Table(COLUMNS, rows, "Further measurements"),) if rows else ()
+    told: tuple[Block, ...] = (Table(COLUMNS, rows, "Further measurements"),) if rows else ()
+    drawn = tuple((bullseye_block(one),) for one in _further_bullseyes(report, told_analyses))
+    return (*told, Beside(drawn, "Further measurements by AHA segment")) if drawn else told
 
 
 def further_rows(report: Report, told_analyses: Collection[str]) -> tuple[Row, ...]:
@@ -31,6 +34,16 @@ def further_rows(report: Report, told_analyses: Collection[str]) -> tuple[Row, .
             else m.analysis not in told_analyses
         )
         and not m.quantity.symbol.endswith(PHASE_SUFFIX)
+    )
+
+
+def _further_bullseyes(report: Report, told_analyses: Collection[str]) -> tuple[Bullseye, ...]:
+    analyses = dict.fromkeys(one.analysis for one in report.measurements)
+    return tuple(
+        bullseye(segments)
+        for analysis in analyses
+        if analysis != FUNCTION and analysis not in told_analyses
+        for segments in report.measurements.of(analysis).by_segment
     )
 
 
