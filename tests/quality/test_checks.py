@@ -70,6 +70,19 @@ def test_an_impossible_ejection_fraction_is_flagged(judge, labels) -> None:
     assert "EF_IMPLAUSIBLE" in codes(judge(still))
 
 
+@pytest.mark.parametrize(("radius", "doubted"), [(0.4, True), (0.5, False)])
+def test_a_cavity_that_all_but_closes_is_doubted(judge, labels, radius, doubted) -> None:
+    """The cavity keeps a share of its radius: the ejection fraction is 100 (1 - radius²)."""
+    still = np.repeat(labels[:1], 24, axis=0)
+    for plane in still[12]:
+        inside = np.argwhere(plane == 3)
+        if len(inside):
+            from_centre = np.linalg.norm(inside - inside.mean(0), axis=1)
+            closed = inside[from_centre > radius * from_centre.max()]
+            plane[tuple(closed.T)] = 2
+    assert ("EF_HIGH" in codes(judge(still))) is doubted
+
+
 def test_stroke_volumes_that_part_are_flagged(judge, labels) -> None:
     labels[:, 1:5][labels[:, 1:5] == 1] = 0
     labels[:, 6:][labels[:, 6:] == 1] = 0

@@ -130,6 +130,7 @@ _CODES = (
     # Quality of segmentation and measures
     ReasonCode("SMALL_HEART", "The heart is below the sizes learnt.", "Review the contours."),
     ReasonCode("LV_SIZE_IMPLAUSIBLE", "LVEDV is outside 20 to 600 mL.", "Check the spacing."),
+    ReasonCode("EF_HIGH", "LVEF is above 80 %.", "Review the contours at end-systole."),
     ReasonCode("EF_IMPLAUSIBLE", "An EF is outside 5 to 90 %.", "Review phases and contours."),
     ReasonCode("NO_BEAT", "The LV's volume shows no heartbeat.", "Check the series."),
     ReasonCode("SV_DISAGREE", "LV and RV stroke volumes differ widely.", "Review the base."),

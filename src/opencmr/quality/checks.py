@@ -40,6 +40,7 @@ from opencmr.quality.limits import (
     BASE_WIDTH_LIMIT_POINTS,
     CUT_POINT_MARGIN_PERCENT,
     EF_CUT_POINTS_PERCENT,
+    EF_HIGH_PERCENT,
     EF_LIMITS_PERCENT,
     FLICKER_STAKE_PERCENT,
     FRAGMENT_LIMIT_PERCENT,
@@ -161,6 +162,21 @@ def plausible_function(subject: Subject) -> Iterator[QualityFlag]:
                 f"{EF_LIMITS_PERCENT[1]:.0f} %",
                 About(symbols=OF_WHOLE_STACKS if symbol == "LVEF" else OF_THE_RIGHT_VENTRICLE),
             )
+
+
+def cavity_seen_at_es(subject: Subject) -> Iterator[QualityFlag]:
+    """Doubt an ejection fraction that hardly any reader's contours give."""
+    percent = subject.values.get("LVEF")
+    if percent is not None and EF_HIGH_PERCENT < percent <= EF_LIMITS_PERCENT[1]:
+        yield QualityFlag(
+            Severity.REVIEW,
+            "EF_HIGH",
+            "The left ventricle ejects more than in 98 % of reference contours. In a small or thick "
+            "heart the cavity closes at end-systole and its outline is lost between the trabeculae, "
+            "so that too much seems ejected: look at the contours at end-systole.",
+            f"LVEF {percent:.0f} %, usual up to {EF_HIGH_PERCENT:.0f} %",
+            About(symbols=frozenset({"LVEF", "LVESV", "LVSV"})),
+        )
 
 
 def beats(subject: Subject) -> Iterator[QualityFlag]:
@@ -428,6 +444,7 @@ CHECKS: tuple[Check, ...] = (
     single_phase,
     plausible_size,
     plausible_function,
+    cavity_seen_at_es,
     beats,
     stroke_volumes_agree,
     sizes_agree,
