@@ -171,9 +171,9 @@ def cavity_seen_at_es(subject: Subject) -> Iterator[QualityFlag]:
         yield QualityFlag(
             Severity.REVIEW,
             "EF_HIGH",
-            "The left ventricle ejects more than in 98 % of reference contours. In a small or thick "
-            "heart the cavity closes at end-systole and its outline is lost between the trabeculae, "
-            "so that too much seems ejected: look at the contours at end-systole.",
+            "The left ventricle ejects more than in 98 % of reference contours. In a small or "
+            "thick heart the cavity closes at end-systole and its outline is lost between the "
+            "trabeculae, so that too much seems ejected: look at the contours at end-systole.",
             f"LVEF {percent:.0f} %, usual up to {EF_HIGH_PERCENT:.0f} %",
             About(symbols=frozenset({"LVEF", "LVESV", "LVSV"})),
         )
