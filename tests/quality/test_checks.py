@@ -72,7 +72,7 @@ def test_an_impossible_ejection_fraction_is_flagged(judge, labels) -> None:
 
 @pytest.mark.parametrize(("kept", "doubted"), [(0.15, True), (0.25, False)])
 def test_a_cavity_that_all_but_closes_is_doubted(judge, labels, kept, doubted) -> None:
-    """Of the cavity at end-diastole its inmost share stays, falling to ``kept`` and rising again."""
+    """Of the cavity at end-diastole the inmost share stays, which falls to ``kept``."""
     for phase, planes in enumerate(labels):
         beat = (1 + np.cos(2 * np.pi * phase / len(labels))) / 2
         for plane, diastole in zip(planes, labels[0].copy(), strict=True):
