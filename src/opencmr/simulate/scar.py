@@ -95,6 +95,8 @@ class Patch:
         apart = self._apart(np.arctan2(y, x), z)
         half_mm = self.size * np.deg2rad(HALF_ANGLE_DEG) * self.shape.epi_radius_mm
         across = cover((apart - 1) * half_mm, pixel_mm)
+        if self.transmurality == 1:  # it ends where the wall does, whose edge the painter draws
+            return np.asarray(across)
         return np.asarray(across * cover(rounded - self.outer_mm(z), pixel_mm))
 
     def outer_mm(self, z_mm: np.ndarray) -> np.ndarray:
