@@ -10,7 +10,7 @@ from opencmr import storage
 from opencmr.cli import console
 
 if TYPE_CHECKING:
-    from opencmr.simulate import HeartParameters
+    from opencmr.simulate import HeartParameters, TissueParameters
 
 EndDiastolicVolume = Annotated[
     float, typer.Option("--edv", help="LV end-diastolic volume, mL.", show_default=True)
@@ -22,6 +22,16 @@ Wall = Annotated[
 ]
 RightVolume = Annotated[float, typer.Option("--rv-edv", help="RV end-diastolic volume, mL.")]
 HeartRate = Annotated[float, typer.Option("--heart-rate", help="Beats per minute.")]
+Haematocrit = Annotated[float, typer.Option(help="Of the simulated blood, a fraction.")]
+Ecv = Annotated[float, typer.Option(help="Extracellular volume of healthy muscle, %.")]
+Territory = Annotated[
+    str, typer.Option("--scar", help="Scar in the territory of LAD, RCA or LCX; none: no scar.")
+]
+ScarMass = Annotated[float, typer.Option("--scar-mass", help="Of the scar, no-reflow included, g.")]
+Transmurality = Annotated[
+    float, typer.Option(help="How far the scar reaches through the wall, 0 to 1.")
+]
+NoReflow = Annotated[float, typer.Option(help="Of the scar's dark core, g.")]
 Seed = Annotated[int, typer.Option("--seed", help="Decides noise, texture and UIDs.")]
 
 
@@ -57,6 +67,25 @@ def parameters_of(
     )
 
 
+def tissue_of(
+    series: tuple[str, ...],
+    *,
+    haematocrit: float,
+    ecv_percent: float,
+    scar: str,
+    scar_mass_g: float,
+    transmurality: float,
+    no_reflow_g: float,
+) -> "TissueParameters":
+    """Return the tissue that the options describe."""
+    from opencmr.simulate import ScarParameters, TissueParameters
+
+    scarred = None
+    if scar.lower() != "none":
+        scarred = ScarParameters(scar.upper(), scar_mass_g, transmurality, no_reflow_g)
+    return TissueParameters(series, haematocrit=haematocrit, ecv_percent=ecv_percent, scar=scarred)
+
+
 def simulate(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT", help="Folder; must not exist.")
@@ -85,6 +114,21 @@ def simulate(
         bool, typer.Option(help="One DICOM series a slice, as some scanners write.")
     ] = False,
     small: Annotated[bool, typer.Option(help="A coarse and quick study of eight phases.")] = False,
+    with_series: Annotated[
+        str,
+        typer.Option(
+            "--with",
+            metavar="NAMES",
+            help="Series of tissue too, DICOM alone, such as lge,molli,post-molli,t2,t2star; also "
+            "shmolli, sasha.",
+        ),
+    ] = "",
+    haematocrit: Haematocrit = 0.42,
+    ecv: Ecv = 26.0,
+    scar: Territory = "none",
+    scar_mass: ScarMass = 14.0,
+    transmurality: Transmurality = 0.75,
+    no_reflow: NoReflow = 0.0,
     quiet: console.Quiet = False,
     verbose: console.Verbose = False,
 ) -> None:
@@ -108,13 +152,29 @@ def simulate(
         septum_deg=septum,
     )
     protocol = Protocol.small() if small else Protocol()
+    names = tuple(name.strip().lower() for name in with_series.split(",") if name.strip())
+    if names and nifti:
+        raise ConfigurationError("--with writes DICOM, which holds the times; leave out --nifti")
+    if not names and scar.lower() != "none":
+        raise ConfigurationError("a scar is seen in series of tissue; name them, as --with lge")
+    tissue = tissue_of(
+        names,
+        haematocrit=haematocrit,
+        ecv_percent=ecv,
+        scar=scar,
+        scar_mass_g=scar_mass,
+        transmurality=transmurality,
+        no_reflow_g=no_reflow,
+    )
     if phases is not None:
         protocol = dataclasses.replace(protocol, phases=phases)
     with (
         storage.result_folder(output, overwrite=False) as folder,
         console.progress_bar(quiet=quiet) as progress,
     ):
-        study = simulate_study(parameters, protocol=protocol, progress=progress)
+        study = simulate_study(
+            parameters, protocol=protocol, tissue=tissue if names else None, progress=progress
+        )
         if nifti:
             written = write_nifti(study, folder)
         else:

@@ -195,7 +195,7 @@ def _acquire_slice(
     points = slice_points(grid, z, offsets_mm) - shift_mm.astype(np.float32)[:, None, None, None]
     still = paint_body(points, world.body, scan.signals, pixel_mm)
     values[:] = still.signal.mean(0)
-    window = _heart_window(world, points)
+    window = heart_window(world, points)
     if window is None:
         return
     window = _beating_window(world, points, window, shapes, pixel_mm)
@@ -214,7 +214,7 @@ def _acquire_slice(
         labels[t][window] = label_voxels(painted.rv, painted.myocardium, painted.lv)
 
 
-def _heart_window(world: World, points: np.ndarray) -> tuple[slice, slice] | None:
+def heart_window(world: World, points: np.ndarray) -> tuple[slice, slice] | None:
     """Return the rows and columns in which something beats."""
     middle = world.frame.to_patient(np.array([18.0, 0.0, world.parameters.long_axis_mm * 0.72]))
     square = sum(np.square(points[i] - np.float32(middle[i])) for i in range(3))

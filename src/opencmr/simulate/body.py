@@ -27,7 +27,18 @@ def cover(distance_mm: np.ndarray, pixel_mm: float) -> np.ndarray:
 
 
 def paint(canvas: np.ndarray, coverage: np.ndarray, value: np.ndarray | float) -> None:
-    """Paint a signal over ``canvas``, in place."""
+    """Paint a signal over ``canvas``, in place; many signals at once where anything is covered."""
+    if canvas.ndim > coverage.ndim:
+        covered = np.any(coverage > 0, axis=0)
+        rows, columns = (
+            np.flatnonzero(np.any(covered, axis=1)),
+            np.flatnonzero(np.any(covered, axis=0)),
+        )
+        if not rows.size:
+            return
+        box = (..., slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+        value = np.broadcast_to(value, canvas.shape)[box]
+        canvas, coverage = canvas[box], coverage[box]
     canvas += coverage * (value - canvas)
 
 
@@ -164,16 +175,20 @@ class PaintedBody:
 
 
 def paint_body(
-    position_mm: np.ndarray, body: Body, signals: Mapping[str, float], pixel_mm: float
+    position_mm: np.ndarray, body: Body, signals: Mapping[str, np.ndarray | float], pixel_mm: float
 ) -> PaintedBody:
-    """Paint the chest on LPS positions ``(3, S, Y, X)``."""
+    """Paint the chest on LPS positions ``(3, S, Y, X)``.
+
+    Signals may be arrays ``(K, 1, 1, 1)``, painted at once into ``(K, S, Y, X)``.
+    """
     x, y = position_mm[:2]
     texture = body.texture
     soft = texture.fat.at(position_mm)
     skin = _torso_distance(x, y - 10, body.half_width_mm, body.half_depth_mm)
     front = np.clip(-(y - 10) / body.half_depth_mm, 0, 1)
     fat_mm = body.fat_mm * (1 + 0.25 * soft) * (1 - 0.35 * front)
-    canvas = np.zeros(x.shape, dtype=np.float32)
+    shape = np.broadcast_shapes(np.shape(signals["fat"]), x.shape)
+    canvas = np.zeros(shape, dtype=np.float32)
     paint(canvas, cover(skin, pixel_mm), signals["fat"])
     wall = skin + fat_mm
     paint(canvas, cover(wall, pixel_mm), signals["skeletal muscle"])
@@ -195,7 +210,7 @@ def _paint_retrosternal_fat(
     canvas: np.ndarray,
     position_mm: np.ndarray,
     inside: np.ndarray,
-    signals: Mapping[str, float],
+    signals: Mapping[str, np.ndarray | float],
     pixel_mm: float,
 ) -> None:
     """Paint the fat between sternum, pericardium and diaphragm."""
@@ -219,7 +234,7 @@ def _paint_ribs(
     canvas: np.ndarray,
     position_mm: np.ndarray,
     wall: np.ndarray,
-    signals: Mapping[str, float],
+    signals: Mapping[str, np.ndarray | float],
     pixel_mm: float,
 ) -> None:
     x, y, z = position_mm
@@ -250,7 +265,7 @@ def _paint_abdomen(
     inside: np.ndarray,
     soft: np.ndarray,
     body: Body,
-    signals: Mapping[str, float],
+    signals: Mapping[str, np.ndarray | float],
     pixel_mm: float,
 ) -> None:
     x, y, z = position_mm
@@ -287,7 +302,7 @@ def _paint_spine_and_vessels(
     room: np.ndarray,
     position_mm: np.ndarray,
     soft: np.ndarray,
-    signals: Mapping[str, float],
+    signals: Mapping[str, np.ndarray | float],
     pixel_mm: float,
 ) -> None:
     x, y, z = position_mm

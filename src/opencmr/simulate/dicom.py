@@ -2,10 +2,10 @@
 
 import datetime
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -72,6 +72,8 @@ def write_dicom(
 
 def _uid(study: SimulatedStudy, role: str) -> str:
     name = f"{study.parameters!r} {study.protocol!r} {role}"
+    if study.tissue is not None:
+        name += f" {study.tissue.parameters!r}"
     return _UID_BITS_PREFIX + str(uuid.uuid5(_NAMESPACE, name).int)
 
 
@@ -170,6 +172,12 @@ def _instance(
     _add_plane(d, study, image, place.slice_index)
     if series.sequence is Technique.CINE:
         _add_timing(d, image, place)
+        d.CardiacNumberOfImages = image.phases
+        d.TemporalPositionIdentifier = place.phase + 1
+        d.NumberOfTemporalPositions = image.phases
+    elif series.stated:
+        _add_timing(d, image, place)
+        _add_stated(d, series.stated[place.phase])
     else:
         d.ScanOptions = ""
     _add_pixels(d, image.values[place.phase, place.slice_index])
@@ -198,9 +206,12 @@ def _add_timing(d: "Dataset", image: Image, place: _Place) -> None:
     d.TriggerTime = _decimal(float(image.trigger_ms[place.phase, place.slice_index]))
     d.NominalInterval = round(rr_ms)
     d.HeartRate = round(MS_PER_MINUTE / rr_ms)
-    d.CardiacNumberOfImages = image.phases
-    d.TemporalPositionIdentifier = place.phase + 1
-    d.NumberOfTemporalPositions = image.phases
+
+
+def _add_stated(d: "Dataset", stated: Mapping[str, Any]) -> None:
+    """Write what a picture says of how it was made in place of what the cine says."""
+    for keyword, value in stated.items():
+        setattr(d, keyword, _decimal(value) if isinstance(value, float | int) else value)
 
 
 def _add_pixels(d: "Dataset", values: np.ndarray) -> None:

@@ -1,6 +1,7 @@
 """Writing a simulated study: the truth beside the images."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,14 @@ import numpy as np
 
 from opencmr.geometry.orientation import ras_affine_from_grid
 from opencmr.simulate.study import SimulatedStudy
+from opencmr.simulate.tissue import Tissue
 
 TRUTH_FILE = "truth.json"
 
 
 def write_truth(study: SimulatedStudy, folder: Path) -> Path:
     """Write ``truth.json``: symbol to value, then the parameters that made the study."""
-    content = {
+    content: dict[str, Any] = {
         **{symbol: round(value, 6) for symbol, value in study.truth.items()},
         "policy": study.labels.policy.text,
         "curves_ml": {
@@ -26,10 +28,25 @@ def write_truth(study: SimulatedStudy, folder: Path) -> Path:
         "parameters": asdict(study.parameters),
         "protocol": asdict(study.protocol),
     }
+    if study.tissue is not None:
+        content["tissue"] = _tissue_content(study.tissue)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / TRUTH_FILE
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return path
+
+
+def _tissue_content(tissue: Tissue) -> dict[str, Any]:
+    """Return the truth about the tissue, of the wall and of each AHA segment, and what made it."""
+
+    def rounded(values: Mapping[str, float]) -> dict[str, float]:
+        return {symbol: round(value, 6) for symbol, value in values.items()}
+
+    return {
+        "truth": rounded(tissue.truth),
+        "segments": {str(number): rounded(values) for number, values in tissue.segments.items()},
+        "parameters": asdict(tissue.parameters),
+    }
 
 
 def write_nifti(study: SimulatedStudy, folder: Path) -> list[Path]:

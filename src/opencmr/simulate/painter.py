@@ -13,6 +13,8 @@ ATRIAL_ROOF_MM = 54.0
 """Height of the left atrium's roof over the end-diastolic valve plane."""
 PAPILLARY_DEG = (112.0, -118.0)
 """Angles of the anterolateral and the posteromedial papillary muscle, from the septum."""
+LEFT_WALL = "left wall"
+"""Signal of the LV's wall, which may vary in space, where it is not that of all myocardium."""
 MAX_REACH_MM = 118.0
 """Everything that beats lies within this distance of the LV's middle."""
 
@@ -63,6 +65,8 @@ class HeartPainter:
         Heart coordinates of the points.
     room : (S, Y, X) float32
         Where the heart's fat may lie.
+    signals : mapping from tissue to signal
+        Or to arrays that go with ``(S, Y, X)``, as for :func:`~opencmr.simulate.body.paint_body`.
     """
 
     def __init__(
@@ -70,7 +74,7 @@ class HeartPainter:
         position_mm: np.ndarray,
         room: np.ndarray,
         texture: HeartTexture,
-        signals: Mapping[str, float],
+        signals: Mapping[str, np.ndarray | float],
         pixel_mm: float,
     ) -> None:
         self._position = position_mm
@@ -257,7 +261,9 @@ class HeartPainter:
     ) -> None:
         muscle = self._signals["myocardium"] * self._muscle
         wall = self._cover(np.maximum(distances.epi, distances.base))
-        paint(canvas, wall, muscle)
+        paint(
+            canvas, wall, self._signals.get(LEFT_WALL, self._signals["myocardium"]) * self._muscle
+        )
         blood = self._signals["blood"] * (1 + 0.06 * flow)
         inside = self._cover(np.maximum(distances.endo, distances.base))
         paint(canvas, inside, blood)

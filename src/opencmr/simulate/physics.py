@@ -194,12 +194,12 @@ def magnitude_image(
     noise: float,
     random: np.random.Generator,
 ) -> np.ndarray:
-    """Return the magnitude of a real signal after k-space window and complex noise.
+    """Return the magnitude of a signal after k-space window and complex noise.
 
     Parameters
     ----------
-    signal : (Y, X) float32
-        May be negative (fat).
+    signal : (Y, X) float32 or complex64
+        Where real, it may be negative (fat).
     window : (Y, X // 2 + 1) or None
     noise : float
         Standard deviation of the noise in each of the two channels *after* the window, so that
@@ -210,6 +210,8 @@ def magnitude_image(
     (Y, X) float32
     """
     shape = signal.shape
+    if np.iscomplexobj(signal):
+        return _magnitude_of_complex(signal, window, noise, random)
     if noise <= 0:
         clean = signal if window is None else _filtered(signal, window)
         return np.asarray(np.abs(clean), dtype=np.float32)
@@ -219,6 +221,19 @@ def magnitude_image(
     gain = np.sqrt(_mean_power(window, shape[1]))
     real = _filtered(signal + np.float32(noise / gain) * draws[0], window)
     imaginary = _filtered(np.float32(noise / gain) * draws[1], window)
+    return np.asarray(np.hypot(real, imaginary), dtype=np.float32)
+
+
+def _magnitude_of_complex(
+    signal: np.ndarray, window: np.ndarray | None, noise: float, random: np.random.Generator
+) -> np.ndarray:
+    gain = 1.0 if window is None else np.sqrt(_mean_power(window, signal.shape[1]))
+    draws = random.standard_normal((2, *signal.shape), dtype=np.float32)
+    parts = [
+        part + np.float32(noise / gain) * draw
+        for part, draw in zip((signal.real, signal.imag), draws, strict=True)
+    ]
+    real, imaginary = parts if window is None else (_filtered(one, window) for one in parts)
     return np.asarray(np.hypot(real, imaginary), dtype=np.float32)
 
 

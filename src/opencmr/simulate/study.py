@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from opencmr.simulate.heart import (
     heart_shape,
 )
 from opencmr.simulate.physics import tissue_signals
+from opencmr.simulate.tissue import Receiver, Tissue, TissueParameters, simulate_tissue
 
 BLOOD_VALUE = 620.0
 """Stored value of blood in the heart's middle: 12-bit data with room for fat near the coils."""
@@ -137,12 +139,15 @@ class SimulatedSeries:
         SeriesDescription.
     images : tuple of Image
         One, or the three orientations of a scout.
+    stated : tuple of mapping
+        DICOM keywords and values of each picture of a slice, where they are not the cine's.
     """
 
     description: str
     view: View
     sequence: Technique
     images: tuple[Image, ...]
+    stated: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,6 +167,8 @@ class SimulatedStudy:
     truth_voxelised : mapping from symbol to value
         The same from the short axis's true labels by summation of discs: what a perfect
         reader of this stack would measure.
+    tissue : Tissue or None
+        What the tissue is like, where it was asked for; its series are among ``series``.
     """
 
     parameters: HeartParameters
@@ -171,20 +178,27 @@ class SimulatedStudy:
     shapes: tuple[HeartShape, ...]
     truth: Mapping[str, float]
     truth_voxelised: Mapping[str, float]
+    tissue: Tissue | None = None
+
+    @property
+    def whole_truth(self) -> Mapping[str, float]:
+        """The heart's truth, and its tissue's."""
+        return {**self.truth, **(self.tissue.truth if self.tissue else {})}
 
     @property
     def short_axis(self) -> SimulatedSeries:
         """The short-axis cine."""
-        return next(s for s in self.series if s.view is View.SAX)
+        return next(s for s in self.series if s.view is View.SAX and s.sequence is Technique.CINE)
 
 
 def simulate_study(
     parameters: HeartParameters | None = None,
     *,
     protocol: Protocol | None = None,
+    tissue: TissueParameters | None = None,
     progress: Progress = silent,
 ) -> SimulatedStudy:
-    """Simulate an examination.
+    """Simulate an examination; with maps and late enhancement where ``tissue`` is given.
 
     The same parameters and protocol give the same bytes.  ``progress`` is called with (what is
     being done, short-axis slices done, in all).
@@ -213,6 +227,21 @@ def simulate_study(
     series.append(short_axis)
     if protocol.long_axis:
         series.extend(_long_axis(world, protocol, shapes))
+    shown = None
+    if tissue is not None:
+        shown = simulate_tissue(
+            tissue,
+            world,
+            stack=labels.grid,
+            shapes=shapes,
+            field_strength_t=protocol.field_strength_t,
+            receiver=_receiver(protocol),
+            progress=lambda done, total: progress("simulating tissue", done, total),
+        )
+        series.extend(
+            SimulatedSeries(one.description, View.SAX, one.technique, (one.image,), one.stated)
+            for one in shown.series
+        )
     return SimulatedStudy(
         parameters,
         protocol,
@@ -221,6 +250,17 @@ def simulate_study(
         shapes,
         truth=analytic_truth(shapes),
         truth_voxelised=voxelised_truth(labels),
+        tissue=shown,
+    )
+
+
+def _receiver(protocol: Protocol) -> Receiver:
+    in_plane_mm = protocol.breathing_in_plane_mm
+    return Receiver(
+        protocol.thickness_mm,
+        protocol.coil_shading,
+        protocol.acquired,
+        (in_plane_mm, in_plane_mm, protocol.breathing_through_plane_mm),
     )
 
 
