@@ -46,7 +46,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     rules = Rules(quiet_s=quiet_s, least_free_bytes=1 << 20)
     with Node(folder, Door(port=0), analyse, senders=senders, rules=rules) as node:
-        print(node.port, flush=True)
+        sys.stdout.write(f"{node.port}\n")
+        sys.stdout.flush()
         stop.wait()
 
 

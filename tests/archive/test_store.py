@@ -15,6 +15,8 @@ from opencmr import storage
 from opencmr.archive import store as store_module
 from opencmr.archive.database import INSTANCES, STUDIES, Database
 from opencmr.archive.store import NotKeptError, Received, Store
+from opencmr.archive.uid import RESULT_OBJECTS, UID_FORM
+from opencmr.report import dicom_study
 
 from .senders import STUDY, received
 
@@ -206,3 +208,9 @@ def test_the_index_names_every_file_and_no_patient(store: Store, database: Datab
     assert (store.folder / row.path).is_file()
     assert row.dataset_sha256 == storage.sha256_of_bytes(received(3).dataset)
     assert b"CANARY" not in b"".join(p.read_bytes() for p in store.folder.glob("node.db*"))
+
+
+def test_a_uid_and_the_place_of_objects_are_what_the_report_says() -> None:
+    assert UID_FORM.pattern == dicom_study.UID.pattern
+    assert UID_FORM.flags == dicom_study.UID.flags
+    assert RESULT_OBJECTS == dicom_study.FOLDER

@@ -15,8 +15,8 @@ from sqlalchemy import delete, insert, select, update
 from opencmr.archive.address import Address
 from opencmr.archive.database import COMMITMENTS, Database, SendState
 from opencmr.archive.store import Store
+from opencmr.archive.uid import UID_FORM
 from opencmr.errors import ExternalServiceError
-from opencmr.report.dicom_study import UID as UID_FORM
 
 PUSH_MODEL, PUSH_MODEL_INSTANCE = UID("1.2.840.10008.1.20.1"), UID("1.2.840.10008.1.20.1.1")
 """The SOP class, and its one instance that everybody knows (PS3.6 table A-1)."""

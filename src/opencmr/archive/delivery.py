@@ -17,9 +17,9 @@ from sqlalchemy import Table, select, update
 from opencmr.archive.commitment import Commitments
 from opencmr.archive.database import COMMITMENTS, DELIVERIES, JOBS, Database, SendState
 from opencmr.archive.storescu import Sender
+from opencmr.archive.uid import RESULT_OBJECTS
 from opencmr.archive.worker import plainly, result_of
 from opencmr.imaging.study import short_hash
-from opencmr.report.dicom_study import FOLDER
 
 LOOK_S = 0.25
 LONGEST_WAIT_S = 60.0
@@ -100,7 +100,7 @@ class Courier:
             if sender is None or self._is_stopped.is_set():
                 continue  # that destination is not given any more; it may be again
             result = self._folder / result_of(row.study_instance_uid, row.instances)
-            files = sorted((result / FOLDER).glob("*.dcm"))
+            files = sorted((result / RESULT_OBJECTS).glob("*.dcm"))
             what = f"study {short_hash(row.study_instance_uid)}: {len(files)} objects"
             key = {"job": row.job, "destination": row.destination}
             self._try(DELIVERIES, key, what, partial(_send, sender, files))

@@ -15,22 +15,23 @@ from opencmr.archive.receiver import Door, Receiver
 from opencmr.archive.store import Store
 from opencmr.archive.storescu import Sender
 from opencmr.archive.worker import QUIET_S, Analyse, Worker
-from opencmr.batch.one_study import analyze_only
-from opencmr.errors import InputError
-from opencmr.intake.studies import read_studies
-from opencmr.pipeline import Configuration
 
 DATABASE_FILE = "node.db"
 
 
 @dataclass(frozen=True, slots=True)
 class AnalyzeReceived:
-    """The whole pipeline over a received study."""
+    """The whole pipeline over a received study, loaded in the process that runs it."""
 
-    configuration: Configuration
+    model: str | None = None
 
     def __call__(self, source: Path, result: Path) -> str:
         """Write the result of a study; return why there is none, or nothing."""
+        from opencmr.batch.one_study import analyze_only
+        from opencmr.errors import InputError
+        from opencmr.intake.studies import read_studies
+        from opencmr.pipeline import Configuration
+
         try:
             with (
                 storage.result_folder(result, overwrite=False, inputs=[source]) as folder,
@@ -39,7 +40,7 @@ class AnalyzeReceived:
                 if len(studies) != 1:
                     found = "no study" if not len(studies) else f"{len(studies)} studies"
                     raise InputError(f"expected one study that can be analysed, found {found}")
-                analyze_only(studies, self.configuration, folder, result)
+                analyze_only(studies, Configuration(model=self.model), folder, result)
         except InputError as error:
             return str(error)
         return ""

@@ -30,8 +30,8 @@ from sqlalchemy import Connection, insert, select, update
 
 from opencmr import storage
 from opencmr.archive.database import INSTANCES, STUDIES, Database
+from opencmr.archive.uid import UID_FORM
 from opencmr.errors import OpencmrError
-from opencmr.report.dicom_study import UID
 
 LEAST_FREE_BYTES = 5 << 30
 LEAST_FREE_FRACTION = 0.05
@@ -126,7 +126,7 @@ class Store:
             one has its UID, or it could not be written.
         """
         self._require_room()
-        if not UID.fullmatch(received.sop_instance_uid):
+        if not UID_FORM.fullmatch(received.sop_instance_uid):
             raise NotKeptError(CANNOT_UNDERSTAND, "the SOP instance UID is no UID")
         study_uid = study_uid_of(received)
         folder = _hash(study_uid)[:32]
@@ -314,7 +314,7 @@ def study_uid_of(received: Received) -> str:
         raise NotKeptError(CANNOT_UNDERSTAND, "the data set cannot be read") from None
     if said[:2] != [received.sop_class_uid, received.sop_instance_uid]:
         raise NotKeptError(DOES_NOT_MATCH, "the data set is of another instance or class")
-    if not UID.fullmatch(said[2]):
+    if not UID_FORM.fullmatch(said[2]):
         raise NotKeptError(CANNOT_UNDERSTAND, "the data set names no study")
     return said[2]
 
