@@ -28,8 +28,8 @@ PDU_S = 30.0
 LARGEST_PDU_BYTES = 1 << 20
 LARGEST_MESSAGE_BYTES = 512 << 20
 PIECE_BYTES = 64 << 10
-AWAITING_ASSOCIATION = "Sta2"
-"""Of the state machine in PS3.8 table 9-10."""
+WITHOUT_ASSOCIATION = frozenset({"Sta1", "Sta2", "Sta13"})
+"""Before a request and after an end, of the state machine in PS3.8 section 9.2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +69,13 @@ class _Connection:
     @property
     def is_silent(self) -> bool:
         return not self.is_over and (
-            self.association is None or awaits_association(self.association)
+            self.association is None or is_without_association(self.association)
         )
 
 
-def awaits_association(association: Association) -> bool:
-    """Whether a connection has not asked for an association yet."""
-    return bool(association.dul.state_machine.current_state == AWAITING_ASSOCIATION)
+def is_without_association(association: Association) -> bool:
+    """Whether a connection has not asked for an association yet, or is done with it."""
+    return association.dul.state_machine.current_state in WITHOUT_ASSOCIATION
 
 
 class BoundedEntity(ApplicationEntity):
@@ -83,8 +83,8 @@ class BoundedEntity(ApplicationEntity):
 
     @property
     def active_associations(self) -> list[Association]:
-        """The associations, without connections that have said nothing yet."""
-        return [one for one in super().active_associations if not awaits_association(one)]
+        """The associations, without connections that have said nothing yet or are closing."""
+        return [one for one in super().active_associations if not is_without_association(one)]
 
 
 class BoundedServer(ThreadedAssociationServer):
@@ -208,7 +208,7 @@ class BoundedSocket(AssociationSocket):
 
     @property
     def _patience_s(self) -> float:
-        return ARTIM_S if awaits_association(self.assoc) else PDU_S
+        return PDU_S if self.assoc.is_established else ARTIM_S
 
 
 @contextlib.contextmanager
