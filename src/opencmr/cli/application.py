@@ -15,6 +15,7 @@ from opencmr.cli import (
     map,
     measure,
     models,
+    node,
     plan,
     segment,
     simulate,
@@ -75,6 +76,7 @@ application.command("demo")(demo.demo)
 application.command("train")(train.train)
 application.command("validate")(validate.validate)
 application.command("export")(export.export)
+application.command("node")(node.node)
 application.command("doctor")(doctor.doctor)
 
 

@@ -1,0 +1,164 @@
+"""The index and the queue: which instances are kept, and what became of each study.
+
+Plain SQL through SQLAlchemy: SQLite beside the files by default; nothing here is SQLite's own but
+the settings of a new connection.  The database holds UIDs, never names.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    create_engine,
+    event,
+)
+from sqlalchemy.exc import DBAPIError
+
+from opencmr.errors import StorageError
+
+UID_LENGTH = 64
+"""PS3.5 section 9.1."""
+BUSY_S = 30.0
+"""How long a transaction waits for another one's."""
+
+
+class JobState(StrEnum):
+    """What became of the analysis of a study as it was at one count of instances."""
+
+    RUNNING = "running"
+    PUT_BACK = "put back"
+    DONE = "done"
+    FAILED = "failed"
+    OVERTAKEN = "overtaken"
+    SUPERSEDED = "superseded"
+
+
+class SendState(StrEnum):
+    """What became of something that is to be sent."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+
+
+METADATA = MetaData()
+INSTANCES = Table(
+    "instances",
+    METADATA,
+    Column("sop_instance_uid", String(UID_LENGTH), primary_key=True),
+    Column("sop_class_uid", String(UID_LENGTH), nullable=False),
+    Column("study_instance_uid", String(UID_LENGTH), nullable=False, index=True),
+    Column("dataset_sha256", String(64), nullable=False),
+    Column("path", String(128), nullable=False, unique=True),
+)
+"""Each row is a whole file that was acknowledged; ``path`` is below the folder of the store."""
+STUDIES = Table(
+    "studies",
+    METADATA,
+    Column("study_instance_uid", String(UID_LENGTH), primary_key=True),
+    Column("instances", Integer, nullable=False),
+    Column("settled", Integer, nullable=False),
+)
+"""``settled``: of how many instances the last ended job was; fewer than there are, and the study
+waits.  The count only grows, so that with the study it names what was analysed."""
+JOBS = Table(
+    "jobs",
+    METADATA,
+    Column("job", Integer, primary_key=True),
+    Column("study_instance_uid", ForeignKey("studies.study_instance_uid"), nullable=False),
+    Column("instances", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("leased_by", String(32)),
+    Column("lost", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("supersedes", ForeignKey("jobs.job")),
+    UniqueConstraint("study_instance_uid", "instances"),
+)
+"""``lost``: how often the process of this analysis died."""
+DELIVERIES = Table(
+    "deliveries",
+    METADATA,
+    Column("job", ForeignKey("jobs.job"), primary_key=True),
+    Column("destination", String(300), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+)
+COMMITMENTS = Table(
+    "commitments",
+    METADATA,
+    Column("transaction_uid", String(UID_LENGTH), primary_key=True),
+    Column("calling_aet", String(16), primary_key=True),
+    Column("asked", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+)
+"""``asked``: JSON, a list of (SOP class UID, SOP instance UID)."""
+
+
+class Database:
+    """Transactions on the tables, each durable when it ends.
+
+    Parameters
+    ----------
+    url : str
+        As SQLAlchemy reads it.
+
+    Raises
+    ------
+    StorageError
+        When it cannot be opened.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = create_engine(url)
+        if self._engine.dialect.name == "sqlite":
+            _settle_sqlite(self._engine)
+        try:
+            METADATA.create_all(self._engine)
+        except DBAPIError as error:
+            raise StorageError(
+                "the index cannot be opened: it is damaged, or of another program; restore it "
+                "from a copy, or name another folder"
+            ) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Yield a connection; what was done on it is durable after the block, or undone by it."""
+        with self._engine.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+
+def _settle_sqlite(engine: Engine) -> None:
+    """Make commits durable over a loss of power, and transactions wait for one another."""
+
+    @event.listens_for(engine, "connect")
+    def _(connection: Any, _record: object) -> None:
+        # SQLAlchemy begins transactions itself, below.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_S * 1000:.0f}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _(connection: Connection) -> None:
+        # A transaction that first reads and then writes would fail, not wait, beside another.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

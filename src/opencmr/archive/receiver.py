@@ -1,0 +1,261 @@
+"""The receiving application entity: verification, storage and storage commitment (PS3.4)."""
+
+import logging
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, cast
+
+from pydicom import uid as uids
+from pydicom.dataset import Dataset
+from pynetdicom import AllStoragePresentationContexts, _config, evt
+from pynetdicom.dimse_primitives import C_STORE
+
+from opencmr.archive.address import require_ae_title
+from opencmr.archive.commitment import PUSH_MODEL, Commitments
+from opencmr.archive.connections import (
+    LARGEST_PDU_BYTES,
+    BoundedEntity,
+    BoundedSocket,
+    Caps,
+    start,
+)
+from opencmr.archive.store import NOT_STORED, NotKeptError, Received, Store
+from opencmr.errors import ConfigurationError
+
+VERIFICATION = "1.2.840.10008.1.1"
+TRANSFER_SYNTAXES = (
+    uids.ExplicitVRLittleEndian,
+    uids.ImplicitVRLittleEndian,
+    uids.ExplicitVRBigEndian,
+    uids.RLELossless,
+    uids.JPEGBaseline8Bit,
+    uids.JPEGExtended12Bit,
+    uids.JPEGLossless,
+    uids.JPEGLosslessSV1,
+    uids.JPEGLSLossless,
+    uids.JPEGLSNearLossless,
+    uids.JPEG2000Lossless,
+    uids.JPEG2000,
+    uids.HTJ2KLossless,
+    uids.HTJ2KLosslessRPCL,
+    uids.HTJ2K,
+)
+"""Not the deflated one: a megabyte of it may unpack to a gigabyte."""
+PDU_BYTES = 256 << 10
+"""What we ask peers to keep to; four times as much is still read."""
+SUCCESS = 0x0000
+CALLING_AE_NOT_RECOGNISED = (0x01, 0x01, 0x03)
+"""Result, source and reason (PS3.8 table 9-21)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files in PEM: our certificate and its key, and who signs the peers' certificates.
+
+    Attributes
+    ----------
+    authority : Path or None
+        None lets in peers without a certificate.
+    """
+
+    certificate: Path
+    key: Path
+    authority: Path | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """Return what hands are shaken with: TLS 1.2 or newer (BCP 195).
+
+        Raises
+        ------
+        ConfigurationError
+            When a file cannot be read, or they do not belong together.
+        """
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            context.load_cert_chain(self.certificate, self.key)
+            if self.authority is not None:
+                context.load_verify_locations(self.authority)
+                context.verify_mode = ssl.CERT_REQUIRED
+        except OSError as error:  # ssl.SSLError is one
+            raise ConfigurationError(
+                "the certificate, its key or the authority cannot be used; give PEM files that "
+                "belong together"
+            ) from error
+        return context
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where the node listens, and for whom.
+
+    Attributes
+    ----------
+    callers : sequence of str
+        Who may call, as ``AET`` or ``AET@HOST`` with the address of a host; empty for everybody
+        who can reach the port.  A title is a claim, not a proof: only certificates are.
+    """
+
+    aet: str = "OPENCMR"
+    host: str = "127.0.0.1"
+    port: int = 11112
+    callers: Sequence[str] = ()
+    tls: Tls | None = None
+    is_insecure: bool = False
+    caps: Caps = field(default_factory=Caps)
+
+    def __post_init__(self) -> None:
+        require_ae_title(self.aet)
+        for caller in self.callers:
+            aet, _, host = caller.partition("@")
+            require_ae_title(aet)
+            if host:
+                _require_address(host, caller)
+        _require_address(self.host, "--host")
+        is_open = not ip_address(self.host).is_loopback and self.tls is None
+        if is_open and not self.is_insecure:
+            raise ConfigurationError(
+                f"{self.host} is reachable from other machines, and patients' data would cross "
+                "the network in clear; give --tls-certificate and --tls-key, or --insecure where "
+                "the network itself is protected"
+            )
+
+    def lets_in(self, aet: str, host: str) -> bool:
+        """Whether a caller with this title and address is on the list."""
+        allowed = {tuple(caller.partition("@")[::2]) for caller in self.callers}
+        return not allowed or bool(allowed & {(aet, ""), (aet, host)})
+
+
+def _require_address(host: str, where: str) -> None:
+    try:
+        ip_address(host)
+    except ValueError:
+        raise ConfigurationError(
+            f"{where}: {host!r} is no address of a host, such as 10.1.2.3 or ::1"
+        ) from None
+
+
+class Receiver:
+    """Receives until it is closed.
+
+    Parameters
+    ----------
+    door : Door
+    store : Store
+    commitments : Commitments
+    tell : callable
+        Given a line on what was refused, without identifiers.
+
+    Raises
+    ------
+    ConfigurationError
+        When the port cannot be had.
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        store: Store,
+        commitments: Commitments,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._door = door
+        self._store = store
+        self._commitments = commitments
+        self._tell = tell
+        silence_pynetdicom()
+        handlers = [
+            (evt.EVT_REQUESTED, self._on_request),
+            (evt.EVT_DIMSE_RECV, _on_whole_message),
+            (evt.EVT_C_STORE, self._on_store),
+            (evt.EVT_N_ACTION, self._on_action),
+        ]
+        context = door.tls.context() if door.tls is not None else None
+        try:
+            self._server = start(
+                _entity(door.aet), (door.host, door.port), handlers, context, door.caps
+            )
+        except OSError as error:
+            raise ConfigurationError(
+                f"port {door.port} of {door.host} cannot be had: {error.strerror}; "
+                "name another with --port"
+            ) from error
+
+    @property
+    def port(self) -> int:
+        """The port, also where the system was asked to choose one."""
+        return int(self._server.server_address[1])
+
+    def close(self) -> None:
+        """Receive nothing more; what is being stored is finished or was not acknowledged."""
+        self._server.shutdown()
+        self._server.close_connections()
+
+    def _on_request(self, event: evt.Event) -> None:
+        requestor = event.assoc.requestor
+        aet = str(getattr(requestor.primitive, "calling_ae_title", "")).strip()
+        if not self._door.lets_in(aet, str(requestor.address)):
+            self._tell("refused an association: the caller is not on the list (--accept)")
+            event.assoc.acse.send_reject(*CALLING_AE_NOT_RECOGNISED)
+            event.assoc.kill()
+
+    def _on_store(self, event: evt.Event) -> int | Dataset:
+        request = cast(C_STORE, event.request)
+        try:
+            received = Received(
+                sop_class_uid=str(request.AffectedSOPClassUID or ""),
+                sop_instance_uid=str(request.AffectedSOPInstanceUID or ""),
+                transfer_syntax_uid=str(event.context.transfer_syntax),
+                dataset=request.DataSet.getvalue() if request.DataSet else b"",
+            )
+            self._store.keep(received)
+        except NotKeptError as error:
+            self._tell(f"refused an instance (0x{error.status:04X}): {error}")
+            return _answer(error.status, str(error))
+        except Exception as error:  # its message may quote a header
+            self._tell(f"refused an instance: unexpected failure ({type(error).__name__})")
+            return _answer(NOT_STORED, "unexpected failure")
+        return SUCCESS
+
+    def _on_action(self, event: evt.Event) -> tuple[int | Dataset, None]:
+        requestor = event.assoc.requestor
+        try:
+            asked = event.action_information
+        except Exception:
+            asked = Dataset()
+        return self._commitments.ask(requestor.ae_title.strip(), event.action_type, asked), None
+
+
+def _entity(aet: str) -> BoundedEntity:
+    entity = BoundedEntity(aet)
+    entity.require_called_aet = True
+    entity.maximum_pdu_size = PDU_BYTES
+    for context in AllStoragePresentationContexts:
+        entity.add_supported_context(context.abstract_syntax or "", list(TRANSFER_SYNTAXES))
+    for service in (VERIFICATION, PUSH_MODEL):
+        entity.add_supported_context(service)
+    assert entity.maximum_pdu_size < LARGEST_PDU_BYTES
+    return entity
+
+
+def _on_whole_message(event: evt.Event) -> None:
+    if isinstance(event.assoc.dul.socket, BoundedSocket):
+        event.assoc.dul.socket.unread_bytes = 0
+
+
+def _answer(status: int, comment: str) -> Dataset:
+    answer = Dataset()
+    answer.Status = status
+    answer.ErrorComment = comment[:64]
+    return answer
+
+
+def silence_pynetdicom() -> None:
+    """Keep pynetdicom from writing what it receives: its messages may quote identifiers."""
+    logger: Any = logging.getLogger("pynetdicom")
+    logger.propagate = False
+    logger.setLevel(logging.CRITICAL + 1)
+    _config.LOG_HANDLER_LEVEL = "none"

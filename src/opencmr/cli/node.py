@@ -1,0 +1,142 @@
+"""``opencmr node``: studies come in from the network, results go back."""
+
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from opencmr.cli import console
+from opencmr.errors import ConfigurationError
+
+GIB = 1 << 30
+
+
+def node(
+    folder: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR", help="Where instances, index and results are kept.", show_default=False
+        ),
+    ],
+    aet: Annotated[str, typer.Option(help="Our AE title.")] = "OPENCMR",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 11112,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="AET[@ADDRESS]", help="Who may call; again for more. Everybody where not given."
+        ),
+    ] = None,
+    send_to: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="AET@HOST:PORT", help="Where results are sent by C-STORE; again for more."
+        ),
+    ] = None,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="AET@HOST:PORT",
+            help="Who may ask for storage commitment, and where the answer goes; --send-to too.",
+        ),
+    ] = None,
+    quiet_seconds: Annotated[
+        float, typer.Option(min=1, help="A study for which nothing came so long is complete.")
+    ] = 30.0,
+    expect: Annotated[
+        int | None,
+        typer.Option(min=1, help="A study of so many instances is complete at once."),
+    ] = None,
+    model: console.ModelName = None,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(metavar="FILE.pem", help="Our certificate: TLS 1.2 or newer.")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(metavar="FILE.pem", help="Our certificate's key.")
+    ] = None,
+    tls_authority: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.pem", help="Who signs peers' certificates; none without is let in."
+        ),
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Without TLS also beyond this machine.")
+    ] = False,
+    most_associations: Annotated[
+        int, typer.Option(min=1, max=100, help="Associations at once.")
+    ] = 25,
+    least_free_gib: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Below so much free space nothing is accepted. 5 GiB or 5 % of the disk, "
+            "whichever is more, where not given.",
+            show_default=False,
+        ),
+    ] = None,
+    quiet: console.Quiet = False,
+    verbose: console.Verbose = False,
+) -> None:
+    """Receive studies, analyse each when it is complete, and send the results.
+
+    Runs until it is stopped (SIGTERM or Ctrl-C); the same command again goes on where it was
+    stopped or killed. Needs the extra serve. It calls only the addresses that are given.
+    """
+    try:
+        from opencmr.archive.address import parse_address
+        from opencmr.archive.connections import Caps
+        from opencmr.archive.node import AnalyzeReceived, Node, Rules
+        from opencmr.archive.receiver import Door, Tls
+        from opencmr.archive.storescu import StoreScu
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"the node needs {error.name}, which is not installed; "
+            "install it with: pip install 'opencmr[serve]'"
+        ) from error
+
+    if (tls_certificate is None) != (tls_key is None):
+        raise ConfigurationError("--tls-certificate and --tls-key go together")
+    if tls_authority is not None and tls_certificate is None:
+        raise ConfigurationError("--tls-authority goes with --tls-certificate and --tls-key")
+    tls = None
+    if tls_certificate is not None and tls_key is not None:
+        tls = Tls(tls_certificate, tls_key, tls_authority)
+    door = Door(
+        aet=aet,
+        host=host,
+        port=port,
+        callers=accept or (),
+        tls=tls,
+        is_insecure=insecure,
+        caps=Caps(associations=most_associations),
+    )
+    destinations = [parse_address(text) for text in send_to or ()]
+    rules = Rules(
+        quiet_s=quiet_seconds,
+        expected=expect,
+        least_free_bytes=None if least_free_gib is None else int(least_free_gib * GIB),
+    )
+    stopped = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    with Node(
+        folder,
+        door,
+        AnalyzeReceived(model),
+        senders={str(one): StoreScu(aet, one) for one in destinations},
+        peers=[*destinations, *(parse_address(text) for text in peer or ())],
+        rules=rules,
+        tell=lambda line: console.say(line, quiet=quiet),
+    ) as running:
+        console.say(f"{aet} listens on {host}, port {running.port}", quiet=quiet)
+        while not stopped.wait(1.0):  # a wait without end would hold up signals on Windows
+            pass
+        console.say("stopping", quiet=quiet)

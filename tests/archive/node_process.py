@@ -1,0 +1,55 @@
+"""A node in a process of its own, to be killed: node_process.py FOLDER [PACS_PORT [QUIET_S]].
+
+Its analysis is a stand-in that takes a moment and gives what every analysis gives: a result
+folder that is there whole or not at all, with objects whose UIDs follow from the input.
+"""
+
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from pydicom import dcmread
+
+from opencmr import storage
+from opencmr.archive.address import Address
+from opencmr.archive.node import Node, Rules
+from opencmr.archive.receiver import Door
+from opencmr.archive.storescu import StoreScu
+
+
+def analyse(source: Path, result: Path) -> str:
+    paths = sorted(source.glob("*.dcm"))
+    time.sleep(0.2)
+    with storage.result_folder(result, overwrite=False) as folder:
+        d = dcmread(paths[0])
+        made = storage.sha256_of_bytes(" ".join(path.name for path in paths).encode())
+        d.SOPInstanceUID = f"2.25.{int(made[:30], 16)}"
+        d.file_meta.MediaStorageSOPInstanceUID = d.SOPInstanceUID
+        d.SeriesInstanceUID = f"{d.SOPInstanceUID}.1"
+        d.InstanceNumber = len(paths)
+        (folder / "dicom").mkdir()
+        d.save_as(folder / "dicom" / "sr.dcm")
+        storage.write_json(folder / storage.RUN_FILE, {"study": "x"})
+    return ""
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    pacs_port, quiet_s = int((sys.argv[2:] or ["0"])[0]), float((sys.argv[3:] or ["3600"])[0])
+    senders = {}
+    if pacs_port:
+        peer = Address("PACS", "127.0.0.1", pacs_port)
+        senders[str(peer)] = StoreScu("OPENCMR", peer)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    rules = Rules(quiet_s=quiet_s, least_free_bytes=1 << 20)
+    with Node(folder, Door(port=0), analyse, senders=senders, rules=rules) as node:
+        sys.stdout.write(f"{node.port}\n")
+        sys.stdout.flush()
+        stop.wait()
+
+
+if __name__ == "__main__":
+    main()

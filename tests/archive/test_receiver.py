@@ -1,0 +1,208 @@
+"""The receiver: who is let in, what is kept, and that nobody can stop it for the others."""
+
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pynetdicom import AE
+
+from opencmr.archive import connections
+from opencmr.archive.address import Address, parse_address
+from opencmr.archive.commitment import Commitments
+from opencmr.archive.connections import Caps
+from opencmr.archive.database import Database
+from opencmr.archive.receiver import VERIFICATION, Door, Receiver, Tls
+from opencmr.archive.store import Store
+from opencmr.errors import ConfigurationError
+
+from .senders import instance, send
+
+DOOR = Door(port=0)
+
+
+class Running:
+    """A receiver and its store."""
+
+    def __init__(self, folder: Path, door: Door) -> None:
+        self.told: list[str] = []
+        self.database = Database(f"sqlite:///{folder / 'node.db'}")
+        self.store = Store(folder, self.database, least_free_bytes=1 << 20)
+        commitments = Commitments(self.database, self.store, door.aet, {})
+        self.receiver = Receiver(door, self.store, commitments, self.told.append)
+        self.port = self.receiver.port
+
+    @property
+    def kept(self) -> list[Path]:
+        return sorted((self.store.folder / "instances").glob("*/*.dcm"))
+
+    def close(self) -> None:
+        self.receiver.close()
+        self.store.close()
+        self.database.close()
+
+
+@pytest.fixture
+def running(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Running]:
+    found = Running(tmp_path, getattr(request, "param", DOOR))
+    yield found
+    found.close()
+
+
+def echo(port: int, **named: str) -> bool:
+    entity = AE(named.get("aet", "SCANNER"))
+    entity.acse_timeout = entity.dimse_timeout = 10
+    entity.add_requested_context(VERIFICATION)
+    association = entity.associate("127.0.0.1", port, ae_title=named.get("called", "OPENCMR"))
+    if not association.is_established:
+        return False
+    status = association.send_c_echo().Status
+    association.release()
+    return bool(status == 0)
+
+
+def rejection(port: int, **named: str) -> tuple[int, int, int]:
+    """Return result, source and reason of a rejected association."""
+    entity = AE(named.get("aet", "SCANNER"))
+    entity.add_requested_context(VERIFICATION)
+    association = entity.associate("127.0.0.1", port, ae_title=named.get("called", "OPENCMR"))
+    assert association.is_rejected
+    said = association.acceptor.primitive
+    assert said is not None
+    return said.result, said.result_source, said.diagnostic
+
+
+@pytest.mark.skipif(shutil.which("storescu") is None, reason="dcmtk is not installed")
+def test_storescu_of_dcmtk_stores_and_its_file_is_kept(running: Running, tmp_path: Path) -> None:
+    sent = tmp_path / "sent"
+    sent.mkdir()
+    for number in range(5):
+        d = instance(number)
+        d.file_meta.MediaStorageSOPClassUID = d.SOPClassUID
+        d.file_meta.MediaStorageSOPInstanceUID = d.SOPInstanceUID
+        d.save_as(sent / f"{number}.dcm", enforce_file_format=True)
+    words = ["storescu", "-aec", "OPENCMR", "127.0.0.1", str(running.port), "+sd", str(sent)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(running.kept) == 5
+
+
+def test_what_is_refused_is_told_without_identifiers(running: Running) -> None:
+    wrong = instance(1)
+    wrong.StudyInstanceUID = ""
+    assert send(running.port, [instance(0), wrong, instance(2)]) == [0, 0xC000, 0]
+    assert running.told == ["refused an instance (0xC000): the data set names no study"]
+    assert len(running.kept) == 2
+
+
+@pytest.mark.parametrize("running", [replace(DOOR, callers=("SCANNER",))], indirect=True)
+def test_wrong_titles_are_rejected_with_their_reasons(running: Running) -> None:
+    assert echo(running.port)
+    assert rejection(running.port, called="OTHER") == (1, 1, 7)
+    assert rejection(running.port, aet="STRANGER") == (1, 1, 3)
+
+
+@pytest.mark.parametrize("running", [replace(DOOR, callers=("SCANNER@10.9.8.7",))], indirect=True)
+def test_a_title_from_a_foreign_address_is_rejected(running: Running) -> None:
+    assert rejection(running.port) == (1, 1, 3)
+
+
+@pytest.mark.parametrize("running", [replace(DOOR, caps=Caps(associations=2))], indirect=True)
+def test_one_association_too_many_is_rejected_for_the_moment(running: Running) -> None:
+    held = []
+    for _ in range(2):
+        entity = AE("SCANNER")
+        entity.add_requested_context(VERIFICATION)
+        held.append(entity.associate("127.0.0.1", running.port, ae_title="OPENCMR"))
+    assert all(one.is_established for one in held)
+    assert rejection(running.port) == (2, 3, 2)
+    for one in held:
+        one.release()
+
+
+def test_two_hundred_silent_connections_leave_room_and_few_threads(running: Running) -> None:
+    before = threading.active_count()
+    silent = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(200)]
+    assert echo(running.port)
+    until = time.monotonic() + 30  # the threads of those that gave way end in their own time
+    while threading.active_count() - before > 4 * Caps().associations:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    for one in silent:
+        one.close()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"\x01\x00\x40\x00\x00\x00" + bytes(64),  # an association request of 1 GiB
+        b"\x01\x00\x00\x00\x00\xff" + bytes(3),  # one that never ends
+        b"\xff" * 600,
+        b"GET / HTTP/1.1\r\n\r\n",
+    ],
+)
+def test_what_is_no_dicom_is_closed_and_harms_nobody(
+    said: bytes, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "ARTIM_S", 1.0)
+    with socket.create_connection(("127.0.0.1", running.port), timeout=20) as peer:
+        peer.sendall(said)
+        try:
+            while peer.recv(4096):  # an abort may come first
+                pass
+        except ConnectionResetError:
+            pass
+    assert echo(running.port)
+
+
+def test_beyond_this_machine_nothing_goes_in_clear_unless_asked() -> None:
+    with pytest.raises(ConfigurationError, match="--insecure"):
+        Door(host="0.0.0.0")
+    assert Door(host="0.0.0.0", is_insecure=True).host == "0.0.0.0"
+
+
+@pytest.mark.parametrize("text", ["PACS", "PACS@host", "@h:104", "PACS@h:0", "A" * 17 + "@h:104"])
+def test_a_bad_address_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError):
+        parse_address(text)
+    assert parse_address("PACS@[::1]:104") == Address("PACS", "::1", 104)
+
+
+@pytest.mark.skipif(
+    shutil.which("openssl") is None or shutil.which("echoscu") is None,
+    reason="openssl or dcmtk is not installed",
+)
+def test_tls_lets_in_who_has_a_certificate_and_a_silent_client_stops_nobody(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    words = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+    ]
+    subprocess.run(
+        [*words, "-keyout", key, "-out", certificate], check=True, capture_output=True, timeout=60
+    )
+    running = Running(tmp_path, replace(DOOR, tls=Tls(certificate, key, certificate)))
+    call = ["echoscu", "-aec", "OPENCMR", "127.0.0.1", str(running.port)]
+    named = [*call, "+tls", str(key), str(certificate), "+cf", str(certificate)]
+    nameless = [*call, "+tla", "+cf", str(certificate)]
+    with socket.create_connection(("127.0.0.1", running.port)):
+        codes = [
+            subprocess.run(one, capture_output=True, timeout=60, check=False).returncode
+            for one in (named, nameless, call)
+        ]
+    running.close()
+    assert codes[0] == 0
+    assert all(codes[1:])

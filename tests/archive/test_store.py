@@ -1,0 +1,216 @@
+"""Instances on disk: whole, once, under names that nobody chose."""
+
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydicom import dcmread
+from sqlalchemy import select
+
+from opencmr import storage
+from opencmr.archive import store as store_module
+from opencmr.archive.database import INSTANCES, STUDIES, Database
+from opencmr.archive.store import NotKeptError, Received, Store
+from opencmr.archive.uid import RESULT_OBJECTS, UID_FORM
+from opencmr.report import dicom_study
+
+from .senders import STUDY, received
+
+SMALL = 1 << 20
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(f"sqlite:///{tmp_path / 'node.db'}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path, database: Database) -> Iterator[Store]:
+    opened = Store(tmp_path, database, least_free_bytes=SMALL)
+    yield opened
+    opened.close()
+
+
+def counts(database: Database) -> dict[str, int]:
+    with database.transaction() as connection:
+        rows = connection.execute(select(STUDIES.c.study_instance_uid, STUDIES.c.instances))
+        return {row[0]: row[1] for row in rows}
+
+
+def files_below(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_an_instance_is_kept_whole_for_its_owner_alone_with_an_empty_preamble(
+    store: Store, database: Database, tmp_path: Path
+) -> None:
+    assert store.keep(received(7, text="as it came"))
+    (path,) = files_below(tmp_path / "instances")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.read_bytes()[:132] == bytes(128) + b"DICM"
+    assert path.read_bytes().endswith(received(7, text="as it came").dataset)
+    read = dcmread(path)
+    assert (read.SeriesDescription, read.SOPInstanceUID) == ("as it came", f"{STUDY}.1.7")
+    assert read.file_meta.MediaStorageSOPInstanceUID == read.SOPInstanceUID
+    assert counts(database) == {STUDY: 1}
+    assert files_below(tmp_path / "incoming") == []
+
+
+def test_the_same_again_counts_once_and_another_of_the_same_uid_is_refused(
+    store: Store, database: Database, tmp_path: Path
+) -> None:
+    assert store.keep(received(1))
+    assert not store.keep(received(1))
+    with pytest.raises(NotKeptError) as refused:
+        store.keep(received(1, text="other"))
+    assert refused.value.status == store_module.UID_CONFLICT
+    assert counts(database) == {STUDY: 1}
+    (path,) = files_below(tmp_path / "instances")
+    assert dcmread(path).SeriesDescription == ""
+
+
+def test_ten_writers_of_one_study_lose_nothing(
+    store: Store, database: Database, tmp_path: Path
+) -> None:
+    new: list[bool] = []
+
+    def write() -> None:
+        new.extend(store.keep(received(number)) for number in range(20))
+
+    writers = [threading.Thread(target=write) for _ in range(10)]
+    for one in writers:
+        one.start()
+    for one in writers:
+        one.join()
+    assert len(new) == 200
+    assert new.count(True) == 20
+    assert counts(database) == {STUDY: 20}
+    assert len(files_below(tmp_path / "instances")) == 20
+
+
+@pytest.mark.parametrize(
+    ("one", "status"),
+    [
+        (received(1, sop_instance_uid="../../x"), store_module.CANNOT_UNDERSTAND),
+        (received(1, sop_instance_uid="/etc/x\0"), store_module.CANNOT_UNDERSTAND),
+        (received(1, sop_instance_uid="1.2.3"), store_module.DOES_NOT_MATCH),
+        (received(1, sop_class_uid="1.2.3"), store_module.DOES_NOT_MATCH),
+        (received(1, study="../../x"), store_module.CANNOT_UNDERSTAND),
+        (received(1, study=""), store_module.CANNOT_UNDERSTAND),
+        (Received("1.2", "1.2.3", "1.2.840.10008.1.2.1", b""), store_module.DOES_NOT_MATCH),
+        (
+            Received(
+                "1.2",
+                "1.2.3",
+                "1.2.840.10008.1.2",
+                b"\x08\x00\x15\x11\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff" * 3000,
+            ),
+            store_module.CANNOT_UNDERSTAND,
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+def test_what_is_not_what_it_is_said_to_be_leaves_nothing(
+    one: Received, status: int, store: Store, tmp_path: Path
+) -> None:
+    with pytest.raises(NotKeptError) as refused:
+        store.keep(one)
+    assert refused.value.status == status
+    assert files_below(tmp_path / "instances") == files_below(tmp_path / "incoming") == []
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@given(st.binary(max_size=200), st.text(max_size=70))
+def test_no_bytes_and_no_uid_write_outside(
+    store: Store, tmp_path: Path, dataset: bytes, uid: str
+) -> None:
+    with pytest.raises(NotKeptError):
+        store.keep(Received("1.2.3", uid, "1.2.840.10008.1.2.1", dataset))
+    assert files_below(tmp_path / "instances") == []
+
+
+def test_a_disk_nearly_full_refuses_and_recovers_by_itself(
+    tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path, database, least_free_bytes=1 << 60)
+    with pytest.raises(NotKeptError) as refused:
+        store.keep(received(1))
+    assert refused.value.status == store_module.OUT_OF_RESOURCES
+    monkeypatch.setattr(store, "_least_free_bytes", SMALL)
+    assert store.keep(received(1))
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "next_works"),
+    [(28, store_module.OUT_OF_RESOURCES, True), (5, store_module.NOT_STORED, False)],
+)
+def test_a_failed_flush_is_never_success_and_after_an_input_error_nothing_is_believed(
+    number: int,
+    status: int,
+    next_works: bool,
+    store: Store,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_descriptor: int) -> None:
+        raise OSError(number, "planted")
+
+    with monkeypatch.context() as planted:
+        planted.setattr(store_module.os, "fsync", fail)
+        with pytest.raises(NotKeptError) as refused:
+            store.keep(received(1))
+    assert refused.value.status == status
+    assert counts(database) == {}
+    if next_works:
+        assert store.keep(received(1))
+    else:
+        with pytest.raises(NotKeptError, match="start the node again"):
+            store.keep(received(1))
+
+
+def test_what_a_crash_left_is_swept_and_what_was_never_acknowledged_is_set_apart(
+    tmp_path: Path, database: Database
+) -> None:
+    store = Store(tmp_path, database, least_free_bytes=SMALL)
+    store.keep(received(1))
+    store.close()
+    (kept,) = files_below(tmp_path / "instances")
+    (tmp_path / "incoming" / "a.part").write_bytes(b"half")
+    kept.with_name("orphan.dcm").write_bytes(b"moved, and no row")
+    again = Store(tmp_path, database, least_free_bytes=SMALL)
+    assert again.quarantined == 1
+    assert files_below(tmp_path / "instances") == [kept]
+    assert files_below(tmp_path / "incoming") == []
+    assert [one.read_bytes() for one in files_below(tmp_path / "quarantine")] == [
+        b"moved, and no row"
+    ]
+    again.close()
+
+
+def test_the_index_is_durable_over_a_loss_of_power(database: Database) -> None:
+    with database.transaction() as connection:
+        mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+        synchronous = connection.exec_driver_sql("PRAGMA synchronous").scalar()
+    assert (mode, synchronous) == ("wal", 2)
+
+
+def test_the_index_names_every_file_and_no_patient(store: Store, database: Database) -> None:
+    store.keep(received(3))
+    with database.transaction() as connection:
+        (row,) = connection.execute(select(INSTANCES)).all()
+    assert (store.folder / row.path).is_file()
+    assert row.dataset_sha256 == storage.sha256_of_bytes(received(3).dataset)
+    assert b"CANARY" not in b"".join(p.read_bytes() for p in store.folder.glob("node.db*"))
+
+
+def test_a_uid_and_the_place_of_objects_are_what_the_report_says() -> None:
+    assert UID_FORM.pattern == dicom_study.UID.pattern
+    assert UID_FORM.flags == dicom_study.UID.flags
+    assert RESULT_OBJECTS == dicom_study.FOLDER

@@ -1,0 +1,198 @@
+"""The queue: complete studies are analysed, late ones again, and results leave once."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from pydicom.dataset import Dataset
+from sqlalchemy import select
+
+from opencmr import storage
+from opencmr.archive.address import Address
+from opencmr.archive.commitment import ALL_SAFE, SOME_NOT, Commitments
+from opencmr.archive.database import COMMITMENTS, DELIVERIES, JOBS, Database, JobState, SendState
+from opencmr.archive.delivery import Courier
+from opencmr.archive.node import Node
+from opencmr.archive.receiver import Door
+from opencmr.archive.store import Store
+from opencmr.archive.worker import Worker, result_of
+from opencmr.errors import ConfigurationError, ExternalServiceError
+
+from .senders import STUDY, received
+
+PATIENCE_S = 120
+
+
+def made(source: Path, result: Path) -> str:
+    """Stand for an analysis: one object that says how many instances it saw."""
+    with storage.result_folder(result, overwrite=False) as folder:
+        (folder / "dicom").mkdir()
+        (folder / "dicom" / "sr.dcm").write_text(str(len(list(source.iterdir()))))
+        storage.write_json(folder / storage.RUN_FILE, {})
+    return ""
+
+
+def refuses(_source: Path, _result: Path) -> str:
+    return "no study that can be analysed"
+
+
+def dies(_source: Path, _result: Path) -> str:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return ""
+
+
+def waits(_source: Path, _result: Path) -> str:
+    time.sleep(PATIENCE_S)
+    return ""
+
+
+class Heap:
+    """A destination that fails a number of times first."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.came: list[str] = []
+
+    def send(self, files: Sequence[Path]) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise ExternalServiceError("the destination is down")
+        self.came += [file.read_text() for file in files]
+
+
+class Queue:
+    """A store, its database, and whatever works on them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.database = Database(f"sqlite:///{folder / 'node.db'}")
+        self.store = Store(folder, self.database, least_free_bytes=1 << 20)
+        self.told: list[str] = []
+
+    def worker(self, analyse: Callable[[Path, Path], str], quiet_s: float = 0.1) -> Worker:
+        return Worker(
+            self.database,
+            self.store,
+            analyse,
+            destinations=("heap",),
+            quiet_s=quiet_s,
+            tell=self.told.append,
+        )
+
+    def jobs(self) -> list[tuple[int, str, str]]:
+        query = select(JOBS.c.instances, JOBS.c.state, JOBS.c.reason).order_by(JOBS.c.job)
+        with self.database.transaction() as connection:
+            return [(row[0], row[1], row[2]) for row in connection.execute(query)]
+
+    def deliveries(self) -> list[str]:
+        query = select(DELIVERIES.c.state).order_by(DELIVERIES.c.job)
+        with self.database.transaction() as connection:
+            return list(connection.execute(query).scalars())
+
+    def until(self, is_so: Callable[[], bool]) -> None:
+        for _ in range(PATIENCE_S * 20):
+            if is_so():
+                return
+            time.sleep(0.05)
+        raise AssertionError((self.jobs(), self.deliveries(), self.told))
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Iterator[Queue]:
+    found = Queue(tmp_path)
+    yield found
+    found.store.close()
+    found.database.close()
+
+
+def test_late_instances_make_a_new_result_that_supersedes_the_earlier_one(queue: Queue) -> None:
+    queue.store.keep(received(1))
+    worker = queue.worker(made)
+    queue.until(lambda: queue.jobs() == [(1, JobState.DONE, "")])
+    queue.store.keep(received(2))
+    queue.until(lambda: queue.jobs()[1:] == [(2, JobState.DONE, "")])
+    worker.stop()
+    assert queue.jobs()[0][1] == JobState.SUPERSEDED
+    assert queue.deliveries() == [SendState.SUPERSEDED, SendState.WAITING]
+    with queue.database.transaction() as connection:
+        assert list(connection.execute(select(JOBS.c.supersedes)).scalars()) == [None, 1]
+    heap = Heap(failures=2)
+    nobody = Commitments(queue.database, queue.store, "OPENCMR", {})
+    courier = Courier(queue.database, queue.store.folder, {"heap": heap}, nobody, first_wait_s=0.05)
+    queue.until(lambda: queue.deliveries()[1] == SendState.DONE)
+    courier.stop()
+    assert heap.came == ["2"]
+    assert not any(STUDY in line for line in queue.told)
+
+
+def test_a_study_that_grows_while_it_is_analysed_is_analysed_again(queue: Queue) -> None:
+    queue.store.keep(received(1))
+    worker = queue.worker(waits)
+    queue.until(lambda: queue.jobs() == [(1, JobState.RUNNING, "")])
+    worker.stop()
+    assert queue.jobs() == [(1, JobState.PUT_BACK, "")]
+    queue.store.keep(received(2))
+    worker = queue.worker(made)
+    queue.until(lambda: (2, JobState.DONE, "") in queue.jobs())
+    worker.stop()
+    result = queue.store.folder / result_of(STUDY, 2)
+    assert (result / "dicom" / "sr.dcm").read_text() == "2"
+
+
+@pytest.mark.parametrize(
+    ("analyse", "reason"),
+    [(refuses, "no study that can be analysed"), (dies, "its process died 2 times")],
+)
+def test_what_cannot_be_analysed_fails_alone_and_with_its_reason(
+    analyse: Callable[[Path, Path], str], reason: str, queue: Queue
+) -> None:
+    queue.store.keep(received(1))
+    worker = queue.worker(analyse)
+    queue.until(lambda: queue.jobs()[:1] != [] and queue.jobs()[0][1] == JobState.FAILED)
+    worker.stop()
+    assert queue.jobs()[0][2].startswith(reason)
+    assert queue.deliveries() == []
+
+
+def test_commitment_says_what_is_safe_and_promises_only_to_whom_it_can_answer(
+    queue: Queue,
+) -> None:
+    queue.store.keep(received(1))
+    peers = {"SCANNER": Address("SCANNER", "127.0.0.1", 1)}
+    commitments = Commitments(queue.database, queue.store, "OPENCMR", peers)
+    one = received(1)
+    safe = (one.sop_class_uid, one.sop_instance_uid)
+    kind, told = commitments.judged("1.2.3", [safe])
+    assert (kind, "FailedSOPSequence" in told) == (ALL_SAFE, False)
+    wrong_class, unknown = ("1.2.840", safe[1]), (safe[0], "1.2.3.4")
+    kind, told = commitments.judged("1.2.3", [safe, wrong_class, unknown])
+    assert kind == SOME_NOT
+    assert [item.FailureReason for item in told.FailedSOPSequence] == [0x0119, 0x0112]
+    assert [item.ReferencedSOPInstanceUID for item in told.ReferencedSOPSequence] == [safe[1]]
+
+    asked = Dataset()
+    asked.TransactionUID = "1.2.3"
+    item = Dataset()
+    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = safe
+    asked.ReferencedSOPSequence = [item]
+    assert commitments.ask("STRANGER", 1, asked) == 0x0110
+    assert commitments.ask("SCANNER", 2, asked) == 0x0123
+    assert commitments.ask("SCANNER", 1, Dataset()) == 0x0115
+    assert commitments.waiting() == []
+    assert commitments.ask("SCANNER", 1, asked) == 0
+    assert commitments.waiting() == [("1.2.3", "SCANNER")]
+    with queue.database.transaction() as connection:
+        (row,) = connection.execute(select(COMMITMENTS)).all()
+    assert row.state == SendState.WAITING
+
+
+def test_a_second_node_on_one_folder_refuses_to_start(tmp_path: Path) -> None:
+    with (
+        Node(tmp_path, Door(port=0), made),
+        pytest.raises(ConfigurationError, match="another opencmr"),
+    ):
+        Node(tmp_path, Door(port=0), made)
+    with Node(tmp_path, Door(port=0), made) as again:
+        assert again.port
