@@ -1,0 +1,1 @@
+"""Between opencmr and the hospital's archive: what is received, kept, analysed and sent back."""
