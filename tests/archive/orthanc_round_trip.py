@@ -2,7 +2,7 @@
 
 Run in a network namespace of its own: Debian's Orthanc listens at every address.
 
-    unshare -n sh -c 'ip link set lo up; exec python orthanc_round_trip.py PICTURES RESULT WORK'
+    unshare -n sh -c 'ip link set lo up; exec python orthanc_round_trip.py PICTURES RESULT WORK UID'
 """
 
 import contextlib
@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -124,7 +125,7 @@ if __name__ == "__main__":
     a_pictures, a_result, a_work = map(Path, sys.argv[1:4])
     orthanc = started(a_work)
     try:
-        print(json.dumps(talk(a_pictures, a_result, a_work, sys.argv[4])))
+        sys.stdout.write(json.dumps(talk(a_pictures, a_result, a_work, sys.argv[4])))
     finally:
         orthanc.terminate()
         orthanc.wait(30)

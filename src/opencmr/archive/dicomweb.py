@@ -5,6 +5,7 @@ peer that was named and nowhere else.
 """
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -76,11 +77,9 @@ class DicomWebArchive:
             "StudyInstanceUID": query.study_instance_uid,
             "ModalitiesInStudy": query.modality,
         }
-        params = {key: value for key, value in asked.items() if value}
-        params |= {
-            "includefield": f"{DESCRIPTION},{MODALITIES},{INSTANCES}",
-            "limit": str(MOST_STUDIES),
-        }
+        params = [(key, value) for key, value in asked.items() if value]
+        params += [("includefield", tag) for tag in (DESCRIPTION, MODALITIES, INSTANCES)]
+        params.append(("limit", str(MOST_STUDIES)))
         rows = self._json("GET", "/studies", params=params)
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise self._failed("its list of studies is no DICOM JSON")
@@ -99,6 +98,8 @@ class DicomWebArchive:
             "GET", f"/studies/{study_instance_uid}", headers={"Accept": accept}
         ) as answer:
             self._require_good(answer)
+            stated = answer.headers.get("content-length", "")
+            inbox.require_room(int(stated) if re.fullmatch("[0-9]{1,20}", stated) else 0)
             boundary = boundary_of(answer.headers.get("content-type", ""))
             for part in parts(self._in_time(answer), boundary):
                 path, stream = inbox.begin()

@@ -3,17 +3,16 @@
 import hashlib
 import warnings
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pydicom
-from pydicom.dataset import FileDataset
 
 from opencmr.errors import ExternalServiceError
 
 MOST_INSTANCES = 50_000
 MOST_BYTES = 16 << 30
 """Of one study (proposal): the largest CMR studies have about 10,000 instances and 4 GiB."""
-HEADER_TAGS = ["SOPInstanceUID", "StudyInstanceUID"]
+UNDEFINED_LENGTH = 0xFFFFFFFF
 
 
 class Inbox:
@@ -75,7 +74,16 @@ class Inbox:
             When it is too much.
         """
         self._bytes += number
-        if self._bytes > self._most_bytes:
+        self.require_room(self._bytes)
+
+    def require_room(self, total: int) -> None:
+        """Refuse a study of this many bytes, where they are too many.
+
+        Raises
+        ------
+        ExternalServiceError
+        """
+        if total > self._most_bytes:
             raise ExternalServiceError(
                 f"{self._peer} sends more than {self._most_bytes >> 20} MiB for one study; "
                 "nothing is kept"
@@ -97,36 +105,40 @@ class Inbox:
         ExternalServiceError
             When it is no whole DICOM file, or of another study.
         """
-        header = read_whole(path)
-        if header is None:
+        uids = uids_of_whole(path)
+        if uids is None:
             raise ExternalServiceError(
                 f"{self._peer} sends what is no whole DICOM object; nothing is kept"
             )
-        if header.get("StudyInstanceUID") != self._study:
+        study, uid = uids
+        if study != self._study:
             raise ExternalServiceError(
                 f"{self._peer} sends an object of another study; nothing is kept"
             )
-        uid = str(header.SOPInstanceUID)
         name = hashlib.sha256(uid.encode()).hexdigest()[:32] + ".dcm"
         path.replace(self._folder / name)
         self._names.add(name)
 
 
-def read_whole(path: Path) -> FileDataset | None:
-    """Return the header of a DICOM file that is whole, else None.
+def uids_of_whole(path: Path) -> tuple[str, str] | None:
+    """Return StudyInstanceUID and SOPInstanceUID of a DICOM file that is whole, else None.
 
-    Whole: it has a name (SOPInstanceUID), and no element is longer than the file.
+    Whole: it has a SOPInstanceUID, and no element is longer than the file.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they quote values
             dataset = pydicom.dcmread(path)
-            for element in dataset.values():
-                declared = getattr(element, "length", 0xFFFFFFFF)
-                value = element.value
-                is_short = isinstance(value, bytes) and len(value) < declared
-                if declared != 0xFFFFFFFF and is_short:
-                    return None
-            return dataset if dataset.get("SOPInstanceUID") else None
+            # As read, elements keep the length that the file declares.
+            if any(map(_is_cut, dataset.values())):
+                return None
+            uids = str(dataset.get("StudyInstanceUID", "")), str(dataset.SOPInstanceUID)
     except Exception:  # hostile bytes raise anything
         return None
+    return uids if uids[1] else None
+
+
+def _is_cut(element: Any) -> bool:
+    declared, value = getattr(element, "length", UNDEFINED_LENGTH), element.value
+    is_known = declared != UNDEFINED_LENGTH and isinstance(value, bytes)
+    return is_known and len(value) < declared

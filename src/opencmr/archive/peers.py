@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from opencmr.errors import ConfigurationError
 
 PLAIN = "is not encrypted and leaves this machine; use {better}, or say insecure = true"
-AeTitle = Annotated[str, Field(pattern=r"^(?=.*[^ ])[\x20-\x5B\x5D-\x7E]{1,16}$")]
-"""PS3.5 6.2, AE: 1 to 16 characters, no backslash, not spaces alone."""
+AeTitle = Annotated[str, Field(pattern=r"^[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?$")]
+"""PS3.5 6.2, AE: 1 to 16 characters, no backslash; spaces at either end mean nothing."""
 Port = Annotated[int, Field(ge=1, le=65535)]
 WRITTEN_SECRETS = {"password": "password_env or password_file", "token": "token_env or token_file"}
 LARGEST_SECRET_BYTES = 65536
@@ -71,7 +71,10 @@ class DicomWebPeer(_Strict):
 
     def token(self) -> str | None:
         """Return the bearer token, None where the peer asks for none."""
-        return _secret(self.token_env, self.token_file)
+        token = _secret(self.token_env, self.token_file)
+        if token is not None and not token.isascii():
+            raise ConfigurationError("a token holds letters beyond ASCII")  # RFC 6750 2.1
+        return token
 
     def credentials(self) -> tuple[str, str] | None:
         """Return user and password, None where the peer asks for none."""
