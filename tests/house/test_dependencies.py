@@ -37,8 +37,8 @@ def _imported(*, training: bool) -> set[str]:
 
 
 def test_everything_imported_is_declared() -> None:
-    extras = _declared("plot") | _declared("dicom") | _declared("serve")
-    assert _imported(training=False) - _declared() - extras == set()
+    optional = _declared("plot") | _declared("dicom") | _declared("serve")
+    assert _imported(training=False) - _declared() - optional == set()
     assert _imported(training=True) - _declared() - _declared("train") == set()
 
 

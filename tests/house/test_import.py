@@ -7,12 +7,14 @@ import sys
 import pytest
 
 HEAVY = {
+    "httpx",
     "matplotlib",
     "nibabel",
     "onnx",
     "onnxruntime",
     "pydantic",
     "pydicom",
+    "pynetdicom",
     "scipy",
     "skimage",
     "torch",

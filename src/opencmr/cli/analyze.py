@@ -10,13 +10,14 @@ import typer
 from opencmr import storage
 from opencmr.anatomy.phases import SegPhases
 from opencmr.anatomy.seg_types import SegType
-from opencmr.cli import console
+from opencmr.cli import archives, console
 from opencmr.errors import ConfigurationError
 from opencmr.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from opencmr.archive.archive import Archive
     from opencmr.batch.outcome import Outcome
     from opencmr.imaging.change import EarlierResult
     from opencmr.imaging.flag import LeftOut
@@ -92,6 +93,23 @@ def analyze(
             "missing. It does not overrule identifiers that differ.",
         ),
     ] = False,
+    from_peer: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="PEER",
+            help="Fetch the study from this archive of the peers file, in place of INPUT.",
+            show_default=False,
+        ),
+    ] = None,
+    study: Annotated[
+        str | None,
+        typer.Option(metavar="UID", help="With --from: its StudyInstanceUID.", show_default=False),
+    ] = None,
+    is_sent_back: Annotated[
+        bool, typer.Option("--send-back", help="With --from: send dicom/ of the result there.")
+    ] = False,
+    peers: archives.PeersFile = None,
     overwrite: console.Overwrite = False,
     as_json: console.AsJson = False,
     quiet: console.Quiet = False,
@@ -132,11 +150,13 @@ def analyze(
     if demographics is not None:
         console.require_file(demographics, "--demographics")
     table = read_demographics(demographics) if demographics is not None else None
+    archive = archive_asked(from_peer, study, peers, is_sent_back=is_sent_back)
     inputs = places_read(source, ed, es, previous)
     with (
         storage.result_folder(output, overwrite=overwrite, inputs=inputs, may_grow=True) as folder,
         console.progress_bar(quiet=quiet) as progress,
-        read_input(source, ed, es, spacing_mm, progress) as studies,
+        archives.study_from(archive, study, source, progress) as read,
+        read_input(read, ed, es, spacing_mm, progress) as studies,
     ):
         if previous is not None and len(studies) > 1:
             raise ConfigurationError(
@@ -161,11 +181,28 @@ def analyze(
                 Place(output.resolve(), output, overwrite),
                 jobs=jobs,
                 labels=[label_of(entry, label_from) for entry in studies.entries],
-                inputs=[str(base_of(inputs[0]) / entry.place) for entry in studies.entries],
+                inputs=[str(base_of(read or inputs[0]) / entry.place) for entry in studies.entries],
                 progress=progress,
                 tell=lambda line: console.say(line, quiet=quiet),
             )
-    tell(outcomes, studies.left_out, as_json=as_json, quiet=quiet, cohort=output)
+    try:
+        tell(outcomes, studies.left_out, as_json=as_json, quiet=quiet, cohort=output)
+    finally:  # a result that is flagged goes back with its flags
+        if archive is not None and is_sent_back and not any(one.error for one in outcomes):
+            with console.progress_bar(quiet=quiet) as progress:
+                sent = archives.send_back(archive, output, progress)
+            console.say(f"sent back: {sent.stored}", quiet=quiet or as_json)
+
+
+def archive_asked(
+    name: str | None, study: str | None, peers: Path | None, *, is_sent_back: bool
+) -> "Archive | None":
+    """Return the archive of ``--from``; nothing where it is not given."""
+    if name is None:
+        if study is not None or is_sent_back or peers is not None:
+            raise ConfigurationError("--study, --send-back and --peers go with --from")
+        return None
+    return archives.archive_of(name, peers)
 
 
 def earlier_result(folder: Path | None, is_stated: bool) -> "EarlierResult | None":

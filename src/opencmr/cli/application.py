@@ -12,6 +12,8 @@ from opencmr.cli import (
     diagnose,
     doctor,
     export,
+    fetch,
+    find,
     map,
     measure,
     models,
@@ -20,6 +22,7 @@ from opencmr.cli import (
     segment,
     simulate,
     sort,
+    store,
     train,
     validate,
 )
@@ -77,6 +80,9 @@ application.command("train")(train.train)
 application.command("validate")(validate.validate)
 application.command("export")(export.export)
 application.command("node")(node.node)
+application.command("find")(find.find)
+application.command("fetch")(fetch.fetch)
+application.command("store")(store.store)
 application.command("doctor")(doctor.doctor)
 
 

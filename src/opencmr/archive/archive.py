@@ -1,0 +1,125 @@
+"""What an archive can do for us, whichever protocol it speaks."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from opencmr.archive.peers import DimsePeer, Peer
+from opencmr.errors import ConfigurationError
+
+MOST_STUDIES = 500
+"""Of one question; more are a sign that it was too wide (proposal)."""
+UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
+DATE = re.compile(r"[0-9]{8}|[0-9]{8}-|-[0-9]{8}|[0-9]{8}-[0-9]{8}")
+
+Tick = Callable[[int, int], None]
+"""Told how many instances have come or gone so far, and of how many."""
+
+
+def no_tick(_done: int, _total: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a study must have to be found; empty matches all (PS3.4 C.2.2.2).
+
+    Attributes
+    ----------
+    study_date : str
+        ``YYYYMMDD``, or a range ``YYYYMMDD-YYYYMMDD`` of which one end may be missing.
+    """
+
+    patient_id: str = field(default="", repr=False)
+    study_date: str = ""
+    study_instance_uid: str = ""
+    modality: str = ""
+
+    def __post_init__(self) -> None:
+        if self.study_date and not DATE.fullmatch(self.study_date):
+            raise ConfigurationError("a date is YYYYMMDD, or a range YYYYMMDD-YYYYMMDD")
+        if self.study_instance_uid:
+            require_uid(self.study_instance_uid)
+        if any(c < " " or c == "\\" for c in self.patient_id + self.modality):
+            raise ConfigurationError("a backslash or control character cannot be asked for")
+
+
+@dataclass(frozen=True, slots=True)
+class FoundStudy:
+    """A study that an archive holds.  It names a patient: for standard output alone."""
+
+    study_instance_uid: str
+    patient_id: str = field(default="", repr=False)
+    patient_name: str = field(default="", repr=False)
+    study_date: str = ""
+    description: str = field(default="", repr=False)
+    modalities: tuple[str, ...] = ()
+    instances: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of objects that were sent: how many are stored, and why others are not.
+
+    Attributes
+    ----------
+    failures : mapping from file to the reason, in words
+    """
+
+    stored: int
+    failures: dict[Path, str] = field(default_factory=dict)
+
+
+class Archive(Protocol):
+    """An archive of studies.  Every method raises ``ExternalServiceError`` when it fails."""
+
+    def echo(self) -> None:
+        """Ask whether it is there and lets us in."""
+
+    def find(self, query: Query) -> list[FoundStudy]:
+        """Return the studies that match, ``MOST_STUDIES`` at most."""
+
+    def fetch(self, study_instance_uid: str, folder: Path, tick: Tick = no_tick) -> int:
+        """Write every instance of a study into an empty private folder; return their number.
+
+        Raises
+        ------
+        InputError
+            When the archive holds no such study.
+        """
+
+    def store(self, paths: Sequence[Path], tick: Tick = no_tick) -> Sent:
+        """Send DICOM files."""
+
+
+def require_uid(uid: str) -> None:
+    """Refuse what is no UID: it would become a part of an address (PS3.5 9.1).
+
+    Leading zeros, which the standard forbids and archives hold, are let through.
+    """
+    if len(uid) > 64 or not UID.fullmatch(uid):
+        raise ConfigurationError("a study is named by its UID: digits and dots, 64 at most")
+
+
+def open_archive(name: str, peer: Peer) -> Archive:
+    """Return the archive behind a peer; nothing is sent yet.
+
+    Raises
+    ------
+    ConfigurationError
+        When the extra that speaks its protocol is missing, or its secrets cannot be read.
+    """
+    try:
+        if isinstance(peer, DimsePeer):
+            from opencmr.archive.dimse import DimseArchive
+
+            return DimseArchive(name, peer)
+        from opencmr.archive.dicomweb import DicomWebArchive
+
+        return DicomWebArchive(name, peer)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"{error.name} is not installed; pip install 'opencmr[serve]'"
+        ) from None
