@@ -1,4 +1,4 @@
-"""Header styles of four vendors, two dialects each: is sorting right, and as sure as it says?
+"""Header styles of four vendors, two dialects each: right names, and how sure they are told.
 
     python benchmarks/sorting_vendors.py -o benchmarks/sorting_vendors.json
     python benchmarks/sorting_vendors.py --fit src/opencmr/sort/calibration.json
