@@ -337,7 +337,7 @@ def fit(studies):
         "hearts": list(HEARTS["fitting"]),
         "weights_of_conditions": CONDITIONS,
         "command": "python benchmarks/sorting_vendors.py --fit src/opencmr/sort/calibration.json",
-        "judged_in": "benchmarks/sorting_vendors.json",
+        "judged_by": "python benchmarks/sorting_vendors.py -o FIGURES.json",
         "limits": "Frequencies among the simulated studies; on scanners and protocols unlike them "
         "the true share may be lower.",
     }
