@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -114,6 +114,38 @@ class Evidence:
     def named(self, pattern: str) -> bool:
         """Return whether the name of the pulse sequence matches a pattern."""
         return re.search(pattern, self.header.sequence_name.lower()) is not None
+
+    @property
+    def without_words(self) -> "Evidence":
+        """The same without what a human typed."""
+        return replace(self, words="")
+
+    @property
+    def without_header(self) -> "Evidence":
+        """The same without what the scanner wrote of how the pictures were made."""
+        modality = SeriesHeader(modality=self.header.modality)
+        return replace(self, header=modality, other_half=None, venc_cm_s=None)
+
+    @property
+    def without_geometry(self) -> "Evidence":
+        """The same without where the planes lie; their number and distance stay."""
+        return replace(
+            self,
+            body_plane="",
+            is_right=False,
+            oriented=False,
+            typical_axis_deg=90.0,
+            body_axis_deg=90.0,
+            tilt_deg=90.0,
+            turn_deg=0.0,
+            off_axis_mm=None,
+            other_orientations=False,
+        )
+
+    @property
+    def without_pictures(self) -> "Evidence":
+        """The same without a look at the pictures."""
+        return replace(self, pictures=None)
 
     @property
     def prepared(self) -> bool:

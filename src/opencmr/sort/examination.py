@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 
 from opencmr.anatomy.techniques import SequenceName, Technique
-from opencmr.anatomy.views import ViewName
+from opencmr.anatomy.views import View, ViewName
 from opencmr.imaging.study import ScannerSeries, Series, Study
 from opencmr.sort import words
+from opencmr.sort.calibration import KNOWS_FROM, SEQUENCE, VIEW, calibrated, facts_of
 from opencmr.sort.criteria import is_at_rest, made_at, says
 from opencmr.sort.evidence import Evidence, evidence_of_header
 from opencmr.sort.names import (
@@ -15,7 +17,7 @@ from opencmr.sort.names import (
     VIEW_NAME_RULES,
     VIEW_NAMES,
 )
-from opencmr.sort.rules import SEQUENCE_RULES, weigh
+from opencmr.sort.rules import SEQUENCE_RULES, VIEW_RULES, weigh
 from opencmr.sort.sorting import evidence_of
 
 MEASURED = "short-axis cine (measured)"
@@ -25,9 +27,6 @@ LATE_ENHANCEMENT = (SequenceName.LGE_MAGNITUDE, SequenceName.LGE_PSIR)
 MADE_FROM_IMAGES = frozenset({"SR", "PR", "KO", "DOC", "REG", "SEG", "RTSTRUCT", "OT"})
 """Modalities of what is made from images (PS3.3 C.7.3.1.1.1)."""
 
-SHARPNESS = 2.0
-"""Factor of the log-odds (proposal): on simulated studies it halves the modesty of the votes; more
-would fit them better still, but they are easier than real ones (``benchmarks/sorting.py``)."""
 KIND_IS_STATED = 0.95
 """Where the kind of object or the modality decides, which are rarely wrong (proposal)."""
 
@@ -48,8 +47,9 @@ class Naming:
     Attributes
     ----------
     sequence_probability, view_probability : float, 0 to 1
-        By the votes; 1 for a view that is not told.  How far they keep their promise is measured
-        in the benchmarks.
+        That the name is right (:mod:`opencmr.sort.calibration`).  Of an unknown sequence and of
+        another view after a doubt: that the likeliest name, which the evidence tells, would have
+        been; 0 for a sequence and 1 for a view of which nothing was said.
     evidence : tuple of str
         Never holds a header's text.
     """
@@ -92,29 +92,87 @@ def named_stacks(study: Study) -> dict[str, Naming]:
     return {one.key: _naming(one, evidence[one.key]) for one in study.series}
 
 
+def likeliest(study: Study) -> dict[str, "tuple[Likeliest[SequenceName], Likeliest[ViewName]]"]:
+    """Return the likeliest names of each stack of a sorted study, sure or not, by its key."""
+    evidence = evidence_of(study)
+    return {
+        one.key: (_sequence(evidence[one.key], one), _view(evidence[one.key], one))
+        for one in study.series
+    }
+
+
+Name = TypeVar("Name", SequenceName, ViewName)
+
+
+@dataclass(frozen=True, slots=True)
+class Likeliest(Generic[Name]):
+    """A name, the facts that its probability is reckoned from, and why it is the likeliest."""
+
+    name: Name
+    facts: Mapping[str, float]
+    because: tuple[str, ...]
+
+
 def _naming(one: Series, evidence: Evidence) -> Naming:
-    sequence, share, why = weigh(SEQUENCE_NAME_RULES, evidence, NAMES[one.sequence])
-    view, view_share, why_view = weigh(VIEW_NAME_RULES, evidence, VIEW_NAMES[one.view])
+    sequence, view = _sequence(evidence, one), _view(evidence, one)
+    name, sure, doubt = _sequence_or_unknown(sequence)
+    view_sure, plane = 1.0, view.name
+    if plane is not ViewName.OTHER:
+        view_sure = calibrated(VIEW).probability(view.facts)
+        if view_sure < KNOWS_FROM:
+            doubt += (f"other: {plane.value} is likeliest, but too unsure to be named",)
+            plane = ViewName.OTHER
     return Naming(
-        sequence,
-        view,
-        sharpened(one.sequence_confidence * share),
-        sharpened(one.view_confidence * view_share),
-        tuple(dict.fromkeys((*one.because, *why, *why_view))),
+        name,
+        plane,
+        sure,
+        view_sure,
+        tuple(dict.fromkeys((*doubt, *one.because, *sequence.because, *view.because))),
         evidence.other_orientations,
     )
 
 
-def sharpened(share: float) -> float:
-    """Return the probability of an answer with this share of the votes.
+def _sequence_or_unknown(
+    found: "Likeliest[SequenceName]",
+) -> tuple[SequenceName, float, tuple[str, ...]]:
+    """Return the name with its probability, or unknown and why where it is too unsure."""
+    if found.name is SequenceName.UNKNOWN:
+        return found.name, 0.0, ()
+    sure = calibrated(SEQUENCE).probability(found.facts)
+    if sure >= KNOWS_FROM:
+        return found.name, sure, ()
+    doubt = f"unknown: {found.name.value} is likeliest, but too unsure to be named"
+    return SequenceName.UNKNOWN, sure, (doubt,)
 
-    The softmax of votes is too modest, as answers that nothing speaks for count in it.
 
-    >>> sharpened(0.5), round(sharpened(0.8), 2)
-    (0.5, 0.94)
-    """
-    odds: float = (share / max(1.0 - share, 1e-9)) ** SHARPNESS
-    return odds / (1.0 + odds)
+def _sequence(evidence: Evidence, one: Series | None = None) -> Likeliest[SequenceName]:
+    """Return the likeliest name within the technique that a series was sorted as."""
+    technique, share, _ = weigh(SEQUENCE_RULES, evidence, tuple(Technique))
+    if one is not None:
+        technique, share = one.sequence, one.sequence_confidence
+
+    def named(e: Evidence, among: Technique) -> tuple[SequenceName, float, tuple[str, ...]]:
+        return weigh(SEQUENCE_NAME_RULES, e, NAMES[among])
+
+    def again(e: Evidence) -> SequenceName:
+        return named(e, weigh(SEQUENCE_RULES, e, tuple(Technique))[0])[0]
+
+    name, name_share, why = named(evidence, technique)
+    return Likeliest(name, facts_of(evidence, name, share, name_share, again), why)
+
+
+def _view(evidence: Evidence, one: Series) -> Likeliest[ViewName]:
+    """Return the likeliest name within the view that a series was sorted as."""
+
+    def named(e: Evidence, among: View) -> tuple[ViewName, float, tuple[str, ...]]:
+        return weigh(VIEW_NAME_RULES, e, VIEW_NAMES[among])
+
+    def again(e: Evidence) -> ViewName:
+        return named(e, weigh(VIEW_RULES, e, tuple(View))[0])[0]
+
+    name, share, why = named(evidence, one.view)
+    facts = facts_of(evidence, name, one.view_confidence, share, again)
+    return Likeliest(name, facts, why)
 
 
 def name_series(
@@ -176,10 +234,9 @@ def name_unread(one: ScannerSeries) -> NamedSeries:
         return named(SequenceName.DERIVED, KIND_IS_STATED)
     if "NOT_MR" in codes:
         return named(SequenceName.NOT_CARDIAC, KIND_IS_STATED)
-    evidence = evidence_of_header(one.header)
-    technique, sure, why = weigh(SEQUENCE_RULES, evidence, tuple(Technique))
-    name, share, why_name = weigh(SEQUENCE_NAME_RULES, evidence, NAMES[technique])
-    return named(name, sure * share, *why, *why_name)
+    found = _sequence(evidence_of_header(one.header))
+    name, sure, doubt = _sequence_or_unknown(found)
+    return named(name, sure, *doubt, *found.because)
 
 
 def _why_left_out(one: ScannerSeries) -> tuple[str, ...]:

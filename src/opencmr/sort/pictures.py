@@ -32,6 +32,10 @@ ACDC stacks, at least 18 with lines or grids whose depth is 70 % or more."""
 TAGGED_EXCESS = 40.0
 """And so many times the share that an even spectrum has there (proposal): in small pictures a few
 frequencies are much of it."""
+LONGER_WAVES = 0.5
+"""Anatomy has more of longer waves, tags none: a pattern that has this share of its power at half
+its frequency is no tags (proposal).  At least 0.76 in 21 slices of large simulated hearts, whose
+borders come near to a pattern of lines, and at most 0.02 in the same with tags."""
 SWING_PERCENT = 25.0
 """Change of the mean brightness (proposal): at most 14 in cines, 38 and more with fading tags or a
 first pass."""
@@ -193,13 +197,18 @@ def _lines(image: Image) -> tuple[float, float]:
     shares, chances = [], []
     for z in range(slices):
         picture = image.values[1, z].astype(np.float64)
-        power = np.abs(np.fft.rfft2((picture - picture.mean()) * window)) ** 2
-        power = np.where(fine, power, 0.0)
+        whole = np.abs(np.fft.rfft2((picture - picture.mean()) * window)) ** 2
+        power = np.where(fine, whole, 0.0)
         peak = np.unravel_index(power.argmax(), power.shape)
-        near = (np.abs(down - down[peak[0]]) < 2.5 / (rows * row_mm)) & (
-            np.abs(across - across[0, peak[1]]) < 2.5 / (columns * column_mm)
-        )
+
+        def about(part: float, wide: float, at: tuple[np.intp, ...] = peak) -> np.ndarray:
+            near_down = np.abs(down - part * down[at[0]]) < wide / (rows * row_mm)
+            near_across = np.abs(across - part * across[0, at[1]]) < wide / (columns * column_mm)
+            return np.asarray(near_down & near_across)
+
+        near = about(1.0, 2.5)
         total = power.sum()
+        stands_out = whole[about(0.5, 1.5)].max() < LONGER_WAVES * power[peak]
         chances.append((near & fine).sum() / max(fine.sum(), 1))
-        shares.append(power[near].sum() / total if total > 0 else 0.0)
+        shares.append(power[near].sum() / total if total > 0 and stands_out else 0.0)
     return float(np.median(shares)), float(np.median(chances))

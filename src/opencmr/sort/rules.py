@@ -38,6 +38,9 @@ Sixty degrees apart by convention (echocardiography's apical views); the start m
 volunteer whose three views were confirmed by eye.
 """
 
+T2_PICTURES = 6
+"""T2-prepared pictures of a slice are three to six; a first pass has 40 and more (SCMR protocols,
+JCMR 2020; 22:17)."""
 PICTURES_WEIGHT = 8.0
 """What the pictures do outweighs what a cine's header says (4 to 5), not a velocity encoding."""
 VELOCITY_TYPES = ("P", "PHASE MAP", "VELOCITY", "PHASE")
@@ -230,7 +233,7 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
         Technique.OTHER,
         2.5,
         "pictures of one place over many heartbeats",
-        lambda e: e.beats,
+        lambda e: e.beats and e.phases > T2_PICTURES,
     ),
     Rule(
         Technique.CINE,
@@ -327,6 +330,12 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
         2.5,
         "described as T2 mapping",
         lambda e: not _sweeps(e) and e.says(any_language(words.T2_MAPPING)),
+    ),
+    Rule(
+        Technique.T2_MAPPING,
+        3.0,
+        "{phases} pictures of a slice, heartbeats apart: too few for a first pass",
+        lambda e: e.beats and e.phases <= T2_PICTURES,
     ),
     Rule(
         Technique.T2_MAPPING,
