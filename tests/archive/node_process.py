@@ -13,10 +13,10 @@ from pathlib import Path
 from pydicom import dcmread
 
 from opencmr import storage
-from opencmr.archive.address import Address
+from opencmr.archive.address import Address, as_peer
+from opencmr.archive.archive import Archive, open_archive
 from opencmr.archive.node import Node, Rules
 from opencmr.archive.receiver import Door
-from opencmr.archive.storescu import StoreScu
 
 
 def analyse(source: Path, result: Path) -> str:
@@ -38,14 +38,14 @@ def analyse(source: Path, result: Path) -> str:
 def main() -> None:
     folder = Path(sys.argv[1])
     pacs_port, quiet_s = int((sys.argv[2:] or ["0"])[0]), float((sys.argv[3:] or ["3600"])[0])
-    senders = {}
+    destinations: dict[str, Archive] = {}
     if pacs_port:
         peer = Address("PACS", "127.0.0.1", pacs_port)
-        senders[str(peer)] = StoreScu("OPENCMR", peer)
+        destinations["pacs"] = open_archive("pacs", as_peer(peer, "OPENCMR"))
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     rules = Rules(quiet_s=quiet_s, least_free_bytes=1 << 20)
-    with Node(folder, Door(port=0), analyse, senders=senders, rules=rules) as node:
+    with Node(folder, Door(port=0), analyse, destinations=destinations, rules=rules) as node:
         sys.stdout.write(f"{node.port}\n")
         sys.stdout.flush()
         stop.wait()

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from opencmr import storage
 from opencmr.archive.address import Address
+from opencmr.archive.archive import Sent, Tick, no_tick
 from opencmr.archive.commitment import ALL_SAFE, SOME_NOT, Commitments
 from opencmr.archive.database import COMMITMENTS, DELIVERIES, JOBS, Database, JobState, SendState
 from opencmr.archive.delivery import Courier
@@ -56,11 +57,14 @@ class Heap:
         self.failures = failures
         self.came: list[str] = []
 
-    def send(self, files: Sequence[Path]) -> None:
+    def store(self, paths: Sequence[Path], _tick: Tick = no_tick) -> Sent:
         if self.failures:
             self.failures -= 1
-            raise ExternalServiceError("the destination is down")
-        self.came += [file.read_text() for file in files]
+            if self.failures % 2:
+                raise ExternalServiceError("the destination is down")
+            return Sent(0, dict.fromkeys(paths, "it is out of resources"))
+        self.came += [path.read_text() for path in paths]
+        return Sent(len(paths))
 
 
 class Queue:

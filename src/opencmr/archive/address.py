@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from opencmr.archive.peers import DimsePeer, is_loopback
 from opencmr.errors import ConfigurationError
 
 AE_TITLE = re.compile(r"(?=.*[^ ])[\x20-\x5b\x5d-\x7e]{1,16}")
@@ -56,3 +57,26 @@ def require_ae_title(text: str) -> str:
             f"{text!r} is no AE title: 1 to 16 characters of ASCII without a backslash"
         )
     return text.strip()
+
+
+def as_peer(address: Address, calling_aet: str, *, is_insecure: bool = False) -> DimsePeer:
+    """Return an address as a peer that is called in clear.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is beyond this machine, unless ``is_insecure``.
+    """
+    if not (is_insecure or is_loopback(address.host)):
+        raise ConfigurationError(
+            f"plain DICOM to {address} is not encrypted and leaves this machine; name the peer "
+            "with tls in the peers file, or say --insecure"
+        )
+    return DimsePeer(
+        kind="dimse",
+        host=address.host,
+        port=address.port,
+        aet=address.aet,
+        calling_aet=calling_aet,
+        insecure=True,
+    )

@@ -14,11 +14,12 @@ from typing import Any
 
 from sqlalchemy import Table, select, update
 
+from opencmr.archive.archive import Archive
 from opencmr.archive.commitment import Commitments
 from opencmr.archive.database import COMMITMENTS, DELIVERIES, JOBS, Database, SendState
-from opencmr.archive.storescu import Sender
 from opencmr.archive.uid import RESULT_OBJECTS
 from opencmr.archive.worker import plainly, result_of
+from opencmr.errors import ExternalServiceError
 from opencmr.imaging.study import short_hash
 
 LOOK_S = 0.25
@@ -34,7 +35,7 @@ class Courier:
     database : Database
     folder : Path
         Of the node, with the results below.
-    senders : mapping from destination to Sender
+    destinations : mapping from name to Archive
     commitments : Commitments
     first_wait_s : float
         After a first failure; doubled by each further one.
@@ -45,7 +46,7 @@ class Courier:
         self,
         database: Database,
         folder: Path,
-        senders: Mapping[str, Sender],
+        destinations: Mapping[str, Archive],
         commitments: Commitments,
         *,
         first_wait_s: float = 1.0,
@@ -53,7 +54,7 @@ class Courier:
     ) -> None:
         self._database = database
         self._folder = folder
-        self._senders = senders
+        self._destinations = destinations
         self._commitments = commitments
         self._first_wait_s = first_wait_s
         self._tell = tell
@@ -96,14 +97,14 @@ class Courier:
         with self._database.transaction() as connection:
             waiting = connection.execute(query).all()
         for row in waiting:
-            sender = self._senders.get(row.destination)
-            if sender is None or self._is_stopped.is_set():
+            destination = self._destinations.get(row.destination)
+            if destination is None or self._is_stopped.is_set():
                 continue  # that destination is not given any more; it may be again
             result = self._folder / result_of(row.study_instance_uid, row.instances)
             files = sorted((result / RESULT_OBJECTS).glob("*.dcm"))
             what = f"study {short_hash(row.study_instance_uid)}: {len(files)} objects"
             key = {"job": row.job, "destination": row.destination}
-            self._try(DELIVERIES, key, what, partial(_send, sender, files))
+            self._try(DELIVERIES, key, what, partial(_send, destination, files))
 
     def _answer(self) -> None:
         for transaction_uid, calling_aet in self._commitments.waiting():
@@ -146,6 +147,11 @@ class Courier:
         self._tell(f"{told}; {following}")
 
 
-def _send(sender: Sender, files: Sequence[Path]) -> None:
-    if files:
-        sender.send(files)
+def _send(destination: Archive, files: Sequence[Path]) -> None:
+    """Send objects; raise ``ExternalServiceError`` unless all are stored."""
+    if not files:
+        return
+    failures = destination.store(files).failures
+    if failures:
+        first = next(iter(failures.values()))
+        raise ExternalServiceError(f"{len(failures)} of them were not stored ({first})")

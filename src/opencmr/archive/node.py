@@ -8,12 +8,12 @@ from types import TracebackType
 
 from opencmr import storage
 from opencmr.archive.address import Address
+from opencmr.archive.archive import Archive
 from opencmr.archive.commitment import Commitments
 from opencmr.archive.database import Database
 from opencmr.archive.delivery import Courier
 from opencmr.archive.receiver import Door, Receiver
 from opencmr.archive.store import Store
-from opencmr.archive.storescu import Sender
 from opencmr.archive.worker import QUIET_S, Analyse, Worker
 
 DATABASE_FILE = "node.db"
@@ -64,7 +64,8 @@ class Node:
         Kept from other processes.
     door : Door
     analyse : callable
-    senders : mapping from destination to Sender
+    destinations : mapping from name to Archive
+        Where every result goes.
     peers : sequence of Address
         Who may be answered on storage commitment.
     rules : Rules
@@ -85,14 +86,14 @@ class Node:
         door: Door,
         analyse: Analyse,
         *,
-        senders: Mapping[str, Sender] | None = None,
+        destinations: Mapping[str, Archive] | None = None,
         peers: Sequence[Address] = (),
         rules: Rules | None = None,
         url: str = "",
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         rules = rules or Rules()
-        senders = senders or {}
+        destinations = destinations or {}
         with ExitStack() as opened:
             opened.enter_context(storage.growing_folder(folder))
             place = folder.resolve()
@@ -104,13 +105,13 @@ class Node:
                 tell(f"{store.quarantined} files that were never acknowledged: in quarantine/")
             by_title = {peer.aet: peer for peer in peers}
             commitments = Commitments(database, store, door.aet, by_title)
-            courier = Courier(database, place, senders, commitments, tell=tell)
+            courier = Courier(database, place, destinations, commitments, tell=tell)
             opened.callback(courier.stop)
             worker = Worker(
                 database,
                 store,
                 analyse,
-                destinations=list(senders),
+                destinations=list(destinations),
                 quiet_s=rules.quiet_s,
                 expected=rules.expected,
                 tell=tell,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from opencmr.cli import console
+from opencmr.cli import archives, console
 from opencmr.errors import ConfigurationError
 
 GIB = 1 << 30
@@ -33,7 +33,9 @@ def node(
     send_to: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="AET@HOST:PORT", help="Where results are sent by C-STORE; again for more."
+            metavar="PEER",
+            help="Where results are sent: an archive of the peers file, or AET@HOST:PORT; "
+            "again for more.",
         ),
     ] = None,
     peer: Annotated[
@@ -43,6 +45,7 @@ def node(
             help="Who may ask for storage commitment, and where the answer goes; --send-to too.",
         ),
     ] = None,
+    peers: archives.PeersFile = None,
     quiet_seconds: Annotated[
         float, typer.Option(min=1, help="A study for which nothing came so long is complete.")
     ] = 30.0,
@@ -64,7 +67,7 @@ def node(
         ),
     ] = None,
     insecure: Annotated[
-        bool, typer.Option("--insecure", help="Without TLS also beyond this machine.")
+        bool, typer.Option("--insecure", help="Without TLS also beyond this machine, both ways.")
     ] = False,
     most_associations: Annotated[
         int, typer.Option(min=1, max=100, help="Associations at once.")
@@ -87,11 +90,12 @@ def node(
     stopped or killed. Needs the extra serve. It calls only the addresses that are given.
     """
     try:
-        from opencmr.archive.address import parse_address
+        from opencmr.archive.address import Address, as_peer, parse_address
+        from opencmr.archive.archive import open_archive
         from opencmr.archive.connections import Caps
         from opencmr.archive.node import AnalyzeReceived, Node, Rules
+        from opencmr.archive.peers import DimsePeer, find_peer
         from opencmr.archive.receiver import Door, Tls
-        from opencmr.archive.storescu import StoreScu
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"the node needs {error.name}, which is not installed; "
@@ -114,7 +118,16 @@ def node(
         is_insecure=insecure,
         caps=Caps(associations=most_associations),
     )
-    destinations = [parse_address(text) for text in send_to or ()]
+    known = {
+        name: as_peer(parse_address(name), aet, is_insecure=insecure)
+        if "@" in name
+        else find_peer(name, peers)
+        for name in send_to or ()
+    }
+    askers = [parse_address(text) for text in peer or ()]
+    askers += [
+        Address(one.aet, one.host, one.port) for one in known.values() if isinstance(one, DimsePeer)
+    ]
     rules = Rules(
         quiet_s=quiet_seconds,
         expected=expect,
@@ -131,8 +144,8 @@ def node(
         folder,
         door,
         AnalyzeReceived(model),
-        senders={str(one): StoreScu(aet, one) for one in destinations},
-        peers=[*destinations, *(parse_address(text) for text in peer or ())],
+        destinations={name: open_archive(name, one) for name, one in known.items()},
+        peers=askers,
         rules=rules,
         tell=lambda line: console.say(line, quiet=quiet),
     ) as running:
