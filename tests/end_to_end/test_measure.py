@@ -62,6 +62,24 @@ def test_uncorrected_labels_give_every_number_of_the_study_again(
     assert np.array_equal(nibabel.load(second).dataobj, nibabel.load(labels).dataobj)
 
 
+def test_segmentation_objects_of_the_result_give_its_volumes_again(
+    opencmr, analysed, phantom_dicom, tmp_path
+):
+    """ED and ES alone are in them, each an object of its own."""
+    objects = tmp_path / "objects"
+    objects.mkdir()
+    for path in (analysed[1] / "dicom").glob("seg_*.dcm"):
+        shutil.copy(path, objects)
+    outcome = opencmr("measure", phantom_dicom, "--labels", objects, "-o", tmp_path / "o")
+    assert outcome.status in (0, 3), outcome.err
+    (before, (drawn,)), (after, (read,)) = rows_of(analysed[1]), rows_of(tmp_path / "o")
+    for symbol in VOLUMES:
+        key = symbol, None, None
+        assert after[key]["value"] == pytest.approx(before[key]["value"], abs=1e-6)
+    assert read["author_kind"] == "reader"
+    assert read["derived_from"] == drawn["author"]
+
+
 def test_a_correction_on_the_exported_image_changes_what_it_must(
     opencmr, analysed, exported, tmp_path
 ):

@@ -51,7 +51,7 @@ def labels_from(
         When the caller names a series that is not there.
     """
     series, places = _series_of(given, study, analyses)
-    _require_pictures_as_drawn(series)
+    require_pictures_as_drawn(series)
     image, label_of = series.image, given.scheme.label_of
     labels = np.zeros(image.values.shape, dtype=np.uint8)
     inside: dict[tuple[int, Surface], np.ndarray] = {}
@@ -144,12 +144,12 @@ def _require_one_picture(series: Series, places: Places, wanted: Iterable[int]) 
         )
 
 
-def _require_pictures_as_drawn(series: Series) -> None:
+def require_pictures_as_drawn(series: Series) -> None:
     """Refuse slices that intake resampled in plane: pixels of the contours are not theirs."""
     if series.facts is not None and series.facts.realigned_slices:
         raise GeometryError(
             f"{series.facts.realigned_slices} slices of {series.key} were resampled to the pixels "
-            "of the others, so pixel coordinates of contours do not hold; give labels (--labels)"
+            "of the others, so the pixels that were drawn on are not theirs; give labels as NIfTI"
         )
 
 

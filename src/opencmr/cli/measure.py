@@ -15,6 +15,7 @@ from opencmr.errors import ConfigurationError, InputError
 if TYPE_CHECKING:
     from opencmr.imaging.given_contours import GivenContours
     from opencmr.imaging.given_labels import GivenLabels
+    from opencmr.imaging.given_segments import GivenSegments
 
 
 def measure(
@@ -27,8 +28,9 @@ def measure(
     labels: Annotated[
         Path | None,
         typer.Option(
-            metavar="LABELS.nii.gz",
-            help="Labels on the grid of one series of INPUT.",
+            metavar="LABELS",
+            help="Labels on the grid of one series of INPUT: NIfTI, a DICOM Segmentation object, "
+            "or a folder of these.",
             show_default=False,
         ),
     ] = None,
@@ -90,6 +92,7 @@ def measure(
     from opencmr.batch.one_study import analyze_only
     from opencmr.imaging.study import Demographics
     from opencmr.intake.contours import read_contours
+    from opencmr.intake.dicom.segments import is_dicom, read_segments
     from opencmr.intake.nifti.given import read_given_labels
     from opencmr.pipeline import Configuration
 
@@ -99,6 +102,9 @@ def measure(
         raise ConfigurationError("--derived-from and --scheme belong to --labels")
     if labels is not None:
         console.require_file(labels, "--labels")
+    is_seg = labels is not None and is_dicom(labels)
+    if is_seg and (original, scheme) != (None, None):
+        raise ConfigurationError("--derived-from and --scheme belong to labels as NIfTI")
     if original is not None:
         console.require_file(original, "--derived-from")
     spacing_mm = console.parse_spacing(spacing)
@@ -116,8 +122,10 @@ def measure(
         storage.result_folder(output, overwrite=overwrite, inputs=inputs) as folder,
         console.progress_bar(quiet=quiet) as progress,
     ):
-        given: GivenLabels | GivenContours
-        if labels is not None:
+        given: GivenLabels | GivenContours | GivenSegments
+        if labels is not None and is_seg:
+            given = read_segments(labels, author=author, series=series)
+        elif labels is not None:
             given = read_given_labels(
                 labels,
                 author=author,

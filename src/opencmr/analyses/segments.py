@@ -1,0 +1,136 @@
+"""Segments become labels on the grid of the series whose pictures they were drawn on."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from opencmr.analyses.analysis import Analysis
+from opencmr.analyses.contours import require_pictures_as_drawn
+from opencmr.analyses.placing import takes
+from opencmr.anatomy.structures import with_inside
+from opencmr.errors import ConfigurationError, GeometryError, InputError
+from opencmr.imaging.given_labels import GivenLabels
+from opencmr.imaging.given_segments import GivenSegments, SegmentFrame
+from opencmr.imaging.study import Series, Study
+
+MOST_APART_PX = 0.25
+"""A frame whose pixels lie farther from those of its picture lies on other pixels (proposal)."""
+
+Places = Mapping[tuple[str, int], list[tuple[int, int]]]
+"""Phase and slice of each picture, by SOP instance UID and frame number."""
+
+
+def labels_of_segments(
+    given: GivenSegments, study: Study, analyses: Sequence[Analysis]
+) -> GivenLabels:
+    """Return segments as labels of the series that they mark.
+
+    Where segments overlap, the cavity is kept before the wall, and what lies inside a structure
+    before that.
+
+    Parameters
+    ----------
+    given : GivenSegments
+    study : Study
+        Sorted.
+    analyses : sequence of Analysis
+
+    Raises
+    ------
+    InputError
+        When they mark pictures that no measured series holds.
+    GeometryError
+        When a frame lies on other pixels than its picture, or marks several.
+    ConfigurationError
+        When the caller names a series that is not there.
+    """
+    series, places = _series_of(given, study, analyses)
+    require_pictures_as_drawn(series)
+    image = series.image
+    labels = np.zeros(image.values.shape, dtype=np.uint8)
+    for frame in sorted(given.frames, key=lambda one: -len(with_inside(one.structure))):
+        for phase, z in _marked(frame, places, series):
+            labels[phase, z][frame.mask] = given.scheme.label_of(frame.structure)
+    return GivenLabels(
+        labels,
+        image.grid,
+        given.scheme,
+        given.policy,
+        given.author,
+        given.sha256,
+        "the segmentation",
+        given.derived_from,
+        series.key,
+    )
+
+
+def _series_of(
+    given: GivenSegments, study: Study, analyses: Sequence[Analysis]
+) -> tuple[Series, Places]:
+    """Return the series of which most frames mark a picture, and where its pictures are."""
+    if given.series is not None and given.series not in {one.key for one in study.series}:
+        keys = ", ".join(one.key for one in study.series)
+        raise ConfigurationError(f"the input has no series {given.series}; it has {keys}")
+    found = [
+        (one, places, sum(any(p in places for p in frame.pictures) for frame in given.frames))
+        for one in study.series
+        if given.series in (None, one.key) and takes(given.scheme, one, study, analyses)
+        for places in [_places(one)]
+    ]
+    series, places, marked = max(found, key=lambda row: row[2], default=(None, {}, 0))
+    if series is None or not marked:
+        raise InputError(
+            "the segments mark no picture of a series that is measured from such labels: they "
+            "belong to another study or series"
+        )
+    if marked < len(given.frames):
+        raise InputError(
+            f"{len(given.frames) - marked} of {len(given.frames)} segment frames mark pictures "
+            f"that {series.key} does not hold: pictures are missing, or the segments belong to "
+            "several series"
+        )
+    return series, places
+
+
+def _places(series: Series) -> Places:
+    found: dict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
+    for phase, row in enumerate(series.image.instances):
+        for z, one in enumerate(row):
+            found[one.sop_instance_uid, one.frame_number].append((phase, z))
+    return found
+
+
+def _marked(frame: SegmentFrame, places: Places, series: Series) -> list[tuple[int, int]]:
+    """Return phase and slice of the one picture that a frame lies on."""
+    rows, columns = series.image.grid.shape[1:]
+    if frame.mask.shape != (rows, columns):
+        raise GeometryError(
+            f"segments have frames of {frame.mask.shape[0]} x {frame.mask.shape[1]} pixels, and "
+            f"the pictures of {series.key} {rows} x {columns}"
+        )
+    pictures = [one for one in frame.pictures if one in places]
+    fitting = [
+        one for one in pictures if _apart_px(frame, series, places[one][0][1]) <= MOST_APART_PX
+    ]
+    if not fitting:
+        z = places[pictures[0]][0][1]
+        raise GeometryError(
+            f"a segment frame lies {_apart_px(frame, series, z):.2g} pixels from the picture that "
+            "it names: it was shifted, turned or mirrored"
+        )
+    if len(fitting) > 1:
+        raise GeometryError(
+            f"a segment frame names {len(fitting)} pictures of one place: which moment of the "
+            "heartbeat is meant is not said"
+        )
+    return places[fitting[0]]
+
+
+def _apart_px(frame: SegmentFrame, series: Series, z: int) -> float:
+    """Return how far the corners of a frame lie from those of a slice, in its pixels."""
+    grid = series.image.grid
+    rows, columns = (side - 1 for side in grid.shape[1:])
+    corners = np.array([[0, 0, rows, rows], [0, columns, 0, columns], [0] * 4, [1] * 4])
+    apart_mm = np.linalg.norm(((frame.affine - grid.affines[z]) @ corners)[:3], axis=0).max()
+    return float(apart_mm / min(grid.row_spacing_mm, grid.column_spacing_mm))

@@ -1,0 +1,286 @@
+"""DICOM Segmentation objects of any maker, as segments of the heart (PS3.3 A.51).
+
+A segment is known by its code (CID 4, 12305 and their SNOMED RT elders), where it has none of
+these by its label.  Which picture a frame marks is read from its source image, never guessed
+from its order.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.pixels.utils import unpack_bits
+from pydicom.uid import UID, SegmentationStorage
+
+from opencmr.anatomy.codes import STRUCTURE_CODES
+from opencmr.anatomy.policy import ACDC_POLICY, BasalRule, ContourPolicy, PapillaryRule
+from opencmr.anatomy.structures import ACDC, EMIDEC, LabelScheme, Structure
+from opencmr.errors import ConfigurationError, GeometryError, InputError
+from opencmr.imaging.given_segments import GivenSegments, SegmentFrame
+from opencmr.imaging.segmentation import Author, AuthorKind
+from opencmr.intake.containers import limits
+from opencmr.intake.dicom.parsing import open_dicom, refuse_damaged, text
+from opencmr.intake.refusal import RefusedError
+from opencmr.storage import sha256_of_bytes
+
+LABEL_MAP_STORAGE = UID("1.2.840.10008.5.1.4.1.1.66.7")
+STORAGE = (SegmentationStorage, LABEL_MAP_STORAGE)
+MOST_FILES = 1000
+OLDER_CODES = {
+    ("T-32600", "SRT"): Structure.LV,
+    ("T-32602", "SRT"): Structure.LV,
+    ("T-32500", "SRT"): Structure.RV,
+    ("T-32611", "SRT"): Structure.MYOCARDIUM,
+}
+"""SNOMED RT, which objects made before 2018 hold (PS3.16 annex L)."""
+WORDS = {
+    "lv": Structure.LV,
+    "lv cavity": Structure.LV,
+    "lv blood pool": Structure.LV,
+    "left ventricle": Structure.LV,
+    "left ventricular cavity": Structure.LV,
+    "myo": Structure.MYOCARDIUM,
+    "myocardium": Structure.MYOCARDIUM,
+    "lv myocardium": Structure.MYOCARDIUM,
+    "left ventricular myocardium": Structure.MYOCARDIUM,
+    "rv": Structure.RV,
+    "rv cavity": Structure.RV,
+    "rv blood pool": Structure.RV,
+    "right ventricle": Structure.RV,
+    "right ventricular cavity": Structure.RV,
+    "scar": Structure.SCAR,
+    "infarct": Structure.SCAR,
+    "no-reflow": Structure.NO_REFLOW,
+    "mvo": Structure.NO_REFLOW,
+}
+"""Labels of segments without a code of ours, in small letters."""
+_POLICIES = [ContourPolicy(one, other) for one in PapillaryRule for other in BasalRule]
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a path is a folder, or a file that begins as DICOM files do (PS3.10 7.1)."""
+    if path.is_dir():
+        return True
+    with path.open("rb") as stream:
+        return stream.read(132)[128:] == b"DICM"
+
+
+def read_segments(path: Path, *, author: str, series: str | None = None) -> GivenSegments:
+    """Read a Segmentation object, or all of a folder: one for each cardiac phase, for instance.
+
+    Parameters
+    ----------
+    path : Path
+    author : str
+        Who drew or corrected them.
+    series : str or None
+        Key of the series that they belong to, where the caller knows.
+
+    Raises
+    ------
+    InputError
+        When there is none, or one is damaged, compressed, fractional, or has a segment that is
+        no structure of the heart.
+    GeometryError
+        When a frame does not say where it lies, or which picture it marks.
+    ConfigurationError
+        When the author has no name.
+    """
+    if not author.strip():
+        raise ConfigurationError("the author of the labels needs a name")
+    read = sorted(_objects(path), key=lambda pair: pair[0])
+    if not read:
+        raise InputError(f"{path} holds no DICOM Segmentation object (SEG)")
+    objects = [dataset for _, dataset in read]
+    frames = tuple(frame for dataset in objects for frame in _frames(dataset))
+    if not frames:
+        raise InputError(f"the segments of {path} are empty: no frame has a pixel")
+    return GivenSegments(
+        frames,
+        _scheme_of(frames),
+        _policy_of(objects),
+        Author(AuthorKind.READER, author.strip()),
+        sha256_of_bytes("\n".join(digest for digest, _ in read).encode("ascii")),
+        _origin(objects),
+        series,
+    )
+
+
+def _objects(path: Path) -> Iterator[tuple[str, Dataset]]:
+    """Yield each Segmentation object with the hash of its file; links are not followed."""
+    in_folder = path.is_dir()
+    places = sorted(path.rglob("*")) if in_folder else [path]
+    if len(places) > MOST_FILES:
+        raise InputError(f"{path} holds more than {MOST_FILES} files; name the folder of the SEG")
+    for place in places:
+        if in_folder and (place.is_symlink() or not place.is_file() or not is_dicom(place)):
+            continue
+        if place.stat().st_size > limits.INSTANCE_BYTES:
+            raise InputError(f"{place} is larger than {limits.INSTANCE_BYTES >> 20} MiB")
+        data = place.read_bytes()
+        try:
+            dataset = open_dicom(data)
+            if str(dataset.get("SOPClassUID")) in STORAGE:
+                refuse_damaged(dataset)
+                yield sha256_of_bytes(data), dataset
+                continue
+        except RefusedError as error:
+            raise InputError(f"{place} cannot be read: {error}") from error
+        except Exception:  # hostile bytes raise anything
+            raise InputError(f"{place} is damaged: it cannot be parsed as DICOM") from None
+        if not in_folder:
+            raise InputError(f"{place} is no DICOM Segmentation object (SEG)")
+
+
+def _frames(dataset: Dataset) -> Iterator[SegmentFrame]:
+    try:
+        structures = _structures(dataset)
+        pixels = _pixels(dataset)
+        is_map = text(dataset, "SegmentationType").upper() == "LABELMAP"
+        shared = (dataset.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
+        groups = dataset.PerFrameFunctionalGroupsSequence
+        if len(groups) != len(pixels):
+            raise InputError(
+                f"a Segmentation object has {len(pixels)} frames and describes {len(groups)}"
+            )
+        for plane, own in zip(pixels, groups, strict=True):
+            affine, pictures = _affine(own, shared), _pictures(own)
+            for number, structure in structures.items():
+                if is_map:
+                    mask = plane == number
+                elif number == _segment_of(own, shared):
+                    mask = plane.astype(bool)
+                else:
+                    continue
+                if mask.any():
+                    yield SegmentFrame(structure, mask, affine, pictures)
+    except (InputError, GeometryError):
+        raise
+    except Exception:  # hostile headers raise anything
+        raise InputError(
+            "a Segmentation object does not describe its segments and frames as PS3.3 A.51 asks"
+        ) from None
+
+
+def _pixels(dataset: Dataset) -> np.ndarray:
+    """Return the frames ``(N, Y, X)``: bits, or the numbers of segments."""
+    kind = text(dataset, "SegmentationType").upper()
+    if kind not in ("BINARY", "LABELMAP"):
+        raise InputError("a fractional segmentation has no labels; expected BINARY or LABELMAP")
+    if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        raise InputError("the pixels of a Segmentation object are compressed; decompress it")
+    frames, rows, columns = (
+        int(dataset[keyword].value) for keyword in ("NumberOfFrames", "Rows", "Columns")
+    )
+    size = frames * rows * columns
+    if min(frames, rows, columns) < 1 or size > limits.INSTANCE_BYTES:
+        raise InputError(f"a Segmentation object states {frames} frames of {rows} x {columns}")
+    bits = int(dataset.BitsAllocated)
+    if (kind, bits) not in (("BINARY", 1), ("LABELMAP", 8), ("LABELMAP", 16)):
+        raise InputError(f"a {kind} segmentation of {bits} bits a pixel cannot be read")
+    if bits == 1:
+        values = np.asarray(unpack_bits(dataset.PixelData))
+    else:
+        values = np.frombuffer(dataset.PixelData, np.uint8 if bits == 8 else "<u2")
+    if len(values) < size:
+        raise InputError("a Segmentation object holds fewer pixels than it states")
+    return np.asarray(values[:size].reshape(frames, rows, columns))
+
+
+def _structures(dataset: Dataset) -> dict[int, Structure]:
+    """Return what each segment's number stands for; background has none."""
+    found: dict[int, Structure] = {}
+    for one in dataset.SegmentSequence:
+        number = int(one.SegmentNumber)
+        if number == 0:
+            continue
+        structure = _structure_of(one)
+        if structure is None:
+            known = ", ".join(structure.value for structure in Structure)
+            raise InputError(
+                f"segment {number} is coded and named as none of the structures {known}"
+            )
+        found[number] = structure
+    return found
+
+
+def _structure_of(segment: Dataset) -> Structure | None:
+    coded = (segment.get("SegmentedPropertyTypeCodeSequence") or [Dataset()])[0]
+    key = text(coded, "CodeValue"), text(coded, "CodingSchemeDesignator")
+    for structure, codes in STRUCTURE_CODES.items():
+        if key == (codes.kind.value, codes.kind.scheme):
+            return structure
+    return OLDER_CODES.get(key) or WORDS.get(text(segment, "SegmentLabel").strip().lower())
+
+
+def _group(own: Dataset, shared: Dataset, keyword: str) -> Dataset | None:
+    found = own.get(keyword) or shared.get(keyword)
+    return found[0] if found else None
+
+
+def _segment_of(own: Dataset, shared: Dataset) -> int:
+    group = _group(own, shared, "SegmentIdentificationSequence")
+    if group is None:
+        raise InputError("a frame of a Segmentation object names no segment")
+    return int(group.ReferencedSegmentNumber)
+
+
+def _affine(own: Dataset, shared: Dataset) -> np.ndarray:
+    """Return where a frame lies (PS3.3 C.7.6.2.1.1)."""
+    keywords = ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence")
+    place, turn, size = (_group(own, shared, keyword) for keyword in keywords)
+    if place is None or turn is None or size is None:
+        raise GeometryError("a frame of a Segmentation object does not say where it lies")
+    cosines = np.array(turn.ImageOrientationPatient, dtype=np.float64).reshape(2, 3)
+    affine = np.eye(4)
+    affine[:3, 0] = cosines[1] * float(size.PixelSpacing[0])
+    affine[:3, 1] = cosines[0] * float(size.PixelSpacing[1])
+    affine[:3, 3] = np.array(place.ImagePositionPatient, dtype=np.float64)
+    if not np.isfinite(affine).all():
+        raise GeometryError("a frame of a Segmentation object lies nowhere: a number is missing")
+    return affine
+
+
+def _pictures(own: Dataset) -> tuple[tuple[str, int], ...]:
+    """Return the pictures that a frame was drawn on."""
+    found: dict[tuple[str, int], None] = {}
+    for derivation in own.get("DerivationImageSequence") or ():
+        for source in derivation.get("SourceImageSequence") or ():
+            numbers: Any = source.get("ReferencedFrameNumber") or 1
+            for number in numbers if isinstance(numbers, Sequence) else [numbers]:
+                found[str(source.ReferencedSOPInstanceUID), int(number)] = None
+    if not found:
+        raise GeometryError(
+            "a frame of a Segmentation object does not name the picture that it was drawn on "
+            "(DerivationImageSequence), so its moment in the heartbeat is unknown"
+        )
+    return tuple(found)
+
+
+def _scheme_of(frames: Sequence[SegmentFrame]) -> LabelScheme:
+    found = {frame.structure for frame in frames}
+    for scheme in (ACDC, EMIDEC):
+        if found <= set(scheme.structures.values()):
+            return scheme
+    raise InputError("segments of scar and of the right ventricle are not measured together")
+
+
+def _policy_of(objects: Sequence[Dataset]) -> ContourPolicy:
+    """Return the contour policy that objects of ours state; else that of the ACDC."""
+    stated = " ".join(
+        text(segment, "SegmentDescription") for one in objects for segment in one.SegmentSequence
+    )
+    return next((one for one in _POLICIES if one.text in stated), ACDC_POLICY)
+
+
+def _origin(objects: Sequence[Dataset]) -> str | None:
+    """Return the algorithms that made the segments."""
+    names = dict.fromkeys(
+        text(segment, "SegmentAlgorithmName").strip()
+        for one in objects
+        for segment in one.SegmentSequence
+        if segment.SegmentNumber and text(segment, "SegmentAlgorithmType").upper() != "MANUAL"
+    )
+    return ", ".join(name for name in names if name) or None
