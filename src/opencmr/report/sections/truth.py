@@ -1,6 +1,7 @@
 """The known truth of a simulated heart beside what was measured."""
 
 from opencmr.analyses.function import NAME as FUNCTION
+from opencmr.imaging.measurement import Measurement
 from opencmr.report.blocks import Block, Cell, Column, Table, TableRow
 from opencmr.report.contents import Report
 from opencmr.report.rows import number, signed, unit_text
@@ -17,10 +18,9 @@ HINT = "This heart was simulated, so the true values are known."
 
 def tell(report: Report) -> tuple[Block, ...]:
     """Return the table; nothing for a real study."""
-    function = report.measurements.of(FUNCTION)
     rows = []
     for symbol, truth in report.truth.items():
-        measured = function.find(symbol)
+        measured = _found(report, symbol)
         if measured is None:
             continue
         quantity, value = measured.quantity, measured.value
@@ -33,3 +33,11 @@ def tell(report: Report) -> tuple[Block, ...]:
         )
         rows.append(TableRow(cells))
     return (Table(COLUMNS, tuple(rows), "Truth beside measurement", HINT),) if rows else ()
+
+
+def _found(report: Report, symbol: str) -> Measurement | None:
+    """Return what was measured: by function, else the one of its kind that tissue holds."""
+    if (of_function := report.measurements.of(FUNCTION).find(symbol)) is not None:
+        return of_function
+    others = [m for m in report.measurements.whole_heart if m.quantity.symbol == symbol]
+    return others[0] if len(others) == 1 else None
