@@ -29,7 +29,7 @@ CASES = {
     "scar of 14 g in LCX": TissueParameters(
         ("lge", "molli", "post-molli", "t2", "t2star"), scar=ScarParameters("LCX", 14, 0.75)
     ),
-    "healthy, SASHA": TissueParameters(("lge", "sasha", "post-molli")),
+    "healthy, SASHA": TissueParameters(("lge", "sasha", "t2", "t2star")),
 }
 
 
