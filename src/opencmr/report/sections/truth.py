@@ -36,7 +36,7 @@ def tell(report: Report) -> tuple[Block, ...]:
 
 
 def _found(report: Report, symbol: str) -> Measurement | None:
-    """Return what was measured: by function, else the one of its kind that tissue holds."""
+    """Return what was measured: by function, else by the only other series that gives it."""
     if (of_function := report.measurements.of(FUNCTION).find(symbol)) is not None:
         return of_function
     others = [m for m in report.measurements.whole_heart if m.quantity.symbol == symbol]
