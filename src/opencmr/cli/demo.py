@@ -11,6 +11,8 @@ from opencmr.cli import simulate as simulated
 
 STUDY_FOLDER = "simulated-study"
 TISSUE_SERIES = ("lge", "molli", "post-molli", "t2", "t2star")
+SCAR_SHARE = 0.12
+"""Of the LV mass: a scar that fits a territory of every heart, light or heavy."""
 
 
 def demo(
@@ -28,7 +30,13 @@ def demo(
     haematocrit: simulated.Haematocrit = 0.42,
     ecv: simulated.Ecv = 26.0,
     scar: simulated.Territory = "LCX",
-    scar_mass: simulated.ScarMass = 14.0,
+    scar_mass: Annotated[
+        float | None,
+        typer.Option(
+            "--scar-mass",
+            help="Of the scar, no-reflow included, g; by default 12 % of the LV mass.",
+        ),
+    ] = None,
     transmurality: simulated.Transmurality = 0.75,
     no_reflow: simulated.NoReflow = 0.0,
     overwrite: console.Overwrite = False,
@@ -57,7 +65,7 @@ def demo(
         haematocrit=haematocrit,
         ecv_percent=ecv,
         scar=scar,
-        scar_mass_g=scar_mass,
+        scar_mass_g=SCAR_SHARE * parameters.lv_mass_g if scar_mass is None else scar_mass,
         transmurality=transmurality,
         no_reflow_g=no_reflow,
     )
