@@ -6,7 +6,7 @@ A heart with a scar of known mass is simulated, written as DICOM and analysed li
 study.  Its pictures come from Bloch simulation and not from the curves that are fitted, so a MOLLI
 reads T1 low as on a scanner.  The cine has twelve phases, to be quick.  The patient breathes a
 little between cine and map, and nothing registers them: without that, what is left is of the
-methods and of the contours.
+methods and of the contours.  Cases that the file already holds are kept.
 """
 
 import argparse
@@ -95,8 +95,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("-o", "--output", type=Path, default=Path("tissue_phantom.json"))
     output = parser.parse_args().output
-    results = {}
+    results = json.loads(output.read_text(encoding="utf-8")) if output.exists() else {}
     for name, (protocol, tissue) in CASES.items():
+        if name in results:
+            continue
         study = simulated(protocol, tissue)
         results[name] = compared(study, measured(study, tissue.haematocrit))
         print(name, json.dumps(results[name], indent=1), flush=True)
