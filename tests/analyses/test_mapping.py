@@ -11,7 +11,7 @@ from opencmr.analyses.mapping import NAME, TISSUE_MAPPING
 from opencmr.analyses.plan import plan_study
 from opencmr.anatomy.techniques import Technique
 from opencmr.imaging.axis import Heartbeat, Preparation, PreparationKind
-from opencmr.imaging.flag import QualityFlag, Severity
+from opencmr.imaging.flag import About, QualityFlag, Severity
 from opencmr.imaging.image import Unit
 from opencmr.imaging.reading import Reading
 from opencmr.imaging.relaxation import MapKind
@@ -20,6 +20,7 @@ from opencmr.imaging.study import Demographics, Scanner, Series, Study
 from opencmr.measure.ventricles import Unmeasurable
 from opencmr.measure.wall.carried import carried_to, nearest_phase
 from opencmr.models.session import Networks
+from opencmr.quality.withhold import withhold
 from opencmr.sort.roles import is_finished_map
 from opencmr.sort.sorting import sort_study
 
@@ -261,6 +262,37 @@ def test_a_series_whose_times_cannot_be_meant_gives_no_number_and_says_which(
     assert reading.maps == {}
 
 
+T2_PREPARED_MS = np.array([0.0, 25.0, 55.0])
+
+
+def t2_prepared(times_ms: np.ndarray = T2_PREPARED_MS) -> Series:
+    """Pictures that decay over the preparation, the first of them without an offset."""
+    shaped = echoes("s02", T2_PREPARED_MS, T2_MS, Technique.T2_MAPPING, "GR")
+    old = shaped.image.along
+    stated_ms = np.repeat(times_ms[:, None], 3, axis=1)
+    return with_axis(
+        shaped, Preparation(PreparationKind.T2_PREPARATION, stated_ms, old.trigger_ms, old.rr_ms)
+    )
+
+
+def test_t2_of_pictures_after_t2_preparations_is_that_of_the_tissue(
+    cine: Series, after_function: Reading
+) -> None:
+    found = read(study_of(cine, t2_prepared()), after_function).measurements
+    assert found.value("T2_SEPTUM") == pytest.approx(T2_MS.septum, rel=0.002)
+    assert found.segments("T2")[11].value == pytest.approx(T2_MS.wall, rel=0.002)
+
+
+@pytest.mark.parametrize("silent", [np.nan, np.inf])
+def test_a_t2_preparation_that_is_not_stated_is_never_guessed(
+    cine: Series, after_function: Reading, silent: float
+) -> None:
+    spoilt = t2_prepared(np.array([silent, 25.0, 55.0]))
+    (only,) = read(study_of(cine, spoilt), after_function).measurements
+    assert only.reason.code == "NOT_MAPPED"
+    assert "1 of 3 pictures state no T2 preparation" in only.reason.sentence
+
+
 def test_a_scout_of_inversion_times_is_no_map(cine: Series, after_function: Reading) -> None:
     series = molli()
     old = series.image.along
@@ -276,6 +308,18 @@ def test_without_contours_there_is_a_map_and_no_number(cine: Series) -> None:
     assert reading.maps["s02"].wall is None
     assert reason_codes(reading) == {"NO_CONTOURS"}
     assert not any(reading.measurements.values().values())
+
+
+@pytest.mark.parametrize("symbols", [frozenset({"LVEDV"}), frozenset()])
+def test_a_gap_between_a_maps_slices_spoils_volumes_and_not_the_map(
+    cine: Series, after_function: Reading, symbols: frozenset[str]
+) -> None:
+    flag = QualityFlag(
+        Severity.DO_NOT_REPORT, "MISSING_SLICE", "A gap.", about=About("s02", symbols=symbols)
+    )
+    reading = read(study_of(cine, replace(molli(), flags=(flag,))), after_function)
+    found = withhold(reading.measurements, reading.flags)
+    assert (found.value("T1") is not None) == bool(symbols)
 
 
 def test_contours_that_must_not_be_reported_are_not_carried(

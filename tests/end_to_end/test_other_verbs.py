@@ -2,6 +2,9 @@
 
 import json
 
+import pytest
+from pydicom import dcmread
+
 
 def test_models_lists_card_and_terms(opencmr):
     outcome = opencmr("models")
@@ -54,6 +57,36 @@ def test_an_impossible_heart_is_refused(opencmr, tmp_path):
     outcome = opencmr("simulate", "-o", tmp_path / "s", "--ef", 99)
     assert outcome.status == 2
     assert "ef_percent" in outcome.err
+
+
+def test_simulate_with_tissue_writes_its_series_and_their_truth(opencmr, tmp_path):
+    folder = tmp_path / "s"
+    words = ("simulate", "-o", folder, "--small", "--with", "LGE, t2", "--scar", "lad")
+    outcome = opencmr(*words, "--scar-mass", 9)
+    assert outcome.status == 0, outcome.err
+    tissue = json.loads((folder / "truth.json").read_text())["tissue"]
+    assert round(tissue["truth"]["SCAR_MASS"], 1) == 9
+    described = {dcmread(path, True).SeriesDescription for path in folder.glob("*.dcm")}
+    assert {one for one in described if one[:4] not in ("CINE", "LOCA")} == {
+        "LGE SAX",
+        "T2 map T2prep SAX",
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--with", "t3"), "expected some of"),
+        (("--with", "lge", "--nifti"), "--nifti"),
+        (("--scar", "LAD"), "--with"),
+        (("--with", "lge", "--scar", "RIVA"), "LAD, RCA, LCX"),
+    ],
+)
+def test_tissue_that_cannot_be_is_refused_and_nothing_written(opencmr, tmp_path, words, said):
+    outcome = opencmr("simulate", "-o", tmp_path / "s", "--small", *words)
+    assert outcome.status == 2
+    assert said in outcome.err
+    assert not (tmp_path / "s").exists()
 
 
 def test_demo_shows_truth_beside_measurement(opencmr, tmp_path):

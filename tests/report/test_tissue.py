@@ -22,7 +22,7 @@ from opencmr.report import html, maps, palette, pdf
 from opencmr.report.blocks import Beside, Montage, Notes, Table
 from opencmr.report.contents import Report
 from opencmr.report.map_pictures import colours
-from opencmr.report.sections import tissue
+from opencmr.report.sections import tissue, truth
 from opencmr.report.sections.table import page_of
 from opencmr.report.writers import write_report
 
@@ -68,6 +68,18 @@ def test_a_map_is_a_montage_in_colour_with_a_bar_in_ms(mapped: Report) -> None:
     assert montage.bar is not None
     assert (montage.bar.low, montage.bar.high, montage.bar.unit) == ("0", "2000", "ms")
     assert "not registered" in " ".join(montage.hint.split())
+
+
+def test_the_truth_of_tissue_stands_beside_its_only_measurement(mapped: Report) -> None:
+    known = {"T1": 1010.0, "T1_SEPTUM": 990.0, "ECV": 26.0}
+    (table,) = truth.tell(replace(mapped, truth=known))
+    assert isinstance(table, Table)
+    shown = [[cell.text for cell in row.cells[1:4]] for row in table.rows]
+    assert shown == [["1010.0", "1000.0", "\N{MINUS SIGN}10.0"], ["990.0", "–", "–"]]
+    again = Measurements((Measurement(T1.mean, 900.0, series="s03"),)).found_by(MAPPING)
+    both = Measurements((*mapped.measurements.found, *again.found))
+    (table,) = truth.tell(replace(mapped, measurements=both, truth=known))
+    assert [row.cells[1].text for row in table.rows] == ["990.0"]
 
 
 def test_a_pictures_colour_is_that_of_the_bar_and_no_value_is_dark() -> None:

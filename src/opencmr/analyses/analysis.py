@@ -96,10 +96,12 @@ class Analysis:
 def flags_of(series: Series, analysis: str, codes: frozenset[str]) -> tuple[QualityFlag, ...]:
     """Return what was found wrong with a series as flags about an analysis of it.
 
-    Those of ``codes``, which matter to it, and whatever says "do not report".
+    Those of ``codes``, which matter to it, and whatever says "do not report" of every quantity: a
+    gap that spoils volumes spoils no map, whose three slices lie where they were wanted.
     """
     return tuple(
         replace(flag, about=About(series.key, analysis))
         for flag in series.flags
-        if flag.code in codes or flag.severity is Severity.DO_NOT_REPORT
+        if flag.code in codes
+        or (flag.severity is Severity.DO_NOT_REPORT and not flag.about.symbols)
     )

@@ -237,8 +237,8 @@ def _pictures_of(series: Series, kind: MapKind) -> RelaxationSeries:
     along = series.image.along
     if not isinstance(along, Preparation | Echo):
         raise InputError(
-            f"{series.image.phases} pictures state no three different inversion or echo times; "
-            f"expected one in each picture of a {kind.text} series"
+            f"{series.image.phases} pictures state no three different inversion or echo times "
+            f"or T2 preparations; expected one in each picture of a {kind.text} series"
         )
     words = SCHEME_WORDS.search(f"{series.header.series_description} {series.header.protocol_name}")
     scheme = words[0] if words and kind is MapKind.T1 else ""
@@ -246,7 +246,7 @@ def _pictures_of(series: Series, kind: MapKind) -> RelaxationSeries:
     if isinstance(along, Preparation):
         is_t2 = along.kind is PreparationKind.T2_PREPARATION
         what = T2_PREPARATION if is_t2 else "inversion time"
-    may_lack = bool(what == T2_PREPARATION or scheme.lower() == "sasha")
+    may_lack = scheme.lower() == "sasha"
     for times_ms in along.times_ms.T:
         silent = int((~np.isfinite(times_ms)).sum())
         if silent > may_lack:

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from opencmr.geometry.planes import Plane, angle_between_deg, plane_of_slice, shared_point_mm
-from opencmr.imaging.axis import Axis, Beats, Echo, Preparation, Single
+from opencmr.imaging.axis import Axis, Beats, Echo, Preparation, PreparationKind, Single
 from opencmr.imaging.image import Unit
 from opencmr.imaging.study import Series, SeriesHeader
 from opencmr.sort.pictures import Pictures, look_at
@@ -45,6 +45,8 @@ class Evidence:
     phases, slices : int
     along : type of Axis
         What differs between the pictures of a slice.
+    preparation : PreparationKind or None
+        Of pictures that differ in it.
     spacing_mm : float or None
         Between slice positions.
     even : bool
@@ -87,6 +89,7 @@ class Evidence:
     phases: int
     slices: int
     along: type[Axis]
+    preparation: PreparationKind | None
     spacing_mm: float | None
     even: bool
     heartbeat_share: float | None
@@ -150,7 +153,12 @@ class Evidence:
     @property
     def prepared(self) -> bool:
         """Whether the pictures of a slice differ in their preparation."""
-        return self.along is Preparation
+        return self.preparation is not None
+
+    @property
+    def t2_prepared(self) -> bool:
+        """Whether they differ in the length of a T2 preparation."""
+        return self.preparation is PreparationKind.T2_PREPARATION
 
     @property
     def echoes(self) -> bool:
@@ -262,6 +270,7 @@ def gather_evidence(
         phases=image.phases,
         slices=grid.shape[0],
         along=type(image.along),
+        preparation=image.along.kind if isinstance(image.along, Preparation) else None,
         spacing_mm=grid.slice_spacing_mm,
         even=bool(gaps.size and np.ptp(gaps) <= 0.1 * np.median(gaps)),
         heartbeat_share=_heartbeat_share(one),
@@ -290,6 +299,7 @@ def evidence_of_header(header: SeriesHeader) -> Evidence:
         phases=1,
         slices=1,
         along=Single,
+        preparation=None,
         spacing_mm=None,
         even=False,
         heartbeat_share=None,

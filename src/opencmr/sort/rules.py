@@ -311,7 +311,7 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
         Technique.T1_MAPPING,
         3.0,
         "{phases} pictures of a slice after different inversion times",
-        lambda e: e.prepared,
+        lambda e: e.prepared and not e.t2_prepared,
     ),
     Rule(
         Technique.T1_MAPPING,
@@ -330,6 +330,12 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
         2.5,
         "described as T2 mapping",
         lambda e: not _sweeps(e) and e.says(any_language(words.T2_MAPPING)),
+    ),
+    Rule(
+        Technique.T2_MAPPING,
+        4.0,
+        "{phases} pictures of a slice after T2 preparations of different lengths",
+        lambda e: e.t2_prepared,
     ),
     Rule(
         Technique.T2_MAPPING,

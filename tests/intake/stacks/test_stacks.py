@@ -463,6 +463,49 @@ def test_pictures_after_different_inversion_times_lie_along_their_preparation(ti
             assert along.times_ms[n, z] == 100.0 + 500.0 * (number % 8)
 
 
+@pytest.mark.parametrize("stated", [(0.0, 25.0, 55.0), (0.0, 24.0, 24.0, 55.0)])
+@pytest.mark.parametrize("timed", [True, False])
+def test_pictures_after_t2_preparations_lie_along_their_length(stated, timed):
+    frames = [
+        replace(
+            f,
+            t2_preparation_ms=stated[number % len(stated)],
+            trigger_time_ms=600.0 if timed else None,
+            sop_instance_uid=f"7.{number}",
+        )
+        for number, f in enumerate(cine([0, 10], len(stated)))
+    ]
+    (one,) = assemble_series(frames).series
+    along = one.image.along
+    assert isinstance(along, Preparation)
+    assert along.kind is PreparationKind.T2_PREPARATION
+    assert np.array_equal(along.times_ms, np.repeat(np.array(stated)[:, None], 2, axis=1))
+
+
+def test_a_t2_preparation_that_one_picture_of_four_does_not_state_is_not_known():
+    stated = (None, 25.0, 40.0, 55.0)
+    frames = [
+        replace(f, t2_preparation_ms=ms, trigger_time_ms=600.0)
+        for f, ms in zip(cine([0], 4), stated, strict=True)
+    ]
+    (one,) = assemble_series(frames).series
+    assert np.isnan(one.image.along.times_ms).ravel().tolist() == [True, False, False, False]
+
+
+@pytest.mark.parametrize("make", ["molli", "t2_star"])
+def test_pictures_that_share_one_moment_of_the_heartbeat_keep_it(make):
+    frames = molli([0, 10], timed=True) if make == "molli" else t2_star([0, 10])
+    (one,) = assemble_series(frames).series
+    assert (one.image.trigger_ms == frames[0].trigger_time_ms).all()
+
+
+def test_a_cine_whose_pictures_all_state_one_trigger_time_has_no_times():
+    frames = [replace(f, trigger_time_ms=600.0) for f in cine([0, 10], 8)]
+    (one,) = assemble_series(frames).series
+    assert isinstance(one.image.along, Heartbeat)
+    assert np.isnan(one.image.trigger_ms).all()
+
+
 def t2_star(positions: Iterable[float], echoes: int = 8) -> list[Frame]:
     """Eight echoes of each slice, all at one time of the beat, numbered last echo first."""
     return [

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from opencmr.imaging.axis import Axis, Beats, Echo, Heartbeat, Preparation, Single
+from opencmr.imaging.axis import (
+    Axis,
+    Beats,
+    Echo,
+    Heartbeat,
+    Preparation,
+    PreparationKind,
+    Single,
+)
 from opencmr.intake.dicom.frame import Frame
 from opencmr.intake.stacks.kinds import CONTRAST_TIMES
 from opencmr.intake.stacks.placement import axes_of, centre_of
@@ -73,6 +81,16 @@ class Pass:
         return bool(np.isfinite(times).all() and np.unique(times).size == times.size)
 
     @property
+    def moments_ms(self) -> np.ndarray:
+        """When in the heartbeat each frame shows the heart ``(T,)``, NaN where unknown.
+
+        Trigger times that do not tell the phases of a cine apart are none of its times; the
+        pictures of a map share one moment on purpose.
+        """
+        untold = self.along is Heartbeat and not self.is_timed
+        return np.full_like(self.trigger_ms, np.nan) if untold else self.trigger_ms
+
+    @property
     def made_at(self) -> tuple[str, str, int, int, str]:
         """When it was made; orders repeats."""
         return max(
@@ -137,11 +155,11 @@ def _separate_repeats(frames: list[Frame]) -> list[list[Frame]]:
     return list(runs.values())
 
 
-def _moment(frame: Frame) -> tuple[float, int, float, float]:
+def _moment(frame: Frame) -> tuple[float, ...]:
     trigger_ms = frame.trigger_time_ms
     rounded = -1.0 if trigger_ms is None else round(trigger_ms / TRIGGER_EQUAL_MS)
-    position = frame.temporal_position or 0
-    return rounded, position, frame.inversion_time_ms or 0.0, frame.echo_time_ms or 0.0
+    contrasts = frame.inversion_time_ms, frame.echo_time_ms, frame.t2_preparation_ms
+    return rounded, frame.temporal_position or 0, *(time_ms or 0.0 for time_ms in contrasts)
 
 
 def _acquired(frame: Frame) -> tuple[int, str, str, int, str, int]:
@@ -158,16 +176,28 @@ def _acquired(frame: Frame) -> tuple[int, str, str, int, str, int]:
 def _axis_kind(frames: Sequence[Frame]) -> type[Axis]:
     """Return what differs between the pictures of a slice.
 
-    Pictures of a mapping series and of a TI scout differ in their inversion time, those of a
-    T2* series in their echo time; a cine states none or one of each.
+    Pictures of a mapping series and of a TI scout differ in their preparation, those of a T2*
+    series in their echo time; a cine states none or one of each.
     """
     if len(frames) == 1:
         return Single
-    if _distinct([frame.inversion_time_ms for frame in frames]) >= CONTRAST_TIMES:
+    if preparation_of(frames) is not None:
         return Preparation
     if _distinct([frame.echo_time_ms for frame in frames]) >= CONTRAST_TIMES:
         return Echo
     return Beats if _are_of_many_beats(frames) else Heartbeat
+
+
+def preparation_of(frames: Sequence[Frame]) -> PreparationKind | None:
+    """Return the preparation in whose times the pictures of a slice differ, or None.
+
+    Saturation recovery states its times as inversion times, too; only its name tells it apart.
+    """
+    if _distinct([frame.inversion_time_ms for frame in frames]) >= CONTRAST_TIMES:
+        return PreparationKind.INVERSION
+    if _distinct([frame.t2_preparation_ms for frame in frames]) >= CONTRAST_TIMES:
+        return PreparationKind.T2_PREPARATION
+    return None
 
 
 def _distinct(times_ms: Sequence[float | None]) -> int:

@@ -14,7 +14,7 @@ from opencmr.intake.stacks.in_time import (
     resample_in_time,
     shown_frames,
 )
-from opencmr.intake.stacks.passes import Pass, clock_times_ms, usual_phases
+from opencmr.intake.stacks.passes import Pass, clock_times_ms, preparation_of, usual_phases
 from opencmr.intake.stacks.placement import affine_of
 
 UNITS = {"ms": Unit.MILLISECONDS, "cm/s": Unit.CM_PER_S, "%": Unit.PERCENT, "pct": Unit.PERCENT}
@@ -38,8 +38,7 @@ def image_of(passes: Sequence[Pass]) -> Image:
         if one.phases == phases:
             for t, frame in enumerate(one.frames):
                 values[t, z] = frame.values
-            if one.is_timed:
-                trigger_ms[:, z] = one.trigger_ms
+            trigger_ms[:, z] = one.moments_ms
             continue
         stacked = np.stack([frame.values for frame in one.frames])
         values[:, z] = resample_in_time(stacked, phase_fractions(one, phases), fractions)
@@ -78,9 +77,7 @@ def _axis_of(
 ) -> Axis:
     """Return the axis of a stack from the frames that are shown of each slice."""
     if along is Preparation:
-        times_ms = _table([[frame.inversion_time_ms for frame in one] for one in shown])
-        times_ms = np.where(np.isfinite(times_ms), times_ms, np.inf)
-        return Preparation(PreparationKind.INVERSION, times_ms, trigger_ms, rr_ms)
+        return _preparation(shown, trigger_ms, rr_ms)
     if along is Echo:
         times_ms = _table([[frame.echo_time_ms for frame in one] for one in shown])
         return Echo(times_ms, trigger_ms, rr_ms)
@@ -88,6 +85,22 @@ def _axis_of(
         clocks = [clock_times_ms([frame.acquisition_time for frame in one]) for one in shown]
         return Beats(np.array(clocks).T, trigger_ms, rr_ms)
     return Single(trigger_ms, rr_ms) if along is Single else Heartbeat(trigger_ms, rr_ms)
+
+
+def _preparation(
+    shown: Sequence[tuple[Frame, ...]], trigger_ms: np.ndarray, rr_ms: np.ndarray
+) -> Preparation:
+    """Return the axis of prepared pictures; a silent one is infinitely long after none.
+
+    A T2 preparation that nothing states is not known: its length is NaN.
+    """
+    kind = preparation_of(shown[0]) or PreparationKind.INVERSION
+    if kind is PreparationKind.T2_PREPARATION:
+        times_ms = _table([[frame.t2_preparation_ms for frame in one] for one in shown])
+    else:
+        times_ms = _table([[frame.inversion_time_ms for frame in one] for one in shown])
+        times_ms = np.where(np.isfinite(times_ms), times_ms, np.inf)
+    return Preparation(kind, times_ms, trigger_ms, rr_ms)
 
 
 def _table(rows: Sequence[Sequence[float | None]]) -> np.ndarray:
