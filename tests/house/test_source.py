@@ -24,6 +24,7 @@ OTHER_CAPITALS = {q.symbol for q in EVERY_QUANTITY} | {
     "NO_REFLOW",  # a structure
     "T2_STAR",  # a word of ImageType
     "LINEAR_EXACT",  # a function of windows (DICOM)
+    "XDG_CONFIG_HOME",  # an environment variable (freedesktop.org)
     "DECISION_SUPPORT",  # codes of findings
     "GROUP_CONSIDERED",
     "IN_90_SET",
