@@ -80,6 +80,8 @@ class Evidence:
         Distance of the plane from the line that the long-axis planes share.
     other_orientations : bool
         The scanner's series holds stacks of other orientations too.
+    beside_others : bool
+        The study holds stacks of other orientations: without any, nothing was planned on it.
     pictures : Pictures or None
         What the pictures do; None where they are too few or too small to tell.
     """
@@ -105,6 +107,7 @@ class Evidence:
     turn_deg: float
     off_axis_mm: float | None
     other_orientations: bool
+    beside_others: bool
     pictures: Pictures | None
 
     def says(self, pattern: str) -> bool:
@@ -140,6 +143,7 @@ class Evidence:
             turn_deg=0.0,
             off_axis_mm=None,
             other_orientations=False,
+            beside_others=False,
         )
 
     @property
@@ -252,6 +256,7 @@ def gather_evidence(
     axis: LongAxis,
     *,
     other_orientations: bool,
+    beside_others: bool = False,
     other_half: SeriesHeader | None = None,
 ) -> Evidence:
     """Return the facts about a series, given the study's long axis."""
@@ -280,6 +285,7 @@ def gather_evidence(
         turn_deg=turn_about_deg(plane.normal, axis.direction),
         off_axis_mm=_off_axis_mm(one, plane, axis),
         other_orientations=other_orientations,
+        beside_others=beside_others,
         pictures=look_at(image),
     )
 
@@ -308,6 +314,7 @@ def evidence_of_header(header: SeriesHeader) -> Evidence:
         turn_deg=0.0,
         off_axis_mm=None,
         other_orientations=False,
+        beside_others=False,
         pictures=None,
     )
 
