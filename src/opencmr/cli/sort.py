@@ -72,7 +72,7 @@ def sort(
     copied: list[Copied] = []
     sheets: dict[str, Montage] = {}
 
-    def look(key: str, study: Study | None, rows: tuple[NamedSeries, ...]) -> None:
+    def look(key: str, study: "Study | None", rows: "tuple[NamedSeries, ...]") -> None:
         sheet = contact_sheet.of_series(study, rows)
         sheets.update({key: sheet} if sheet is not None else {})
 

@@ -20,6 +20,7 @@ JPEG_QUALITY = 72
 MOST = 60
 """Pictures of one sheet at most."""
 COLUMNS = 5
+MOST_CERTAIN_PERCENT = 99.0
 TITLE = "Contact sheet"
 ABOUT = (
     "The middle slice of each series. The percentage is the probability that the names of sequence "
@@ -88,8 +89,10 @@ def of_series(study: Study | None, named: Sequence[NamedSeries]) -> Montage | No
 
 
 def verdict(naming: Naming) -> str:
-    """Return the names and the probability that both are right, as a caption."""
-    return f"{naming.sequence.value} · {naming.view.value} · {100 * naming.probability:.0f} %"
+    """Return the names and the probability that both are right, as a caption: never certain."""
+    percent = 100 * naming.probability
+    sure = "> 99" if percent > MOST_CERTAIN_PERCENT else f"{percent:.0f}"
+    return f"{naming.sequence.value} · {naming.view.value} · {sure} %"
 
 
 def page_of(montage: Montage, key: str, made_by: str) -> Page:

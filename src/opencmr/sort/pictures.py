@@ -57,7 +57,7 @@ REPEAT_SHARE = 0.2
 
 WHOLE_PERCENT = 65.0
 """Change that one motion of the whole picture explains (proposal): at most 11 in 13 cines, 33 and
-59 in the same cut to 160 and 100 mm about the heart, at least 71 in photographs panned or zoomed."""
+59 in the same cut to 160 and 100 mm about the heart, at least 71 in moved photographs."""
 WHOLE_SPREAD = 0.16
 """And over so much of the picture (proposal): a lone disc that contracts is a motion of the whole
 too, but in one place (at most 0.12); most photographs have at least 0.2."""
