@@ -12,7 +12,7 @@ COLUMNS = (
     Column("Description", share=1.3),
     Column("View"),
     Column("Sequence"),
-    Column("Sure", "number"),
+    Column("Sure", "number", hint="share of the votes for sequence and view; no probability"),
     Column("Slices × phases", "number"),
     Column("Spacing"),
     Column("What became of it", share=1.1),
