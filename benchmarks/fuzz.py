@@ -38,7 +38,7 @@ from opencmr.simulate import Protocol, simulate_study, write_dicom, write_nifti
 
 SEED = 20261125
 WHOLE = {"dicom": 20_000, "nifti": 8_000, "archive": 1_000}
-SAMPLE = {"dicom": 120, "nifti": 160, "archive": 60}
+SAMPLE = {"dicom": 120, "nifti": 300, "archive": 80}
 PARENT_LIMIT_MIB = 2048
 HEADER_SHARE = 0.75
 """Share of the mutants whose header alone is changed: pixels may be anything anyway."""

@@ -131,6 +131,7 @@ def test_the_tree_holds_clean_copies_that_are_sorted_alike(opencmr, phantom_dico
         "cine-bssfp_3ch_01",
         "cine-bssfp_4ch_01",
         "cine-bssfp_sax_01",
+        "contact_sheet.html",
         "scout_several_01",
         "sort.json",
     ]

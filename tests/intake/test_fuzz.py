@@ -16,4 +16,5 @@ def test_no_mutant_raises_anything_but_the_documented_errors() -> None:
         assert found[kind]["exceptions"] == {}
         assert found[kind]["read"] > 0
         assert found[kind]["refused"]
+    assert sum(found[kind]["mutants"] for kind in ("dicom", "nifti", "archive")) >= 500
     assert found["parent_peak_mib"] < 2048

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from opencmr.anatomy.reasons import REASON_CODES
@@ -20,6 +21,7 @@ from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.image import Image, untimed_image
 from opencmr.imaging.study import Series, SeriesHeader, Study
 from opencmr.sort.evidence import TYPICAL_LONG_AXIS, gather_evidence, turn_about_deg
+from opencmr.sort.pictures import look_at
 from opencmr.sort.roles import choose_late_enhancement
 from opencmr.sort.rules import SEQUENCE_RULES, TURNS_DEG, VIEW_RULES, weigh
 from opencmr.sort.sorting import choose_sax_cine, find_long_axis, sort_study
@@ -601,3 +603,56 @@ def test_a_beating_heart_stays_a_cine_however_noisy(noise, phases):
     values = values + np.random.default_rng(2).normal(0, noise * 800, values.shape)
     study = sort_study(Study("k", (of_pictures(values.astype(np.float32)),)))
     assert study.series[0].sequence is Technique.CINE
+
+
+def _camera(picture: np.ndarray, phases: int = 16) -> np.ndarray:
+    """A picture panned to and fro once, ``(T, 3, Y, X)``."""
+    swing = 6 * np.sin(np.pi * np.arange(phases) / phases) ** 2
+    panned = [ndimage.shift(picture, (0.6 * s, s), order=1, mode="reflect") for s in swing]
+    return np.repeat(np.array(panned, dtype=np.float32)[:, None], 3, 1)
+
+
+@pytest.mark.parametrize(("grain", "said"), [(6.0, "move as a whole"), (0.0, "noise")])
+def test_pictures_that_a_camera_moves_over_show_no_heart(grain, said):
+    random = np.random.default_rng(4)
+    picture = ndimage.gaussian_filter(random.normal(size=(160, 160)), grain)
+    picture = 500 + 200 * picture / picture.std()
+    study = sort_study(Study("k", (of_pictures(_camera(picture)),)))
+    assert study.series[0].sequence is Technique.OTHER
+    assert any(said in reason for reason in study.series[0].because)
+
+
+@given(
+    shift=st.tuples(st.floats(-1, 1), st.floats(-1, 1)),
+    scale=st.floats(0.97, 1.03),
+    seed=st.integers(0, 9),
+)
+@settings(max_examples=15, deadline=None)
+def test_any_affine_motion_of_the_whole_is_told(shift, scale, seed):
+    """A small motion of a smooth picture explains nearly all change."""
+    assume(np.hypot(*shift) > 0.2 or abs(scale - 1) > 0.005)
+    picture = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(96, 96)), 5.0)
+    picture = 500 + 200 * picture / picture.std()
+    middle = (np.array(picture.shape) - 1) / 2
+    steps = np.linspace(0, 1, 8)
+    moved = [
+        ndimage.affine_transform(
+            picture,
+            np.eye(2) * (1 + (scale - 1) * s),
+            -middle * (scale - 1) * s + np.multiply(shift, s),
+            mode="reflect",
+        )
+        for s in steps
+    ]
+    values = np.repeat(np.array(moved, dtype=np.float32)[:, None], 3, 1)
+    found = look_at(of_pictures(values).image)
+    assert found is not None
+    assert found.moves_as_a_whole
+
+
+def test_a_plane_along_the_body_is_a_scout_beside_other_planes_alone():
+    transaxial = series("s01", grid_across(np.array([0.0, 0.0, 1.0])), phases=1)
+    alone = sorted_series(transaxial)
+    beside = sorted_series(transaxial, series("s02", grid_across(AXIS, slices=8)))
+    assert alone["s01"].sequence is Technique.OTHER
+    assert beside["s01"].sequence is Technique.SCOUT

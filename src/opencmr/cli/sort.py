@@ -1,6 +1,7 @@
 """``opencmr sort``: what each series of a study shows."""
 
 import secrets
+from collections.abc import Callable
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +15,9 @@ from opencmr.cli.analyze import places_read
 from opencmr.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
+    from opencmr.imaging.study import Study
     from opencmr.intake.studies import Studies
+    from opencmr.report.blocks import Montage
     from opencmr.report.sorted_tree import Copied
     from opencmr.sort.examination import NamedSeries
 
@@ -50,11 +53,13 @@ def sort(
     """Name the sequence and the view of every series in INPUT, with a probability and evidence.
 
     With -o, copies of the DICOM images go to OUT/STUDY/SEQUENCE_VIEW_NN/NNNN.dcm without what
-    identifies the patient, and sort.json beside them; with --link, links to the files as they are.
+    identifies the patient, sort.json and contact_sheet.html beside them; with --link, links to the
+    files as they are.
     Exit status 0, or 4 when no series could be read.
     """
     from opencmr.intake.dicom.deidentification import Deidentifier
     from opencmr.intake.studies import read_studies
+    from opencmr.report import contact_sheet
     from opencmr.report.sorted_rows import plain_row, table_text
     from opencmr.report.sorted_tree import write_tree
     from opencmr.sort.examination import missing
@@ -65,6 +70,12 @@ def sort(
     if link is not None and keep_patient_characteristics:
         raise ConfigurationError("links are the files as they are: nothing is removed from them")
     copied: list[Copied] = []
+    sheets: dict[str, Montage] = {}
+
+    def look(key: str, study: "Study | None", rows: "tuple[NamedSeries, ...]") -> None:
+        sheet = contact_sheet.of_series(study, rows)
+        sheets.update({key: sheet} if sheet is not None else {})
+
     with ExitStack() as places:
         if output is not None:
             made = storage.result_folder(output, overwrite=False, inputs=places_read(source))
@@ -78,11 +89,11 @@ def sort(
                 is_listing_enough=True,
             )
         )
-        named = named_of(studies)
+        named = named_of(studies, look if output is not None else None)
         if output is not None:
             how = link or Deidentifier(secrets.token_bytes(16), keep_patient_characteristics)
             _refuse_links_into_archives(source, studies, link)
-            copied = write_tree(named, studies.listed, folder, how)
+            copied = write_tree(named, studies.listed, folder, how, sheets)
         left_out = studies.left_out
     if as_json:
         console.print_json([plain_row(one) for rows in named.values() for one in rows])
@@ -124,8 +135,14 @@ def _say_what_was_written(
     console.say(f"{files} files in {sum(bool(one.folder) for one in copied)} folders", quiet=quiet)
 
 
-def named_of(studies: "Studies") -> dict[str, tuple["NamedSeries", ...]]:
-    """Return the named series of each study by its key, one study in memory at a time."""
+def named_of(
+    studies: "Studies",
+    look: "Callable[[str, Study | None, tuple[NamedSeries, ...]], None] | None" = None,
+) -> dict[str, tuple["NamedSeries", ...]]:
+    """Return the named series of each study by its key, one study in memory at a time.
+
+    ``look`` sees each study by its key while its pictures are there; None where none was read.
+    """
     from opencmr.pipeline import Configuration, sorted_study
     from opencmr.sort.examination import name_series, name_unread
     from opencmr.sort.sorting import choose_sax_cine
@@ -137,9 +154,13 @@ def named_of(studies: "Studies") -> dict[str, tuple["NamedSeries", ...]]:
             study = sorted_study(one_read, Configuration())
             scanned = [one for one in listed if one.study_key == study.key]
             named[study.key] = name_series(study, scanned, choose_sax_cine(study).series)
+            if look is not None:
+                look(study.key, study, named[study.key])
     except InputError:  # nothing can be analysed; what the headers say is told all the same
         pass
     for key in dict.fromkeys(one.study_key for one in listed):
         if key not in named:
             named[key] = tuple(name_unread(one) for one in listed if one.study_key == key)
+            if look is not None:
+                look(key, None, named[key])
     return dict(sorted(named.items()))

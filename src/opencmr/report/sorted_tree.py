@@ -11,6 +11,8 @@ from opencmr import __version__
 from opencmr.errors import ConfigurationError
 from opencmr.intake.dicom.deidentification import Deidentifier
 from opencmr.intake.listing import ListedSeries
+from opencmr.report import contact_sheet, html
+from opencmr.report.blocks import Montage
 from opencmr.report.sorted_rows import plain_row
 from opencmr.sort.examination import NamedSeries, missing
 from opencmr.storage import write_bytes, write_json
@@ -31,10 +33,12 @@ def write_tree(
     listed: Iterable[ListedSeries],
     folder: Path,
     how: Deidentifier | str,
+    sheets: Mapping[str, Montage] | None = None,
 ) -> list[Copied]:
     """Write every series whose pictures were read to ``folder/<study>/<name>/NNNN.dcm``.
 
-    ``sort.json`` lies beside them; with copies it names the new UIDs and no description.
+    ``sort.json`` lies beside them; with copies it names the new UIDs and no description.  So does
+    ``contact_sheet.html``, where there is a sheet.
 
     Parameters
     ----------
@@ -44,6 +48,7 @@ def write_tree(
     folder : Path
     how : Deidentifier, or "hard" or "symbolic"
         Cleans each copy; or links the files as they are.
+    sheets : mapping from a study's key to its contact sheet
     """
     files = {(one.series.study_uid, one.series.uid): one.files for one in listed}
     copied: list[Copied] = []
@@ -66,6 +71,10 @@ def write_tree(
                     "missing": list(missing(rows)),
                 },
             )
+            if sheets and key in sheets:
+                page = contact_sheet.page_of(sheets[key], key, f"opencmr {__version__}")
+                place = folder / key / "contact_sheet.html"
+                write_bytes(place, html.markup(page).encode("utf-8"))
     return copied
 
 

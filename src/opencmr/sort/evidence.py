@@ -82,6 +82,8 @@ class Evidence:
         Distance of the plane from the line that the long-axis planes share.
     other_orientations : bool
         The scanner's series holds stacks of other orientations too.
+    beside_others : bool
+        The study holds stacks of other orientations: without any, nothing was planned on it.
     pictures : Pictures or None
         What the pictures do; None where they are too few or too small to tell.
     """
@@ -108,6 +110,7 @@ class Evidence:
     turn_deg: float
     off_axis_mm: float | None
     other_orientations: bool
+    beside_others: bool
     pictures: Pictures | None
 
     def says(self, pattern: str) -> bool:
@@ -143,6 +146,7 @@ class Evidence:
             turn_deg=0.0,
             off_axis_mm=None,
             other_orientations=False,
+            beside_others=False,
         )
 
     @property
@@ -260,6 +264,7 @@ def gather_evidence(
     axis: LongAxis,
     *,
     other_orientations: bool,
+    beside_others: bool = False,
     other_half: SeriesHeader | None = None,
 ) -> Evidence:
     """Return the facts about a series, given the study's long axis."""
@@ -289,6 +294,7 @@ def gather_evidence(
         turn_deg=turn_about_deg(plane.normal, axis.direction),
         off_axis_mm=_off_axis_mm(one, plane, axis),
         other_orientations=other_orientations,
+        beside_others=beside_others,
         pictures=look_at(image),
     )
 
@@ -318,6 +324,7 @@ def evidence_of_header(header: SeriesHeader) -> Evidence:
         turn_deg=0.0,
         off_axis_mm=None,
         other_orientations=False,
+        beside_others=False,
         pictures=None,
     )
 

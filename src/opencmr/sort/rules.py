@@ -128,6 +128,14 @@ def _shows_beats(e: Evidence) -> bool:
     return e.pictures is not None and e.along is Heartbeat and e.pictures.repeats
 
 
+def _moves_as_a_whole(e: Evidence) -> bool:
+    return e.pictures is not None and e.along is Heartbeat and e.pictures.moves_as_a_whole
+
+
+def _is_noise(e: Evidence) -> bool:
+    return e.pictures is not None and e.along is Heartbeat and e.pictures.is_noise
+
+
 def beats_once(e: Evidence) -> bool:
     """Return whether the pictures were enough to see one heart beat once."""
     return e.pictures is not None and not (
@@ -135,6 +143,8 @@ def beats_once(e: Evidence) -> bool:
         or e.pictures.changes_brightness
         or e.pictures.stands_still
         or e.pictures.repeats
+        or e.pictures.moves_as_a_whole
+        or e.pictures.is_noise
     )
 
 
@@ -265,6 +275,14 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
         _shows_beats,
     ),
     Rule(
+        Technique.OTHER,
+        PICTURES_WEIGHT,
+        "its pictures move as a whole ({pictures.whole_percent:.0f} % of their change), as those "
+        "of no heart do",
+        _moves_as_a_whole,
+    ),
+    Rule(Technique.OTHER, PICTURES_WEIGHT, "its pictures are noise", _is_noise),
+    Rule(
         Technique.FLOW,
         6.0,
         "velocity-encoded pictures by their image type",
@@ -371,8 +389,14 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
     Rule(
         Technique.SCOUT,
         1.5,
-        "one phase along a body axis",
-        lambda e: e.phases == 1 and e.oriented and e.body_axis_deg < 1.0 and not e.silent,
+        "one phase along a body axis, beside stacks of other directions",
+        lambda e: (
+            e.phases == 1
+            and e.oriented
+            and e.body_axis_deg < 1.0
+            and not e.silent
+            and e.beside_others
+        ),
     ),
     Rule(
         Technique.SCOUT,

@@ -101,14 +101,18 @@ def _likely_short_axis(series: Sequence[Series]) -> Series | None:
 
 
 def _evidence(one: Series, series: Sequence[Series], axis: LongAxis) -> Evidence:
-    others = any(
-        set(one.uids) & set(other.uids)
-        and angle_between_deg(one.image.grid.normal, other.image.grid.normal) > PARALLEL_DEG
+    across = [
+        other
         for other in series
         if other is not one
-    )
+        and angle_between_deg(one.image.grid.normal, other.image.grid.normal) > PARALLEL_DEG
+    ]
+    others = any(set(one.uids) & set(other.uids) for other in across)
+    beside = any(other.image.grid.orientation_known for other in across)
     other_half = next((other.header for other in series if other.key == one.partner), None)
-    return gather_evidence(one, axis, other_orientations=others, other_half=other_half)
+    return gather_evidence(
+        one, axis, other_orientations=others, beside_others=beside, other_half=other_half
+    )
 
 
 def _sorted(one: Series, series: Sequence[Series], axis: LongAxis) -> Series:

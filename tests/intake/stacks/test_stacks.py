@@ -365,6 +365,20 @@ def test_without_telling_trigger_times_instance_numbers_order_the_phases(trigger
     assert np.isnan(one.image.rr_ms).all()
 
 
+@pytest.mark.parametrize("trigger", [None, 0.0, "told"])
+def test_instance_numbers_by_phase_or_by_slice_give_the_same_cine(trigger):
+    """GE numbers a multi-phase series slice by slice or phase by phase."""
+    frames = cine([0, 10, 20])
+    if trigger != "told":
+        frames = [replace(f, trigger_time_ms=trigger, rr_ms=None) for f in frames]
+    by_slice = [replace(f, instance_number=n + 1) for n, f in enumerate(frames)]
+    by_phase = [replace(f, instance_number=(n % 5) * 3 + n // 5 + 1) for n, f in enumerate(frames)]
+    (one,) = assemble_series(by_slice).series
+    (other,) = assemble_series(by_phase).series
+    np.testing.assert_array_equal(one.image.values, other.image.values)
+    np.testing.assert_array_equal(one.image.values[:, 1, 3, 3], 200 + np.arange(5))
+
+
 def test_trigger_times_in_seconds_are_recognised():
     frames = [replace(f, trigger_time_ms=f.trigger_time_ms / 1000) for f in cine([0, 10, 20])]
     (one,) = assemble_series(frames).series

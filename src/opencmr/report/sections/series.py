@@ -1,6 +1,7 @@
 """The series that were found, and what became of each."""
 
 from opencmr.imaging.study import Series
+from opencmr.report import contact_sheet
 from opencmr.report.blocks import Block, Cell, Column, Table, TableRow
 from opencmr.report.contents import Report
 from opencmr.report.plain_text import shown
@@ -11,7 +12,7 @@ COLUMNS = (
     Column("Description", share=1.3),
     Column("View"),
     Column("Sequence"),
-    Column("Sure", "number"),
+    Column("Sure", "number", hint="share of the votes for sequence and view; no probability"),
     Column("Slices × phases", "number"),
     Column("Spacing"),
     Column("What became of it", share=1.1),
@@ -19,9 +20,11 @@ COLUMNS = (
 
 
 def tell(report: Report) -> tuple[Block, ...]:
-    """Return the table of series."""
+    """Return the contact sheet and the table of series."""
     rows = tuple(_row(series, report) for series in report.study.series)
-    return (Table(COLUMNS, rows, "Series found", otherwise="none"),)
+    table = Table(COLUMNS, rows, "Series found", otherwise="none")
+    sheet = contact_sheet.of_stacks(report.study)
+    return (table,) if sheet is None else (sheet, table)
 
 
 def _row(series: Series, report: Report) -> TableRow:
