@@ -264,7 +264,10 @@ def _scheme_of(frames: Sequence[SegmentFrame]) -> LabelScheme:
     for scheme in (ACDC, EMIDEC):
         if found <= set(scheme.structures.values()):
             return scheme
-    raise InputError("segments of scar and of the right ventricle are not measured together")
+    raise InputError(
+        "the segments hold scar and the right ventricle: those of several series, which are "
+        "measured one by one; name the files of one series, or a folder that holds them alone"
+    )
 
 
 def _policy_of(objects: Sequence[Dataset]) -> ContourPolicy:
