@@ -211,6 +211,6 @@ def test_the_index_names_every_file_and_no_patient(store: Store, database: Datab
 
 
 def test_a_uid_and_the_place_of_objects_are_what_the_report_says() -> None:
-    assert UID_FORM.pattern == dicom_study.UID.pattern
-    assert UID_FORM.flags == dicom_study.UID.flags
+    assert UID_FORM.pattern == dicom_study.UID_PATTERN.pattern
+    assert UID_FORM.flags == dicom_study.UID_PATTERN.flags
     assert RESULT_OBJECTS == dicom_study.FOLDER
