@@ -148,7 +148,7 @@ def test_weights_that_onnxruntime_refuses_are_named(own_model):
 
 @pytest.mark.parametrize(
     ("keys", "value", "said"),
-    [(("input", "context_slices"), 1, "planes in"), (("output", "label_scheme"), "emidec", "out")],
+    [(("input", "context_slices"), 2, "planes in"), (("output", "label_scheme"), "emidec", "out")],
 )
 def test_a_card_of_other_weights_is_refused(own_model, keys, value, said):
     edit(own_model, *keys, value=value)
@@ -206,7 +206,7 @@ def test_the_card_in_the_documentation_reads(tmp_path):
 
 def test_one_and_two_threads_give_the_same_labels():
     card = choose_model(View.SAX, Technique.CINE).card
-    window = np.random.default_rng(0).random((1, 1, 96, 112), dtype=np.float32)
+    window = np.random.default_rng(0).random((1, 3, 96, 112), dtype=np.float32)
     one, two = (Network(card, threads=n)(window) for n in (1, 2))
     assert one == pytest.approx(two, abs=1e-5)
     assert np.array_equal(one.argmax(1), two.argmax(1))
@@ -214,7 +214,7 @@ def test_one_and_two_threads_give_the_same_labels():
 
 def test_class_shares_sum_to_one():
     card = choose_model(View.SAX, Technique.CINE).card
-    shares = Network(card)(np.zeros((2, 1, 64, 64), np.float32))
+    shares = Network(card)(np.zeros((2, 3, 64, 64), np.float32))
     assert shares.shape == (2, 4, 64, 64)
     assert shares.sum(1) == pytest.approx(np.ones((2, 64, 64)), abs=1e-5)
 
