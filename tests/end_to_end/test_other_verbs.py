@@ -30,11 +30,7 @@ def test_a_broken_card_of_the_user_is_named_and_stops_nothing(opencmr, tmp_path,
     (folder / "model.json").write_text("{")
     monkeypatch.setenv("OPENCMR_MODELS", str(tmp_path))
     listed = opencmr("models", "--json")
-    assert [card["name"] for card in listed.json] == [
-        "cine_sax",
-        "diagnosis_acdc",
-        "lge_sax",
-    ]
+    assert {card["name"] for card in listed.json} == {"cine_sax", "diagnosis_acdc", "lge_sax"}
     assert "mine/1.0" in listed.err
     judged = opencmr("doctor")
     assert judged.status == 0
