@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from opencmr.analyses.analysis import Analysis
-from opencmr.analyses.placing import takes
+from opencmr.analyses.placing import among_series, takes
 from opencmr.anatomy.structures import Structure
-from opencmr.errors import ConfigurationError, GeometryError, InputError
+from opencmr.errors import GeometryError, InputError
 from opencmr.geometry.contours import mask_of_polygon
 from opencmr.imaging.flag import About, QualityFlag, Severity
 from opencmr.imaging.given_contours import Contour, GivenContours, Surface
@@ -88,13 +88,10 @@ def _series_of(
     given: GivenContours, study: Study, analyses: Sequence[Analysis]
 ) -> tuple[Series, Places]:
     """Return the cine whose images the contours name, and where its numbers are."""
-    if given.series is not None and given.series not in {one.key for one in study.series}:
-        keys = ", ".join(one.key for one in study.series)
-        raise ConfigurationError(f"the input has no series {given.series}; it has {keys}")
     cines = [
         one
-        for one in study.series
-        if given.series in (None, one.key) and takes(given.scheme, one, study, analyses)
+        for one in among_series(study, given.series)
+        if takes(given.scheme, one, study, analyses)
     ]
     if not cines:
         where = f"series {given.series}" if given.series else "the input"

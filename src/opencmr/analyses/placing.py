@@ -69,11 +69,23 @@ def _require_contents(given: GivenLabels) -> None:
         raise InputError(f"{given.file} is empty: every voxel is background; expected {known}")
 
 
-def _series_of(given: GivenLabels, study: Study, analyses: Sequence[Analysis]) -> Series:
-    among = [one for one in study.series if given.series in (None, one.key)]
+def among_series(study: Study, key: str | None) -> list[Series]:
+    """Return the series that a caller may mean: the one of the key, all where there is no key.
+
+    Raises
+    ------
+    ConfigurationError
+        When the caller names a series that is not there.
+    """
+    among = [one for one in study.series if key in (None, one.key)]
     if not among:
         keys = ", ".join(one.key for one in study.series)
-        raise ConfigurationError(f"the input has no series {given.series}; it has {keys}")
+        raise ConfigurationError(f"the input has no series {key}; it has {keys}")
+    return among
+
+
+def _series_of(given: GivenLabels, study: Study, analyses: Sequence[Analysis]) -> Series:
+    among = among_series(study, given.series)
     phases = len(given.labels)
     here = [one for one in among if is_grid_of_file(given.grid, one.image.grid)]
     if not here:

@@ -7,9 +7,9 @@ import numpy as np
 
 from opencmr.analyses.analysis import Analysis
 from opencmr.analyses.contours import require_pictures_as_drawn
-from opencmr.analyses.placing import takes
+from opencmr.analyses.placing import among_series, takes
 from opencmr.anatomy.structures import with_inside
-from opencmr.errors import ConfigurationError, GeometryError, InputError
+from opencmr.errors import GeometryError, InputError
 from opencmr.imaging.given_labels import GivenLabels
 from opencmr.imaging.given_segments import GivenSegments, SegmentFrame
 from opencmr.imaging.study import Series, Study
@@ -69,13 +69,10 @@ def _series_of(
     given: GivenSegments, study: Study, analyses: Sequence[Analysis]
 ) -> tuple[Series, Places]:
     """Return the series of which most frames mark a picture, and where its pictures are."""
-    if given.series is not None and given.series not in {one.key for one in study.series}:
-        keys = ", ".join(one.key for one in study.series)
-        raise ConfigurationError(f"the input has no series {given.series}; it has {keys}")
     found = [
         (one, places, sum(any(p in places for p in frame.pictures) for frame in given.frames))
-        for one in study.series
-        if given.series in (None, one.key) and takes(given.scheme, one, study, analyses)
+        for one in among_series(study, given.series)
+        if takes(given.scheme, one, study, analyses)
         for places in [_places(one)]
     ]
     series, places, marked = max(found, key=lambda row: row[2], default=(None, {}, 0))

@@ -3,16 +3,16 @@
 import hashlib
 import warnings
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pydicom
 
 from opencmr.errors import ExternalServiceError
+from opencmr.intake.dicom.parsing import is_cut
 
 MOST_INSTANCES = 50_000
 MOST_BYTES = 16 << 30
 """Of one study (proposal): the largest CMR studies have about 10,000 instances and 4 GiB."""
-UNDEFINED_LENGTH = 0xFFFFFFFF
 
 
 class Inbox:
@@ -129,16 +129,9 @@ def uids_of_whole(path: Path) -> tuple[str, str] | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they quote values
             dataset = pydicom.dcmread(path)
-            # As read, elements keep the length that the file declares.
-            if any(map(_is_cut, dataset.values())):
+            if any(map(is_cut, dataset.values())):
                 return None
             uids = str(dataset.get("StudyInstanceUID", "")), str(dataset.SOPInstanceUID)
     except Exception:  # hostile bytes raise anything
         return None
     return uids if uids[1] else None
-
-
-def _is_cut(element: Any) -> bool:
-    declared, value = getattr(element, "length", UNDEFINED_LENGTH), element.value
-    is_known = declared != UNDEFINED_LENGTH and isinstance(value, bytes)
-    return is_known and len(value) < declared

@@ -91,12 +91,17 @@ def _inflated(data: bytes) -> bytes:
     return bytes(128) + b"DICM" + element + body
 
 
+def is_cut(element: Any) -> bool:
+    """Whether an element, as it was read, is longer than its file: it keeps the declared length."""
+    declared, value = getattr(element, "length", UNDEFINED_LENGTH), element.value
+    is_known = declared != UNDEFINED_LENGTH and isinstance(value, bytes)
+    return is_known and len(value) < declared
+
+
 def _refuse_truncated(dataset: Dataset) -> None:
     """Refuse a file in which an element is longer than the file, or the pixels are missing."""
     for element in dataset.values():
-        declared = getattr(element, "length", UNDEFINED_LENGTH)
-        value = element.value
-        if declared != UNDEFINED_LENGTH and isinstance(value, bytes) and len(value) < declared:
+        if is_cut(element):
             raise RefusedError("TRUNCATED")
     if not any(keyword in dataset for keyword in PIXEL_KEYWORDS):
         if len(dataset) == 0 or sop_class_of(dataset) in IMAGE_CLASSES:
