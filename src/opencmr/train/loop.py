@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel
 
@@ -25,7 +25,7 @@ from opencmr.anatomy.structures import scheme_named
 from opencmr.errors import ConfigurationError
 from opencmr.geometry.resampling import averaging_weights, resample_plane
 from opencmr.networks import ARCHITECTURES
-from opencmr.networks.unet import UNet
+from opencmr.networks.network import SegmentationNetwork
 from opencmr.segment.context import context_slices
 from opencmr.segment.intensity import scale_intensity
 from opencmr.storage import write_bytes
@@ -49,7 +49,7 @@ BFLOAT16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
-def build_network(recipe: Recipe) -> UNet:
+def build_network(recipe: Recipe) -> SegmentationNetwork:
     """Return the recipe's network with fresh weights.
 
     Raises
@@ -212,14 +212,23 @@ def _prefetch(
             yield batch
 
 
+def _channels_last(network: SegmentationNetwork) -> SegmentationNetwork:
+    """Lay out kernels with their channels innermost: on a CPU half again as fast."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        elif isinstance(module, nn.Conv3d | nn.ConvTranspose3d):
+            module.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    return network
+
+
 class _State:
     """What a checkpoint holds: the network, its moving average and the optimiser."""
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         torch.manual_seed(recipe.optimiser.seed)
         self.recipe, self.device, self.step = recipe, device, 0
-        self.network = build_network(recipe).to(device)
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = _channels_last(build_network(recipe).to(device))
         self.average = AveragedModel(self.network, multi_avg_fn=self._follow, use_buffers=True)
         self.start_average()
         self.trained_by = (code_version(),)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from opencmr.anatomy.structures import scheme_named
 from opencmr.errors import ModelError
 from opencmr.models.card import SegmentationCard, SegmentationInput, SegmentationOutput
-from opencmr.networks.unet import UNet
+from opencmr.networks.network import SegmentationNetwork
 from opencmr.storage import sha256_of
 from opencmr.train.loop import (
     CHECKPOINT_FILE,
@@ -27,7 +27,7 @@ from opencmr.train.recipe import Recipe, read_recipe
 class Shares(nn.Module):
     """The network with its softmax, so that a user of the weights meets probabilities."""
 
-    def __init__(self, network: UNet) -> None:
+    def __init__(self, network: SegmentationNetwork) -> None:
         super().__init__()
         self.network = network
 
@@ -40,7 +40,7 @@ class Shares(nn.Module):
 class TorchNetwork:
     """A torch network with its card, run as :class:`opencmr.models.session.Network` is."""
 
-    def __init__(self, network: UNet, card: SegmentationCard) -> None:
+    def __init__(self, network: SegmentationNetwork, card: SegmentationCard) -> None:
         self.card = card
         self._module = Shares(network).eval()
 
@@ -52,7 +52,7 @@ class TorchNetwork:
         return shares
 
 
-Averaged = tuple[UNet, Recipe, Mapping[str, Any]]
+Averaged = tuple[SegmentationNetwork, Recipe, Mapping[str, Any]]
 """A run's averaged network, its recipe and its checkpoint."""
 
 

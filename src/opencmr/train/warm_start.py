@@ -12,10 +12,12 @@ from opencmr.anatomy.structures import LabelScheme
 from opencmr.errors import ModelError
 from opencmr.models.card import WEIGHTS_FILE, SegmentationCard
 from opencmr.models.library import model_titled
-from opencmr.networks.unet import UNet
+from opencmr.networks.network import SegmentationNetwork
 
 
-def start_from_model(network: UNet, title: str, images: Tensor, scheme: LabelScheme) -> None:
+def start_from_model(
+    network: SegmentationNetwork, title: str, images: Tensor, scheme: LabelScheme
+) -> None:
     """Give ``network`` the weights of the model ``title`` (``name@version``).
 
     The export folds each batch normalisation into its convolution.  Here it is unfolded again:
@@ -77,7 +79,7 @@ def _widened(weights: Tensor, shape: torch.Size) -> Tensor:
 
 
 def _normalised_convolutions(
-    network: UNet,
+    network: SegmentationNetwork,
 ) -> Iterator[tuple[str, nn.Conv2d, nn.BatchNorm2d]]:
     for name, block in network.named_modules():
         if isinstance(block, nn.Sequential):
@@ -88,7 +90,7 @@ def _normalised_convolutions(
 
 
 @torch.no_grad()
-def _unfold(network: UNet, stored: dict[str, Tensor], images: Tensor) -> None:
+def _unfold(network: SegmentationNetwork, stored: dict[str, Tensor], images: Tensor) -> None:
     """Set each normalisation so that, with the folded kernel before it, it changes nothing.
 
     In evaluation a normalisation maps x to (x - mean) / sd * weight + bias.  With the features'
