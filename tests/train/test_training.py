@@ -16,6 +16,7 @@ from opencmr.errors import ConfigurationError, ModelError  # noqa: E402
 from opencmr.models.card import read_card  # noqa: E402
 from opencmr.models.library import model_titled  # noqa: E402
 from opencmr.models.session import Network  # noqa: E402
+from opencmr.networks import ARCHITECTURES  # noqa: E402
 from opencmr.segment.intensity import intensity_limits, scale_intensity  # noqa: E402
 from opencmr.segment.short_axis import segment_short_axis  # noqa: E402
 from opencmr.segment.window import Window  # noqa: E402
@@ -162,6 +163,27 @@ def test_the_exported_network_says_what_torch_says(small_recipe, tmp_path):
     assert "1 subjects of University Hospital of Dijon, Siemens" in card.training_data
     assert "CC BY-NC-SA" in card.terms
     assert card.trained_by.startswith("opencmr ")
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's exporter warns about itself
+@pytest.mark.parametrize("architecture", sorted(set(ARCHITECTURES) - {"unet"}))
+def test_every_architecture_is_exported_for_windows_of_any_size(
+    architecture, small_recipe, tmp_path
+):
+    for old, new in (
+        ("widths = [4, 8, 8]", "widths = [4, 8, 24]"),
+        ('architecture = "unet"', f'architecture = "{architecture}"'),
+        ("context_slices = 0", "context_slices = 1"),
+    ):
+        assert old in (text := small_recipe.read_text())
+        small_recipe.write_text(text.replace(old, new))
+    loop.train(small_recipe, tmp_path, tmp_path / "run")
+    export(tmp_path / "run", tmp_path / "model", version="9.9.9")
+    module = averaged_runner(tmp_path / "run")
+    network = Network(read_card(tmp_path / "model"))
+    for shape in ((1, 3, 32, 48), (3, 3, 64, 64)):
+        windows = np.random.default_rng(1).random(shape, np.float32)
+        assert network(windows) == pytest.approx(module(windows), abs=1e-4)
 
 
 @pytest.mark.filterwarnings("ignore")  # torch's exporter warns about itself
