@@ -175,7 +175,8 @@ def test_every_architecture_is_exported_for_windows_of_any_size(
         ('architecture = "unet"', f'architecture = "{architecture}"'),
         ("context_slices = 0", "context_slices = 1"),
     ):
-        assert old in (text := small_recipe.read_text())
+        text = small_recipe.read_text()
+        assert old in text
         small_recipe.write_text(text.replace(old, new))
     loop.train(small_recipe, tmp_path, tmp_path / "run")
     export(tmp_path / "run", tmp_path / "model", version="9.9.9")
