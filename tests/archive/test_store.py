@@ -14,8 +14,9 @@ from sqlalchemy import select
 from opencmr import storage
 from opencmr.archive import store as store_module
 from opencmr.archive.database import INSTANCES, STUDIES, Database
+from opencmr.archive.delivery import RESULT_OBJECTS
+from opencmr.archive.names import UID_FORM
 from opencmr.archive.store import NotKeptError, Received, Store
-from opencmr.archive.uid import RESULT_OBJECTS, UID_FORM
 from opencmr.report import dicom_study
 
 from .senders import STUDY, received

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from sqlalchemy import select
 
 from opencmr import storage
-from opencmr.archive.address import Address
+from opencmr.archive.address import Address, as_peer
 from opencmr.archive.archive import Sent, Tick, no_tick
 from opencmr.archive.commitment import ALL_SAFE, SOME_NOT, Commitments
 from opencmr.archive.database import COMMITMENTS, DELIVERIES, JOBS, Database, JobState, SendState
@@ -129,7 +129,7 @@ def test_late_instances_make_a_new_result_that_supersedes_the_earlier_one(queue:
     with queue.database.transaction() as connection:
         assert list(connection.execute(select(JOBS.c.supersedes)).scalars()) == [None, 1]
     heap = Heap(failures=2)
-    nobody = Commitments(queue.database, queue.store, "OPENCMR", {})
+    nobody = Commitments(queue.database, queue.store, {})
     courier = Courier(queue.database, queue.store.folder, {"heap": heap}, nobody, first_wait_s=0.05)
     queue.until(lambda: queue.deliveries()[1] == SendState.DONE)
     courier.stop()
@@ -170,8 +170,8 @@ def test_commitment_says_what_is_safe_and_promises_only_to_whom_it_can_answer(
     queue: Queue,
 ) -> None:
     queue.store.keep(received(1))
-    peers = {"SCANNER": Address("SCANNER", "127.0.0.1", 1)}
-    commitments = Commitments(queue.database, queue.store, "OPENCMR", peers)
+    peers = {"SCANNER": as_peer(Address("SCANNER", "127.0.0.1", 1), "OPENCMR")}
+    commitments = Commitments(queue.database, queue.store, peers)
     one = received(1)
     safe = (one.sop_class_uid, one.sop_instance_uid)
     kind, told = commitments.judged("1.2.3", [safe])

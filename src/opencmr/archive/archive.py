@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from opencmr.archive.names import require_uid
 from opencmr.archive.peers import DimsePeer, Peer
 from opencmr.errors import ConfigurationError
 
 MOST_STUDIES = 500
 """Of one question; more are a sign that it was too wide (proposal)."""
-UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 DATE = re.compile(r"[0-9]{8}|[0-9]{8}-|-[0-9]{8}|[0-9]{8}-[0-9]{8}")
 
 Tick = Callable[[int, int], None]
@@ -92,15 +92,6 @@ class Archive(Protocol):
 
     def store(self, paths: Sequence[Path], tick: Tick = no_tick) -> Sent:
         """Send DICOM files."""
-
-
-def require_uid(uid: str) -> None:
-    """Refuse what is no UID: it would become a part of an address (PS3.5 9.1).
-
-    Leading zeros, which the standard forbids and archives hold, are let through.
-    """
-    if len(uid) > 64 or not UID.fullmatch(uid):
-        raise ConfigurationError("a study is named by its UID: digits and dots, 64 at most")
 
 
 def open_archive(name: str, peer: Peer) -> Archive:

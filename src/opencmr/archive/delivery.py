@@ -17,7 +17,6 @@ from sqlalchemy import Table, select, update
 from opencmr.archive.archive import Archive
 from opencmr.archive.commitment import Commitments
 from opencmr.archive.database import COMMITMENTS, DELIVERIES, JOBS, Database, SendState
-from opencmr.archive.uid import RESULT_OBJECTS
 from opencmr.archive.worker import plainly, result_of
 from opencmr.errors import ExternalServiceError
 from opencmr.imaging.study import short_hash
@@ -25,6 +24,8 @@ from opencmr.imaging.study import short_hash
 LOOK_S = 0.25
 LONGEST_WAIT_S = 60.0
 MOST_ATTEMPTS = 10
+RESULT_OBJECTS = "dicom"
+"""Where in a result its DICOM objects lie, as ``report.dicom_study`` says, too."""
 
 
 class Courier:

@@ -7,11 +7,11 @@ from pathlib import Path
 from types import TracebackType
 
 from opencmr import storage
-from opencmr.archive.address import Address
 from opencmr.archive.archive import Archive
 from opencmr.archive.commitment import Commitments
 from opencmr.archive.database import Database
 from opencmr.archive.delivery import Courier
+from opencmr.archive.peers import DimsePeer
 from opencmr.archive.receiver import Door, Receiver
 from opencmr.archive.store import Store
 from opencmr.archive.worker import QUIET_S, Analyse, Worker
@@ -66,7 +66,7 @@ class Node:
     analyse : callable
     destinations : mapping from name to Archive
         Where every result goes.
-    peers : sequence of Address
+    peers : sequence of DimsePeer
         Who may be answered on storage commitment.
     rules : Rules
     url : str
@@ -87,7 +87,7 @@ class Node:
         analyse: Analyse,
         *,
         destinations: Mapping[str, Archive] | None = None,
-        peers: Sequence[Address] = (),
+        peers: Sequence[DimsePeer] = (),
         rules: Rules | None = None,
         url: str = "",
         tell: Callable[[str], None] = lambda _: None,
@@ -104,7 +104,7 @@ class Node:
             if store.quarantined:
                 tell(f"{store.quarantined} files that were never acknowledged: in quarantine/")
             by_title = {peer.aet: peer for peer in peers}
-            commitments = Commitments(database, store, door.aet, by_title)
+            commitments = Commitments(database, store, by_title)
             courier = Courier(database, place, destinations, commitments, tell=tell)
             opened.callback(courier.stop)
             worker = Worker(

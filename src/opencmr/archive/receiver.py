@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pynetdicom import AllStoragePresentationContexts, _config, evt
 from pynetdicom.dimse_primitives import C_STORE
 
-from opencmr.archive.address import require_ae_title
+from opencmr.archive import tls
 from opencmr.archive.commitment import PUSH_MODEL, Commitments
 from opencmr.archive.connections import (
     LARGEST_PDU_BYTES,
@@ -22,6 +22,7 @@ from opencmr.archive.connections import (
     Caps,
     start,
 )
+from opencmr.archive.names import require_ae_title
 from opencmr.archive.store import NOT_STORED, NotKeptError, Received, Store
 from opencmr.errors import ConfigurationError
 
@@ -66,26 +67,16 @@ class Tls:
     authority: Path | None = None
 
     def context(self) -> ssl.SSLContext:
-        """Return what hands are shaken with: TLS 1.2 or newer (BCP 195).
+        """Return what hands are shaken with.
 
         Raises
         ------
         ConfigurationError
             When a file cannot be read, or they do not belong together.
         """
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        try:
-            context.load_cert_chain(self.certificate, self.key)
-            if self.authority is not None:
-                context.load_verify_locations(self.authority)
-                context.verify_mode = ssl.CERT_REQUIRED
-        except OSError as error:  # ssl.SSLError is one
-            raise ConfigurationError(
-                "the certificate, its key or the authority cannot be used; give PEM files that "
-                "belong together"
-            ) from error
-        return context
+        return tls.called(
+            self.certificate, self.key, self.authority, is_mutual=self.authority is not None
+        )
 
 
 @dataclass(frozen=True, slots=True)

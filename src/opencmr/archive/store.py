@@ -30,7 +30,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from opencmr import storage
 from opencmr.archive.database import INSTANCES, STUDIES, Database
-from opencmr.archive.uid import UID_FORM
+from opencmr.archive.names import UID_FORM
 from opencmr.errors import OpencmrError
 
 LEAST_FREE_BYTES = 5 << 30
