@@ -11,9 +11,10 @@ from pynetdicom import AE, evt
 
 from opencmr.archive import tls
 from opencmr.archive.archive import Query, open_archive
-from opencmr.archive.commitment import PUSH_MODEL, Commitments
+from opencmr.archive.commitment import Commitments
 from opencmr.archive.database import Database
 from opencmr.archive.peers import DimsePeer
+from opencmr.archive.push_model import PUSH_MODEL
 from opencmr.archive.store import Store
 from opencmr.errors import ConfigurationError, ExternalServiceError
 

@@ -13,10 +13,12 @@ from sqlalchemy import select
 from opencmr import storage
 from opencmr.archive.address import Address, as_peer
 from opencmr.archive.archive import Sent, Tick, no_tick
-from opencmr.archive.commitment import ALL_SAFE, SOME_NOT, Commitments
+from opencmr.archive.commitment import Commitments
+from opencmr.archive.confirmation import Confirmations
 from opencmr.archive.database import COMMITMENTS, DELIVERIES, JOBS, Database, JobState, SendState
 from opencmr.archive.delivery import Courier
 from opencmr.archive.node import Node
+from opencmr.archive.push_model import ALL_SAFE, SOME_NOT
 from opencmr.archive.receiver import Door
 from opencmr.archive.store import Store
 from opencmr.archive.worker import Worker, result_of
@@ -130,7 +132,14 @@ def test_late_instances_make_a_new_result_that_supersedes_the_earlier_one(queue:
         assert list(connection.execute(select(JOBS.c.supersedes)).scalars()) == [None, 1]
     heap = Heap(failures=2)
     nobody = Commitments(queue.database, queue.store, {})
-    courier = Courier(queue.database, queue.store.folder, {"heap": heap}, nobody, first_wait_s=0.05)
+    courier = Courier(
+        queue.database,
+        queue.store.folder,
+        {"heap": heap},
+        nobody,
+        confirmations=Confirmations(queue.database),
+        first_wait_s=0.05,
+    )
     queue.until(lambda: queue.deliveries()[1] == SendState.DONE)
     courier.stop()
     assert heap.came == ["2"]

@@ -4,7 +4,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from pydicom.dataset import Dataset
 
 from opencmr.archive.names import require_uid
 from opencmr.archive.peers import DimsePeer, Peer
@@ -92,6 +94,33 @@ class Archive(Protocol):
 
     def store(self, paths: Sequence[Path], tick: Tick = no_tick) -> Sent:
         """Send DICOM files."""
+
+
+@runtime_checkable
+class Committing(Protocol):
+    """An archive that may be asked whether what was sent is safe there (PS3.4 annex J)."""
+
+    def ask_commitment(
+        self,
+        transaction_uid: str,
+        instances: Sequence[tuple[str, str]],
+        heard: Callable[[int | None, Dataset], int],
+    ) -> bool:
+        """Ask; return False where it does not offer an answer.
+
+        Parameters
+        ----------
+        transaction_uid : str
+            By which the answer is known, which may come later in another association.
+        instances : sequence of (SOP class UID, SOP instance UID)
+        heard : callable
+            Given the event type and the report where it comes at once; returns its status.
+
+        Raises
+        ------
+        ExternalServiceError
+            When it does not promise an answer.
+        """
 
 
 def open_archive(name: str, peer: Peer) -> Archive:

@@ -8,7 +8,6 @@ import json
 from collections.abc import Mapping
 
 from pydicom.dataset import Dataset
-from pydicom.uid import UID
 from pynetdicom import build_context, build_role
 from sqlalchemy import delete, insert, select, update
 
@@ -16,17 +15,22 @@ from opencmr.archive.association import associated
 from opencmr.archive.database import COMMITMENTS, Database, SendState
 from opencmr.archive.names import UID_FORM
 from opencmr.archive.peers import DimsePeer
+from opencmr.archive.push_model import (
+    ALL_SAFE,
+    CLASS_CONFLICT,
+    INVALID,
+    NO_SUCH_ACTION,
+    NO_SUCH_OBJECT,
+    PROCESSING_FAILURE,
+    PUSH_MODEL,
+    PUSH_MODEL_INSTANCE,
+    REQUEST,
+    SOME_NOT,
+    SUCCESS,
+)
 from opencmr.archive.store import Store
 from opencmr.errors import ExternalServiceError
 
-PUSH_MODEL, PUSH_MODEL_INSTANCE = UID("1.2.840.10008.1.20.1"), UID("1.2.840.10008.1.20.1.1")
-"""The SOP class, and its one instance that everybody knows (PS3.6 table A-1)."""
-REQUEST = 1
-ALL_SAFE, SOME_NOT = 1, 2
-"""Action type and event types (PS3.4 tables J.3-1 and J.3-2)."""
-NO_SUCH_OBJECT, CLASS_CONFLICT = 0x0112, 0x0119
-"""Failure reasons (PS3.3 C.14.1.1)."""
-SUCCESS, PROCESSING_FAILURE, NO_SUCH_ACTION, INVALID = 0x0000, 0x0110, 0x0123, 0x0115
 MOST_INSTANCES = 100_000
 
 

@@ -48,6 +48,8 @@ class SendState(StrEnum):
     """What became of something that is to be sent."""
 
     WAITING = "waiting"
+    ASKED = "asked"
+    """Stored there, and its destination is asked to commit itself."""
     DONE = "done"
     FAILED = "failed"
     SUPERSEDED = "superseded"
@@ -105,6 +107,18 @@ COMMITMENTS = Table(
     Column("attempts", Integer, nullable=False),
 )
 """``asked``: JSON, a list of (SOP class UID, SOP instance UID)."""
+
+
+CONFIRMATIONS = Table(
+    "confirmations",
+    METADATA,
+    Column("transaction_uid", String(UID_LENGTH), primary_key=True),
+    Column("job", ForeignKey("jobs.job"), nullable=False),
+    Column("destination", String(300), nullable=False),
+    Column("asked", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+)
+"""Whether a delivery is safe, as its destination was asked; ``asked``: JSON, SOP instance UIDs."""
 
 
 class Database:

@@ -41,6 +41,13 @@ from opencmr.archive.inbox import Inbox
 from opencmr.archive.names import require_uid
 from opencmr.archive.outgoing import Outgoing, described
 from opencmr.archive.peers import DimsePeer, is_loopback
+from opencmr.archive.push_model import (
+    PUSH_MODEL,
+    PUSH_MODEL_INSTANCE,
+    REQUEST,
+    SUCCESS,
+    question,
+)
 from opencmr.errors import ConfigurationError, ExternalServiceError, InputError, OpencmrError
 
 PENDING = (0xFF00, 0xFF01)
@@ -53,6 +60,8 @@ COMPRESSED = tuple(
 )
 """JPEG 2000, JPEG-LS, JPEG, RLE and deflated: what intake reads (PS3.6 table A-1)."""
 SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, *COMPRESSED)
+ANSWER_AT_ONCE_S = 2.0
+"""How long an association is kept for an answer on storage commitment (proposal)."""
 KEYWORDS = (
     "PatientID", "PatientName", "StudyDate", "StudyInstanceUID", "StudyDescription",
     "ModalitiesInStudy", "NumberOfStudyRelatedInstances",
@@ -144,6 +153,38 @@ class DimseArchive:
                     done += 1
                     tick(done, len(waiting))
         return Sent(done - len(failures), failures)
+
+    def ask_commitment(
+        self,
+        transaction_uid: str,
+        instances: Sequence[tuple[str, str]],
+        heard: Callable[[int | None, Dataset], int],
+    ) -> bool:
+        """Ask for storage commitment (N-ACTION), and listen a moment for an answer at once."""
+        if not self._peer.storage_commitment:
+            return False
+        answered = threading.Event()
+
+        def report(event: evt.Event) -> tuple[int, None]:
+            try:
+                return heard(event.event_type, event.event_information), None
+            finally:
+                answered.set()
+
+        asked = question(transaction_uid, instances)
+        # Everybody offers verification: it tells a peer without the other from one that is down.
+        contexts = [build_context(PUSH_MODEL), build_context(Verification)]
+        with self._associated(
+            contexts, evt_handlers=[(evt.EVT_N_EVENT_REPORT, report)]
+        ) as association:
+            if not any(c.abstract_syntax == PUSH_MODEL for c in association.accepted_contexts):
+                return False
+            status, _ = association.send_n_action(asked, REQUEST, PUSH_MODEL, PUSH_MODEL_INSTANCE)
+            if status.get("Status") != SUCCESS:
+                why = _words(status.get("Status"), self._peer.timeout_s)
+                raise self._failed(f"it does not promise storage commitment: {why}")
+            answered.wait(ANSWER_AT_ONCE_S)
+        return True
 
     def _store(
         self, association: Association, one: Outgoing, accepted: set[tuple[str, str]]

@@ -9,6 +9,7 @@ from types import TracebackType
 from opencmr import storage
 from opencmr.archive.archive import Archive
 from opencmr.archive.commitment import Commitments
+from opencmr.archive.confirmation import Confirmations
 from opencmr.archive.database import Database
 from opencmr.archive.delivery import Courier
 from opencmr.archive.peers import DimsePeer
@@ -105,7 +106,10 @@ class Node:
                 tell(f"{store.quarantined} files that were never acknowledged: in quarantine/")
             by_title = {peer.aet: peer for peer in peers}
             commitments = Commitments(database, store, by_title)
-            courier = Courier(database, place, destinations, commitments, tell=tell)
+            confirmations = Confirmations(database)
+            courier = Courier(
+                database, place, destinations, commitments, confirmations=confirmations, tell=tell
+            )
             opened.callback(courier.stop)
             worker = Worker(
                 database,
@@ -117,7 +121,7 @@ class Node:
                 tell=tell,
             )
             opened.callback(worker.stop)
-            self._receiver = Receiver(door, store, commitments, tell)
+            self._receiver = Receiver(door, store, commitments, tell, confirmations=confirmations)
             opened.callback(self._receiver.close)
             self._opened = opened.pop_all()
 

@@ -110,6 +110,9 @@ class DimsePeer(_Strict):
     ----------
     aet, calling_aet : str
         Its AE title and ours.
+    storage_commitment : bool
+        Whether a node asks it to commit itself, where it offers that; false for a peer that offers
+        it and cannot call us.
     retrieve : "get" or "move"
         C-MOVE needs ``receive_port``: the archive must know ``calling_aet`` at this machine and
         that port.
@@ -120,6 +123,7 @@ class DimsePeer(_Strict):
     port: Port
     aet: AeTitle
     calling_aet: AeTitle = "OPENCMR"
+    storage_commitment: bool = True
     retrieve: Literal["get", "move"] = "get"
     receive_port: Port | None = None
     tls: Tls | None = None

@@ -14,7 +14,8 @@ from pynetdicom import AllStoragePresentationContexts, _config, evt
 from pynetdicom.dimse_primitives import C_STORE
 
 from opencmr.archive import tls
-from opencmr.archive.commitment import PUSH_MODEL, Commitments
+from opencmr.archive.commitment import Commitments
+from opencmr.archive.confirmation import Confirmations
 from opencmr.archive.connections import (
     LARGEST_PDU_BYTES,
     BoundedEntity,
@@ -23,6 +24,7 @@ from opencmr.archive.connections import (
     start,
 )
 from opencmr.archive.names import require_ae_title
+from opencmr.archive.push_model import PROCESSING_FAILURE, PUSH_MODEL
 from opencmr.archive.store import NOT_STORED, NotKeptError, Received, Store
 from opencmr.errors import ConfigurationError
 
@@ -139,6 +141,8 @@ class Receiver:
     commitments : Commitments
     tell : callable
         Given a line on what was refused, without identifiers.
+    confirmations : Confirmations or None
+        Told what destinations report on what was sent to them.
 
     Raises
     ------
@@ -152,7 +156,10 @@ class Receiver:
         store: Store,
         commitments: Commitments,
         tell: Callable[[str], None] = lambda _: None,
+        *,
+        confirmations: Confirmations | None = None,
     ) -> None:
+        self._confirmations = confirmations
         self._door = door
         self._store = store
         self._commitments = commitments
@@ -163,6 +170,7 @@ class Receiver:
             (evt.EVT_DIMSE_RECV, _on_whole_message),
             (evt.EVT_C_STORE, self._on_store),
             (evt.EVT_N_ACTION, self._on_action),
+            (evt.EVT_N_EVENT_REPORT, self._on_report),
         ]
         context = door.tls.context() if door.tls is not None else None
         try:
@@ -219,6 +227,14 @@ class Receiver:
             asked = Dataset()
         return self._commitments.ask(requestor.ae_title.strip(), event.action_type, asked), None
 
+    def _on_report(self, event: evt.Event) -> tuple[int, None]:
+        try:
+            if self._confirmations is not None:
+                return self._confirmations.heard(event.event_type, event.event_information), None
+        except Exception as error:  # its message may quote what came
+            self._tell(f"a report was not kept: unexpected failure ({type(error).__name__})")
+        return PROCESSING_FAILURE, None
+
 
 def _entity(aet: str) -> BoundedEntity:
     entity = BoundedEntity(aet)
@@ -226,8 +242,9 @@ def _entity(aet: str) -> BoundedEntity:
     entity.maximum_pdu_size = PDU_BYTES
     for context in AllStoragePresentationContexts:
         entity.add_supported_context(context.abstract_syntax or "", list(TRANSFER_SYNTAXES))
-    for service in (VERIFICATION, PUSH_MODEL):
-        entity.add_supported_context(service)
+    entity.add_supported_context(VERIFICATION)
+    # In both roles: we are asked, and are told what we asked.
+    entity.add_supported_context(PUSH_MODEL, scu_role=True, scp_role=True)
     assert entity.maximum_pdu_size < LARGEST_PDU_BYTES
     return entity
 
