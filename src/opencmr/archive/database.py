@@ -66,6 +66,14 @@ INSTANCES = Table(
     Column("path", String(128), nullable=False, unique=True),
 )
 """Each row is a whole file that was acknowledged; ``path`` is below the folder of the store."""
+CONFLICTS = Table(
+    "conflicts",
+    METADATA,
+    Column("path", String(160), primary_key=True),
+    Column("sop_instance_uid", String(UID_LENGTH), nullable=False),
+    Column("study_instance_uid", String(UID_LENGTH), nullable=False),
+)
+"""Files of instances whose UID was kept already with other content: refused, and kept beside it."""
 STUDIES = Table(
     "studies",
     METADATA,
@@ -74,7 +82,8 @@ STUDIES = Table(
     Column("settled", Integer, nullable=False),
 )
 """``settled``: of how many instances the last ended job was; fewer than there are, and the study
-waits.  The count only grows, so that with the study it names what was analysed."""
+waits.  A conflict in a study counts as one more.  The count only grows, so that with the study it
+names what was analysed."""
 JOBS = Table(
     "jobs",
     METADATA,
