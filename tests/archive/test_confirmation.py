@@ -37,8 +37,8 @@ class Committing:
         self.is_at_once = is_at_once
         entity = AE("PACS")
         entity.add_supported_context(MRImageStorage)
-        entity.add_supported_context(Verification)
         if offers:
+            entity.add_supported_context(Verification)
             entity.add_supported_context(PUSH_MODEL)
         self._server = entity.start_server(
             ("127.0.0.1", 0),

@@ -172,8 +172,10 @@ class DimseArchive:
                 answered.set()
 
         asked = question(transaction_uid, instances)
-        # Everybody offers verification: it tells a peer without the other from one that is down.
-        contexts = [build_context(PUSH_MODEL), build_context(Verification)]
+        # What it has just stored, it takes again: that tells a peer without storage commitment,
+        # and perhaps without verification, from one that is down.
+        stored = sorted({sop_class_uid for sop_class_uid, _ in instances})[: MOST_CONTEXTS - 2]
+        contexts = [build_context(uid) for uid in (PUSH_MODEL, Verification, *stored)]
         with self._associated(
             contexts, evt_handlers=[(evt.EVT_N_EVENT_REPORT, report)]
         ) as association:
