@@ -77,7 +77,7 @@ def main() -> None:
         own = flushes_per_s(folder)
         database = Database(f"sqlite:///{folder / 'node.db'}")
         store = Store(folder, database, least_free_bytes=1 << 20)
-        nobody = Commitments(database, store, "OPENCMR", {})
+        nobody = Commitments(database, store, {})
         receiver = Receiver(Door(port=0), store, nobody)
         # Forked: 25 processes that each load their own libraries would take 2 GB.
         processes = multiprocessing.get_context("forkserver")

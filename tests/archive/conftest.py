@@ -5,6 +5,8 @@ import dataclasses
 import gc
 import io
 import json
+import shutil
+import subprocess
 import sys
 import threading
 import warnings
@@ -211,3 +213,50 @@ def peers_file(archive: FakeArchive, tmp_path: Path) -> Path:
     file = tmp_path / "peers.toml"
     file.write_text(f'[here]\nkind = "dicomweb"\nurl = "{archive.url}"\n')
     return file
+
+
+@dataclasses.dataclass(frozen=True)
+class Authority:
+    """A certificate authority that lives as long as the test."""
+
+    folder: Path
+    name: str
+
+    @property
+    def certificate(self) -> Path:
+        return self.folder / f"{self.name}.pem"
+
+    def signed(self, owner: str, address: str = "127.0.0.1") -> tuple[Path, Path]:
+        """Return a certificate for an address, and its key."""
+        certificate, key = self.folder / f"{owner}.pem", self.folder / f"{owner}.key"
+        request, names = self.folder / f"{owner}.csr", self.folder / "names.cnf"
+        names.write_text(f"subjectAltName = IP:{address}\n")
+        openssl("req", "-new", *NEW_KEY, "-subj", f"/CN={owner}", "-keyout", key, "-out", request)
+        ours = ("-CA", self.certificate, "-CAkey", self.folder / f"{self.name}.key")
+        words = ("-days", "2", "-CAcreateserial", "-extfile", names)
+        openssl("x509", "-req", "-in", request, *ours, *words, "-out", certificate)
+        return certificate, key
+
+
+NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+
+
+def openssl(*words: object) -> None:
+    subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True, timeout=60)
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Callable[[str], Authority]:
+    """Make a throw-away authority of the given name."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+
+    def made(name: str) -> Authority:
+        new = Authority(tmp_path, name)
+        words = ("-x509", "-days", "2", "-subj", f"/CN={name}")
+        openssl(
+            "req", *words, *NEW_KEY, "-keyout", tmp_path / f"{name}.key", "-out", new.certificate
+        )
+        return new
+
+    return made

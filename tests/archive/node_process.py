@@ -1,4 +1,4 @@
-"""A node in a process of its own, to be killed: node_process.py FOLDER [PACS_PORT [QUIET_S]].
+"""A node to be killed: node_process.py FOLDER [PACS_PORT [QUIET_S [PORT [PACS_AET]]]].
 
 Its analysis is a stand-in that takes a moment and gives what every analysis gives: a result
 folder that is there whole or not at all, with objects whose UIDs follow from the input.
@@ -37,15 +37,16 @@ def analyse(source: Path, result: Path) -> str:
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    pacs_port, quiet_s = int((sys.argv[2:] or ["0"])[0]), float((sys.argv[3:] or ["3600"])[0])
+    given = [*sys.argv[2:], *["0", "3600", "0", "PACS"][len(sys.argv) - 2 :]]
+    pacs_port, quiet_s, port, pacs_aet = int(given[0]), float(given[1]), int(given[2]), given[3]
     destinations: dict[str, Archive] = {}
     if pacs_port:
-        peer = Address("PACS", "127.0.0.1", pacs_port)
+        peer = Address(pacs_aet, "127.0.0.1", pacs_port)
         destinations["pacs"] = open_archive("pacs", as_peer(peer, "OPENCMR"))
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     rules = Rules(quiet_s=quiet_s, least_free_bytes=1 << 20)
-    with Node(folder, Door(port=0), analyse, destinations=destinations, rules=rules) as node:
+    with Node(folder, Door(port=port), analyse, destinations=destinations, rules=rules) as node:
         sys.stdout.write(f"{node.port}\n")
         sys.stdout.flush()
         stop.wait()

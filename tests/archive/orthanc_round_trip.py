@@ -16,6 +16,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from sqlalchemy import select
+
+from opencmr.archive.database import CONFIRMATIONS, DELIVERIES, Database, SendState
 from opencmr.cli import main
 
 HTTP, DICOM, OURS = 18042, 14242, 11114
@@ -46,6 +49,13 @@ port = {DICOM}
 aet = "ORTHANC"
 retrieve = "move"
 receive_port = {OURS}
+
+[node]
+kind = "dimse"
+host = "127.0.0.1"
+port = {OURS}
+aet = "OPENCMR"
+calling_aet = "SCANNER"
 
 [stranger]
 kind = "dimse"
@@ -118,7 +128,38 @@ def talk(pictures: Path, result: Path, work: Path, study: str) -> dict[str, obje
         ask(f"find {peer}", "find", peer, "--study", study, "--modality", "", "--json")
         ask(f"fetch {peer}", "fetch", peer, "--study", study, "-o", work / f"from-{peer}")
     ask("find by modality", "find", "web", "--json", "--modality", "CT")
+    said["node"] = committed(work, pictures, peers)
     return said
+
+
+def committed(work: Path, pictures: Path, peers: Path) -> list[str]:
+    """Return what became of a result that a node sends to Orthanc, and asks it to keep."""
+    words = [
+        Path(__file__).with_name("node_process.py"),
+        work / "node",
+        DICOM,
+        0.3,
+        OURS,
+        "ORTHANC",
+    ]
+    node = subprocess.Popen([sys.executable, *map(str, words)], stdout=subprocess.PIPE)
+    assert node.stdout is not None
+    node.stdout.readline()
+    opencmr("store", "node", pictures, "--peers", peers)
+    database = Database(f"sqlite:///{work / 'node' / 'node.db'}")
+    states: list[str] = []
+    for _ in range(600):
+        with database.transaction() as connection:
+            states = list(connection.execute(select(DELIVERIES.c.state)).scalars())
+            asked = list(connection.execute(select(CONFIRMATIONS.c.state)).scalars())
+        if states == [SendState.DONE]:
+            break
+        time.sleep(0.1)
+    database.close()
+    node.terminate()
+    node.wait(30)
+    node.stdout.close()
+    return [*states, *asked]
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +42,20 @@ def received(number: int, study: str = STUDY, text: str = "", **changed: str) ->
     """Return an instance as the receiver hands it to the store."""
     with disable_value_validation():
         d = instance(number, study, text)
+    return replace(as_received(d), **changed)
+
+
+def as_received(d: Dataset) -> Received:
+    """Return a data set as the receiver hands it to the store."""
+    bare = Dataset(d)  # without its preamble and file meta information
     stream = io.BytesIO()
-    d.save_as(stream, implicit_vr=False, little_endian=True)
-    facts = {
-        "sop_class_uid": str(d.SOPClassUID),
-        "sop_instance_uid": str(d.SOPInstanceUID),
-        "transfer_syntax_uid": str(ExplicitVRLittleEndian),
-        **changed,
-    }
-    return Received(dataset=stream.getvalue(), **facts)
+    bare.save_as(stream, implicit_vr=False, little_endian=True)
+    return Received(
+        sop_class_uid=str(d.SOPClassUID),
+        sop_instance_uid=str(d.SOPInstanceUID),
+        transfer_syntax_uid=str(ExplicitVRLittleEndian),
+        dataset=stream.getvalue(),
+    )
 
 
 def send(

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from opencmr.archive import dicomweb, inbox
-from opencmr.archive.archive import Query, open_archive, require_uid
+from opencmr.archive.archive import Query, open_archive
 from opencmr.archive.dicomweb import DicomWebArchive
+from opencmr.archive.names import require_uid
 from opencmr.archive.peers import DicomWebPeer
 from opencmr.errors import ConfigurationError, ExternalServiceError, InputError
 

@@ -72,6 +72,10 @@ def test_everything_is_stored_and_what_is_sent_twice_is_stored_once(said):
     assert of(said, "find by modality") == []
 
 
+def test_a_result_of_the_node_is_delivered_when_orthanc_has_committed_itself(said):
+    assert said[0]["node"] == ["done", "done"]
+
+
 @pytest.mark.parametrize("peer", ["web", "get", "move"])
 def test_what_was_stored_comes_back_whole(said, peer):
     of(said, f"fetch {peer}")

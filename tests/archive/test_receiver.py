@@ -33,7 +33,7 @@ class Running:
         self.told: list[str] = []
         self.database = Database(f"sqlite:///{folder / 'node.db'}")
         self.store = Store(folder, self.database, least_free_bytes=1 << 20)
-        commitments = Commitments(self.database, self.store, door.aet, {})
+        commitments = Commitments(self.database, self.store, {})
         self.receiver = Receiver(door, self.store, commitments, self.told.append)
         self.port = self.receiver.port
 

@@ -3,6 +3,8 @@
 import stat
 import threading
 from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,11 +16,14 @@ from sqlalchemy import select
 from opencmr import storage
 from opencmr.archive import store as store_module
 from opencmr.archive.database import INSTANCES, STUDIES, Database
+from opencmr.archive.delivery import RESULT_OBJECTS
+from opencmr.archive.names import UID_FORM
 from opencmr.archive.store import NotKeptError, Received, Store
-from opencmr.archive.uid import RESULT_OBJECTS, UID_FORM
+from opencmr.intake.studies import read_studies
 from opencmr.report import dicom_study
+from opencmr.simulate import HeartParameters, Protocol, simulate_study, write_dicom
 
-from .senders import STUDY, received
+from .senders import STUDY, as_received, instance, received
 
 SMALL = 1 << 20
 
@@ -70,9 +75,70 @@ def test_the_same_again_counts_once_and_another_of_the_same_uid_is_refused(
     with pytest.raises(NotKeptError) as refused:
         store.keep(received(1, text="other"))
     assert refused.value.status == store_module.UID_CONFLICT
+    with pytest.raises(NotKeptError):
+        store.keep(received(1, text="other"))  # is not kept twice
+    # The study has changed: it is analysed again, with both.
+    assert counts(database) == {STUDY: 2}
+    kept = files_below(store.files_of(STUDY))
+    assert sorted(dcmread(path).SeriesDescription for path in kept) == ["", "other"]
+    assert store.holds(str(received(1).sop_class_uid), received(1).sop_instance_uid)
+    store.close()
+    again = Store(tmp_path, database, least_free_bytes=SMALL)
+    assert files_below(again.files_of(STUDY)) == kept
+    assert again.quarantined == 0
+    again.close()
+
+
+def test_two_contents_of_one_uid_that_come_at_once_are_both_kept(
+    store: Store, database: Database
+) -> None:
+    outcomes: list[object] = []
+
+    def write(text: str) -> None:
+        try:
+            outcomes.append(store.keep(received(1, text=text)))
+        except NotKeptError as refused:
+            outcomes.append(refused.status)
+
+    writers = [threading.Thread(target=write, args=(text,)) for text in "abbb"]
+    for one in writers:
+        one.start()
+    for one in writers:
+        one.join()
+    assert outcomes.count(True) == 1
+    assert counts(database) == {STUDY: 2}
+    assert len(files_below(store.files_of(STUDY))) == 2
+
+
+def test_an_instance_of_two_studies_goes_to_quarantine_and_counts_in_neither(
+    store: Store, database: Database, tmp_path: Path
+) -> None:
+    assert store.keep(received(1))
+    other = instance(1)
+    other.StudyInstanceUID = "1.2.3"
+    for _ in range(2):
+        with pytest.raises(NotKeptError):
+            store.keep(as_received(other))
     assert counts(database) == {STUDY: 1}
-    (path,) = files_below(tmp_path / "instances")
-    assert dcmread(path).SeriesDescription == ""
+    (path,) = files_below(tmp_path / "quarantine")
+    assert dcmread(path).StudyInstanceUID == "1.2.3"
+
+
+def test_the_analysis_leaves_out_both_contents_of_one_uid_and_says_so(
+    store: Store, tmp_path: Path
+) -> None:
+    protocol = replace(Protocol(), pixel_mm=4.0, rows=64, columns=64, phases=4)
+    write_dicom(simulate_study(HeartParameters(seed=3), protocol=protocol), tmp_path / "sent")
+    sent = [dcmread(path) for path in sorted((tmp_path / "sent").rglob("*.dcm"))]
+    changed = deepcopy(sent[0])
+    changed.PixelData = bytes(reversed(changed.PixelData))
+    for d in sent:
+        assert store.keep(as_received(d))
+    with pytest.raises(NotKeptError):
+        store.keep(as_received(changed))
+    with read_studies(store.files_of(str(sent[0].StudyInstanceUID))) as studies:
+        (study,) = studies
+        assert "UID_CONFLICT" in {flag.code for flag in study.flags}
 
 
 def test_ten_writers_of_one_study_lose_nothing(

@@ -102,3 +102,9 @@ def test_a_study_of_an_archive_is_analysed_and_its_results_go_back(
     written = {path.read_bytes() for path in (out / "dicom").iterdir()}
     assert set(archive.stored) == written
     assert written
+
+
+def test_doctor_lists_what_the_extra_serve_brings(opencmr):
+    extras = json.loads(opencmr("doctor", "--json").out)["extras"]
+    assert {"httpx", "pynetdicom", "sqlalchemy"} <= set(extras)
+    assert all(extras.values())

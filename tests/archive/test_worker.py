@@ -11,12 +11,14 @@ from pydicom.dataset import Dataset
 from sqlalchemy import select
 
 from opencmr import storage
-from opencmr.archive.address import Address
+from opencmr.archive.address import Address, as_peer
 from opencmr.archive.archive import Sent, Tick, no_tick
-from opencmr.archive.commitment import ALL_SAFE, SOME_NOT, Commitments
+from opencmr.archive.commitment import Commitments
+from opencmr.archive.confirmation import Confirmations
 from opencmr.archive.database import COMMITMENTS, DELIVERIES, JOBS, Database, JobState, SendState
 from opencmr.archive.delivery import Courier
 from opencmr.archive.node import Node
+from opencmr.archive.push_model import ALL_SAFE, SOME_NOT
 from opencmr.archive.receiver import Door
 from opencmr.archive.store import Store
 from opencmr.archive.worker import Worker, result_of
@@ -129,8 +131,15 @@ def test_late_instances_make_a_new_result_that_supersedes_the_earlier_one(queue:
     with queue.database.transaction() as connection:
         assert list(connection.execute(select(JOBS.c.supersedes)).scalars()) == [None, 1]
     heap = Heap(failures=2)
-    nobody = Commitments(queue.database, queue.store, "OPENCMR", {})
-    courier = Courier(queue.database, queue.store.folder, {"heap": heap}, nobody, first_wait_s=0.05)
+    nobody = Commitments(queue.database, queue.store, {})
+    courier = Courier(
+        queue.database,
+        queue.store.folder,
+        {"heap": heap},
+        nobody,
+        confirmations=Confirmations(queue.database),
+        first_wait_s=0.05,
+    )
     queue.until(lambda: queue.deliveries()[1] == SendState.DONE)
     courier.stop()
     assert heap.came == ["2"]
@@ -170,8 +179,8 @@ def test_commitment_says_what_is_safe_and_promises_only_to_whom_it_can_answer(
     queue: Queue,
 ) -> None:
     queue.store.keep(received(1))
-    peers = {"SCANNER": Address("SCANNER", "127.0.0.1", 1)}
-    commitments = Commitments(queue.database, queue.store, "OPENCMR", peers)
+    peers = {"SCANNER": as_peer(Address("SCANNER", "127.0.0.1", 1), "OPENCMR")}
+    commitments = Commitments(queue.database, queue.store, peers)
     one = received(1)
     safe = (one.sop_class_uid, one.sop_instance_uid)
     kind, told = commitments.judged("1.2.3", [safe])

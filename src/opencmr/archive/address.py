@@ -3,11 +3,10 @@
 import re
 from dataclasses import dataclass
 
+from opencmr.archive.names import require_ae_title
 from opencmr.archive.peers import DimsePeer, is_loopback
 from opencmr.errors import ConfigurationError
 
-AE_TITLE = re.compile(r"(?=.*[^ ])[\x20-\x5b\x5d-\x7e]{1,16}")
-"""PS3.5 section 6.2, AE: 16 characters without backslash and controls, not all spaces."""
 LARGEST_PORT = 65535
 ADDRESS = re.compile(r"(?P<aet>[^@]+)@(?P<host>\[[^\]]+\]|[^:@\[\]]+):(?P<port>\d{1,5})")
 
@@ -40,23 +39,7 @@ def parse_address(text: str) -> Address:
     found = ADDRESS.fullmatch(text)
     if found is None or not 0 < int(found["port"]) <= LARGEST_PORT:
         raise ConfigurationError(f"{text!r} is no AET@HOST:PORT, such as PACS@archive.example:104")
-    require_ae_title(found["aet"])
-    return Address(found["aet"].strip(), found["host"].strip("[]"), int(found["port"]))
-
-
-def require_ae_title(text: str) -> str:
-    """Return an AE title without the spaces that do not count, or refuse what is none.
-
-    Raises
-    ------
-    ConfigurationError
-        When it is empty, too long, or holds other characters.
-    """
-    if not AE_TITLE.fullmatch(text):
-        raise ConfigurationError(
-            f"{text!r} is no AE title: 1 to 16 characters of ASCII without a backslash"
-        )
-    return text.strip()
+    return Address(require_ae_title(found["aet"]), found["host"].strip("[]"), int(found["port"]))
 
 
 def as_peer(address: Address, calling_aet: str, *, is_insecure: bool = False) -> DimsePeer:

@@ -4,14 +4,16 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from pydicom.dataset import Dataset
+
+from opencmr.archive.names import require_uid
 from opencmr.archive.peers import DimsePeer, Peer
 from opencmr.errors import ConfigurationError
 
 MOST_STUDIES = 500
 """Of one question; more are a sign that it was too wide (proposal)."""
-UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 DATE = re.compile(r"[0-9]{8}|[0-9]{8}-|-[0-9]{8}|[0-9]{8}-[0-9]{8}")
 
 Tick = Callable[[int, int], None]
@@ -94,13 +96,31 @@ class Archive(Protocol):
         """Send DICOM files."""
 
 
-def require_uid(uid: str) -> None:
-    """Refuse what is no UID: it would become a part of an address (PS3.5 9.1).
+@runtime_checkable
+class Committing(Protocol):
+    """An archive that may be asked whether what was sent is safe there (PS3.4 annex J)."""
 
-    Leading zeros, which the standard forbids and archives hold, are let through.
-    """
-    if len(uid) > 64 or not UID.fullmatch(uid):
-        raise ConfigurationError("a study is named by its UID: digits and dots, 64 at most")
+    def ask_commitment(
+        self,
+        transaction_uid: str,
+        instances: Sequence[tuple[str, str]],
+        heard: Callable[[int | None, Dataset], int],
+    ) -> bool:
+        """Ask; return False where it does not offer an answer.
+
+        Parameters
+        ----------
+        transaction_uid : str
+            By which the answer is known, which may come later in another association.
+        instances : sequence of (SOP class UID, SOP instance UID)
+        heard : callable
+            Given the event type and the report where it comes at once; returns its status.
+
+        Raises
+        ------
+        ExternalServiceError
+            When it does not promise an answer.
+        """
 
 
 def open_archive(name: str, peer: Peer) -> Archive:

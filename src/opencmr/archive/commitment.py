@@ -8,26 +8,30 @@ import json
 from collections.abc import Mapping
 
 from pydicom.dataset import Dataset
-from pydicom.uid import UID
-from pynetdicom import AE, build_role
+from pynetdicom import build_context, build_role
 from sqlalchemy import delete, insert, select, update
 
-from opencmr.archive.address import Address
+from opencmr.archive.association import associated
 from opencmr.archive.database import COMMITMENTS, Database, SendState
+from opencmr.archive.names import UID_FORM
+from opencmr.archive.peers import DimsePeer
+from opencmr.archive.push_model import (
+    ALL_SAFE,
+    CLASS_CONFLICT,
+    INVALID,
+    NO_SUCH_ACTION,
+    NO_SUCH_OBJECT,
+    PROCESSING_FAILURE,
+    PUSH_MODEL,
+    PUSH_MODEL_INSTANCE,
+    REQUEST,
+    SOME_NOT,
+    SUCCESS,
+)
 from opencmr.archive.store import Store
-from opencmr.archive.uid import UID_FORM
 from opencmr.errors import ExternalServiceError
 
-PUSH_MODEL, PUSH_MODEL_INSTANCE = UID("1.2.840.10008.1.20.1"), UID("1.2.840.10008.1.20.1.1")
-"""The SOP class, and its one instance that everybody knows (PS3.6 table A-1)."""
-REQUEST = 1
-ALL_SAFE, SOME_NOT = 1, 2
-"""Action type and event types (PS3.4 tables J.3-1 and J.3-2)."""
-NO_SUCH_OBJECT, CLASS_CONFLICT = 0x0112, 0x0119
-"""Failure reasons (PS3.3 C.14.1.1)."""
-SUCCESS, PROCESSING_FAILURE, NO_SUCH_ACTION, INVALID = 0x0000, 0x0110, 0x0123, 0x0115
 MOST_INSTANCES = 100_000
-ANSWER_S = 30
 
 
 class Commitments:
@@ -37,18 +41,13 @@ class Commitments:
     ----------
     database : Database
     store : Store
-    aet : str
-        Ours.
-    peers : mapping from AE title to Address
+    peers : mapping from AE title to DimsePeer
         Only they can be answered, so that only they are promised an answer.
     """
 
-    def __init__(
-        self, database: Database, store: Store, aet: str, peers: Mapping[str, Address]
-    ) -> None:
+    def __init__(self, database: Database, store: Store, peers: Mapping[str, DimsePeer]) -> None:
         self._database = database
         self._store = store
-        self._aet = aet
         self._peers = peers
 
     def ask(self, calling_aet: str, action_type: int | None, asked: Dataset) -> int:
@@ -100,7 +99,7 @@ class Commitments:
         peer = self._peers.get(calling_aet)
         if peer is None:
             raise ExternalServiceError("the asker's address is no longer given; name it in --peer")
-        _tell(self._aet, peer, event_type, told)
+        _tell(peer, event_type, told)
         with self._database.transaction() as connection:
             connection.execute(update(COMMITMENTS).filter_by(**key).values(state=SendState.DONE))
 
@@ -126,23 +125,12 @@ class Commitments:
         return SOME_NOT if failed else ALL_SAFE, told
 
 
-def _tell(aet: str, peer: Address, event_type: int, told: Dataset) -> None:
+def _tell(peer: DimsePeer, event_type: int, told: Dataset) -> None:
     """Call the peer in the role of the provider, and report the event."""
-    entity = AE(aet)
-    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = ANSWER_S
-    entity.connection_timeout = ANSWER_S
-    entity.add_requested_context(PUSH_MODEL)
-    role = build_role(PUSH_MODEL, scp_role=True)
-    association = entity.associate(peer.host, peer.port, ae_title=peer.aet, ext_neg=[role])
-    if not association.is_established:
-        raise ExternalServiceError(f"{peer} takes no association; is it up, and does it know us?")
-    try:
+    contexts, role = [build_context(PUSH_MODEL)], build_role(PUSH_MODEL, scp_role=True)
+    with associated(peer.aet, peer, contexts, ext_neg=[role]) as association:
         status, _ = association.send_n_event_report(
             told, event_type, PUSH_MODEL, PUSH_MODEL_INSTANCE
         )
-    except (RuntimeError, ValueError) as error:
-        raise ExternalServiceError(f"{peer} takes no reports of storage commitment") from error
-    finally:
-        association.release()
     if getattr(status, "Status", None) != SUCCESS:
-        raise ExternalServiceError(f"{peer} did not take the report of storage commitment")
+        raise ExternalServiceError(f"{peer.aet} did not take the report of storage commitment")

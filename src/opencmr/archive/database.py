@@ -48,6 +48,8 @@ class SendState(StrEnum):
     """What became of something that is to be sent."""
 
     WAITING = "waiting"
+    ASKED = "asked"
+    """Stored there, and its destination is asked to commit itself."""
     DONE = "done"
     FAILED = "failed"
     SUPERSEDED = "superseded"
@@ -64,6 +66,14 @@ INSTANCES = Table(
     Column("path", String(128), nullable=False, unique=True),
 )
 """Each row is a whole file that was acknowledged; ``path`` is below the folder of the store."""
+CONFLICTS = Table(
+    "conflicts",
+    METADATA,
+    Column("path", String(160), primary_key=True),
+    Column("sop_instance_uid", String(UID_LENGTH), nullable=False),
+    Column("study_instance_uid", String(UID_LENGTH), nullable=False),
+)
+"""Files of instances whose UID was kept already with other content: refused, and kept beside it."""
 STUDIES = Table(
     "studies",
     METADATA,
@@ -72,7 +82,8 @@ STUDIES = Table(
     Column("settled", Integer, nullable=False),
 )
 """``settled``: of how many instances the last ended job was; fewer than there are, and the study
-waits.  The count only grows, so that with the study it names what was analysed."""
+waits.  A conflict in a study counts as one more.  The count only grows, so that with the study it
+names what was analysed."""
 JOBS = Table(
     "jobs",
     METADATA,
@@ -105,6 +116,18 @@ COMMITMENTS = Table(
     Column("attempts", Integer, nullable=False),
 )
 """``asked``: JSON, a list of (SOP class UID, SOP instance UID)."""
+
+
+CONFIRMATIONS = Table(
+    "confirmations",
+    METADATA,
+    Column("transaction_uid", String(UID_LENGTH), primary_key=True),
+    Column("job", ForeignKey("jobs.job"), nullable=False),
+    Column("destination", String(300), nullable=False),
+    Column("asked", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+)
+"""Whether a delivery is safe, as its destination was asked; ``asked``: JSON, SOP instance UIDs."""
 
 
 class Database:

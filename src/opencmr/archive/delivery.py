@@ -14,17 +14,22 @@ from typing import Any
 
 from sqlalchemy import Table, select, update
 
-from opencmr.archive.archive import Archive
+from opencmr.archive.archive import Archive, Committing
 from opencmr.archive.commitment import Commitments
+from opencmr.archive.confirmation import Confirmations
 from opencmr.archive.database import COMMITMENTS, DELIVERIES, JOBS, Database, SendState
-from opencmr.archive.uid import RESULT_OBJECTS
+from opencmr.archive.outgoing import described
 from opencmr.archive.worker import plainly, result_of
 from opencmr.errors import ExternalServiceError
 from opencmr.imaging.study import short_hash
 
 LOOK_S = 0.25
 LONGEST_WAIT_S = 60.0
+PATIENCE_S = 600.0
+"""For storage commitment (proposal): archives answer in seconds, busy ones in minutes."""
 MOST_ATTEMPTS = 10
+RESULT_OBJECTS = "dicom"
+"""Where in a result its DICOM objects lie, as ``report.dicom_study`` says, too."""
 
 
 class Courier:
@@ -37,8 +42,11 @@ class Courier:
         Of the node, with the results below.
     destinations : mapping from name to Archive
     commitments : Commitments
+    confirmations : Confirmations
     first_wait_s : float
         After a first failure; doubled by each further one.
+    patience_s : float
+        How long a destination may take to commit itself before the result is sent again.
     tell : callable
     """
 
@@ -49,14 +57,19 @@ class Courier:
         destinations: Mapping[str, Archive],
         commitments: Commitments,
         *,
+        confirmations: Confirmations,
         first_wait_s: float = 1.0,
+        patience_s: float = PATIENCE_S,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._database = database
         self._folder = folder
         self._destinations = destinations
         self._commitments = commitments
+        self._confirmations = confirmations
         self._first_wait_s = first_wait_s
+        self._patience_s = patience_s
+        self._asked_s: dict[tuple[object, ...], float] = {}
         self._tell = tell
         self._not_before_s: dict[tuple[object, ...], float] = {}
         self._is_stopped = threading.Event()
@@ -91,7 +104,7 @@ class Courier:
         query = (
             select(DELIVERIES, JOBS.c.study_instance_uid, JOBS.c.instances)
             .join(JOBS, JOBS.c.job == DELIVERIES.c.job)
-            .where(DELIVERIES.c.state == SendState.WAITING)
+            .where(DELIVERIES.c.state.in_((SendState.WAITING, SendState.ASKED)))
             .order_by(DELIVERIES.c.job)
         )
         with self._database.transaction() as connection:
@@ -104,7 +117,51 @@ class Courier:
             files = sorted((result / RESULT_OBJECTS).glob("*.dcm"))
             what = f"study {short_hash(row.study_instance_uid)}: {len(files)} objects"
             key = {"job": row.job, "destination": row.destination}
-            self._try(DELIVERIES, key, what, partial(_send, destination, files))
+            if self._is_settled(row.state, key, what):
+                continue
+            self._try(DELIVERIES, key, what, partial(self._send, destination, files, key))
+
+    def _is_settled(self, state: str, key: dict[str, Any], what: str) -> bool:
+        """Whether a delivery is not to be sent now: it is safe there, or not known not to be."""
+        answers = self._confirmations.of(**key)
+        if SendState.DONE in answers.values():
+            self._record(DELIVERIES, key, SendState.DONE)
+            self._tell(f"{what} sent, and {key['destination']} keeps them safe")
+            return True
+        if state == SendState.WAITING:
+            return False
+        place = (DELIVERIES.name, *key.values())
+        asked_s = self._asked_s.setdefault(place, time.monotonic())
+        if SendState.FAILED in answers.values():
+            why = f"{key['destination']} does not commit itself to them"
+        elif time.monotonic() - asked_s > self._patience_s:
+            why = (
+                f"{key['destination']} does not answer on storage commitment; does it know our "
+                "address, and is it let in (--accept)?"
+            )
+        else:
+            return True
+        self._asked_s.pop(place)
+        self._confirmations.drop_failed(**key)
+        self._put_off(DELIVERIES, key, place, f"{what}: {why}")
+        return True
+
+    def _send(self, destination: Archive, files: Sequence[Path], key: dict[str, Any]) -> SendState:
+        """Send a result, and where its destination offers it ask for storage commitment."""
+        if not files:
+            return SendState.DONE
+        failures = destination.store(files).failures
+        if failures:
+            first = next(iter(failures.values()))
+            raise ExternalServiceError(f"{len(failures)} of them were not stored ({first})")
+        if not isinstance(destination, Committing):
+            return SendState.DONE
+        instances = [(f.sop_class_uid, f.sop_instance_uid) for f in map(described, files)]
+        transaction_uid = self._confirmations.begin(**key, instances=instances)
+        if destination.ask_commitment(transaction_uid, instances, self._confirmations.heard):
+            return SendState.ASKED
+        self._confirmations.forget(transaction_uid)
+        return SendState.DONE
 
     def _answer(self) -> None:
         for transaction_uid, calling_aet in self._commitments.waiting():
@@ -112,19 +169,26 @@ class Courier:
             answer = partial(self._commitments.answer, transaction_uid, calling_aet)
             self._try(COMMITMENTS, key, "an answer", answer)
 
-    def _try(self, table: Table, key: dict[str, Any], what: str, send: Callable[[], None]) -> None:
+    def _try(self, table: Table, key: dict[str, Any], what: str, send: Callable[[], Any]) -> None:
         """Send something if it is its time, and record what became of it."""
         place = (table.name, *key.values())
         if time.monotonic() < self._not_before_s.get(place, 0.0):
             return
         try:
-            send()
+            state = send() or SendState.DONE
         except Exception as error:
             self._put_off(table, key, place, f"{what} not sent: {plainly(error)}")
             return
+        self._asked_s.pop(place, None)
+        self._record(table, key, state)
+        asked = ", and asked whether they are safe there" * (state == SendState.ASKED)
+        self._tell(f"{what} sent{asked}")
+
+    def _record(self, table: Table, key: dict[str, Any], state: str) -> None:
+        # What was superseded meanwhile stays so.
+        is_open = table.c.state.in_((SendState.WAITING, SendState.ASKED))
         with self._database.transaction() as connection:
-            connection.execute(update(table).filter_by(**key).values(state=SendState.DONE))
-        self._tell(f"{what} sent")
+            connection.execute(update(table).filter_by(**key).where(is_open).values(state=state))
 
     def _put_off(
         self, table: Table, key: dict[str, Any], place: tuple[object, ...], told: str
@@ -138,20 +202,10 @@ class Courier:
                 update(table)
                 .filter_by(**key)
                 # What was superseded meanwhile stays so.
-                .where(table.c.state == SendState.WAITING)
+                .where(table.c.state.in_((SendState.WAITING, SendState.ASKED)))
                 .values(attempts=attempts, state=state)
             )
         wait_s = min(self._first_wait_s * 2 ** (attempts - 1), LONGEST_WAIT_S)
         self._not_before_s[place] = time.monotonic() + wait_s
         following = "given up until the next start" if is_over else f"again in {wait_s:.0f} s"
         self._tell(f"{told}; {following}")
-
-
-def _send(destination: Archive, files: Sequence[Path]) -> None:
-    """Send objects; raise ``ExternalServiceError`` unless all are stored."""
-    if not files:
-        return
-    failures = destination.store(files).failures
-    if failures:
-        first = next(iter(failures.values()))
-        raise ExternalServiceError(f"{len(failures)} of them were not stored ({first})")

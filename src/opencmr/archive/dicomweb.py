@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from opencmr.archive import tls
 from opencmr.archive.archive import (
     MOST_STUDIES,
     FoundStudy,
@@ -22,13 +23,13 @@ from opencmr.archive.archive import (
     Sent,
     Tick,
     no_tick,
-    require_uid,
 )
 from opencmr.archive.faults import why_not_connected
 from opencmr.archive.inbox import Inbox
 from opencmr.archive.multipart import MultipartError, boundary_of, parts
+from opencmr.archive.names import require_uid
 from opencmr.archive.outgoing import Outgoing, described
-from opencmr.archive.peers import DicomWebPeer, trusted
+from opencmr.archive.peers import DicomWebPeer
 from opencmr.errors import ExternalServiceError, InputError
 
 MOST_ANSWER_BYTES = 32 << 20
@@ -63,7 +64,7 @@ class DicomWebArchive:
         token = peer.token()
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._credentials = peer.credentials()
-        self._tls = trusted(peer.ca)
+        self._tls = tls.calling(peer.ca)
 
     def echo(self) -> None:
         """Ask for one study at most."""

@@ -1,11 +1,9 @@
 """An archive behind DIMSE: C-ECHO, C-FIND, C-GET, C-MOVE and C-STORE (PS3.7), by pynetdicom."""
 
-import socket
-import ssl
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from pydicom.uid import (
     MRImageStorage,
     ParametricMapStorage,
 )
-from pynetdicom import AE, StoragePresentationContexts, build_context, build_role, evt
+from pynetdicom import StoragePresentationContexts, build_context, build_role, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 
@@ -29,6 +27,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     Verification,
 )
 
+from opencmr.archive import tls
 from opencmr.archive.archive import (
     MOST_STUDIES,
     FoundStudy,
@@ -36,12 +35,19 @@ from opencmr.archive.archive import (
     Sent,
     Tick,
     no_tick,
-    require_uid,
 )
-from opencmr.archive.faults import why_not_connected
+from opencmr.archive.association import associated, entity_of
 from opencmr.archive.inbox import Inbox
+from opencmr.archive.names import require_uid
 from opencmr.archive.outgoing import Outgoing, described
-from opencmr.archive.peers import DimsePeer, is_loopback, trusted
+from opencmr.archive.peers import DimsePeer, is_loopback
+from opencmr.archive.push_model import (
+    PUSH_MODEL,
+    PUSH_MODEL_INSTANCE,
+    REQUEST,
+    SUCCESS,
+    question,
+)
 from opencmr.errors import ConfigurationError, ExternalServiceError, InputError, OpencmrError
 
 PENDING = (0xFF00, 0xFF01)
@@ -54,6 +60,8 @@ COMPRESSED = tuple(
 )
 """JPEG 2000, JPEG-LS, JPEG, RLE and deflated: what intake reads (PS3.6 table A-1)."""
 SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, *COMPRESSED)
+ANSWER_AT_ONCE_S = 2.0
+"""How long an association is kept for an answer on storage commitment (proposal)."""
 KEYWORDS = (
     "PatientID", "PatientName", "StudyDate", "StudyInstanceUID", "StudyDescription",
     "ModalitiesInStudy", "NumberOfStudyRelatedInstances",
@@ -146,6 +154,40 @@ class DimseArchive:
                     tick(done, len(waiting))
         return Sent(done - len(failures), failures)
 
+    def ask_commitment(
+        self,
+        transaction_uid: str,
+        instances: Sequence[tuple[str, str]],
+        heard: Callable[[int | None, Dataset], int],
+    ) -> bool:
+        """Ask for storage commitment (N-ACTION), and listen a moment for an answer at once."""
+        if not self._peer.storage_commitment:
+            return False
+        answered = threading.Event()
+
+        def report(event: evt.Event) -> tuple[int, None]:
+            try:
+                return heard(event.event_type, event.event_information), None
+            finally:
+                answered.set()
+
+        asked = question(transaction_uid, instances)
+        # What it has just stored, it takes again: that tells a peer without storage commitment,
+        # and perhaps without verification, from one that is down.
+        stored = sorted({sop_class_uid for sop_class_uid, _ in instances})[: MOST_CONTEXTS - 2]
+        contexts = [build_context(uid) for uid in (PUSH_MODEL, Verification, *stored)]
+        with self._associated(
+            contexts, evt_handlers=[(evt.EVT_N_EVENT_REPORT, report)]
+        ) as association:
+            if not any(c.abstract_syntax == PUSH_MODEL for c in association.accepted_contexts):
+                return False
+            status, _ = association.send_n_action(asked, REQUEST, PUSH_MODEL, PUSH_MODEL_INSTANCE)
+            if status.get("Status") != SUCCESS:
+                why = _words(status.get("Status"), self._peer.timeout_s)
+                raise self._failed(f"it does not promise storage commitment: {why}")
+            answered.wait(ANSWER_AT_ONCE_S)
+        return True
+
     def _store(
         self, association: Association, one: Outgoing, accepted: set[tuple[str, str]]
     ) -> str:
@@ -189,7 +231,7 @@ class DimseArchive:
     def _receiving(self, receiver: "_Receiver") -> Iterator[None]:
         """Listen at the peer's ``receive_port`` for it alone, until the end."""
         peer = self._peer
-        entity = self._entity()
+        entity = entity_of(peer)
         entity.supported_contexts = [
             build_context(str(c.abstract_syntax), [*SYNTAXES]) for c in StoragePresentationContexts
         ]
@@ -197,15 +239,8 @@ class DimseArchive:
         entity.require_called_aet = True
         entity.require_calling_aet = [peer.aet]
         context = None
-        if peer.tls is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-            self._show_certificate(context)
-            context.verify_mode = ssl.CERT_REQUIRED
-            if peer.tls.ca is None:
-                context.load_default_certs(ssl.Purpose.CLIENT_AUTH)
-            else:
-                context.load_verify_locations(str(peer.tls.ca.expanduser()))
+        if peer.tls is not None and peer.tls.cert is not None and peer.tls.key is not None:
+            context = tls.called(peer.tls.cert, peer.tls.key, peer.tls.ca, is_mutual=True)
         # All addresses: which of them the archive sees us at, we cannot know.
         address = "127.0.0.1" if is_loopback(peer.host) else ""
         try:
@@ -225,77 +260,10 @@ class DimseArchive:
             if server is not None:
                 server.shutdown()
 
-    def _entity(self) -> AE:
-        entity = AE(ae_title=self._peer.calling_aet)
-        limit_s = self._peer.timeout_s
-        entity.acse_timeout = entity.dimse_timeout = limit_s
-        entity.network_timeout = entity.connection_timeout = limit_s
-        return entity
-
-    @contextmanager
     def _associated(
         self, contexts: Iterable[PresentationContext], **more: Any
-    ) -> Iterator[Association]:
-        """Yield an association, or say in words why there is none."""
-        peer = self._peer
-        tls = None
-        if peer.tls is not None:
-            context = trusted(peer.tls.ca)
-            self._show_certificate(context)
-            tls = (context, peer.host)
-        association = self._entity().associate(
-            peer.host,
-            peer.port,
-            contexts=list(contexts),
-            ae_title=peer.aet,
-            tls_args=tls,
-            **more,
-        )
-        if not association.is_established:
-            raise self._failed(self._why_none(association, tls))
-        try:
-            yield association
-        except OpencmrError:
-            raise
-        except ValueError:
-            # No context for what is asked was accepted.
-            raise self._failed("it does not offer what is asked of it") from None
-        except RuntimeError:
-            raise self._failed("the association broke") from None
-        finally:
-            if association.is_established:
-                association.release()
-
-    def _show_certificate(self, context: ssl.SSLContext) -> None:
-        tls = self._peer.tls
-        if tls is None or tls.cert is None or tls.key is None:
-            return
-        try:
-            context.load_cert_chain(str(tls.cert.expanduser()), str(tls.key.expanduser()))
-        except (OSError, ssl.SSLError):
-            raise ConfigurationError(
-                f"{self._name}: tls.cert and tls.key cannot be read as a pair in PEM"
-            ) from None
-
-    def _why_none(self, association: Association, tls: tuple[ssl.SSLContext, str] | None) -> str:
-        """Return why no association came about; pynetdicom keeps no reason of the network's."""
-        peer = self._peer
-        if association.is_rejected:
-            reason = str(getattr(association.acceptor.primitive, "reason_str", "")).lower()
-            for ours, what in (
-                ("called ae", f"its AE title {peer.aet}; see aet"),
-                ("calling ae", f"our AE title {peer.calling_aet}; see calling_aet"),
-            ):
-                if ours in reason:
-                    return f"it rejects {what}"
-            return "it rejects the association"
-        try:
-            with socket.create_connection((peer.host, peer.port), peer.timeout_s) as raw:
-                if tls is not None:
-                    tls[0].wrap_socket(raw, server_hostname=tls[1]).close()
-        except OSError as error:
-            return why_not_connected(error)
-        return "it is there, and no association came about; is it DICOM, and TLS as it expects?"
+    ) -> AbstractContextManager[Association]:
+        return associated(self._name, self._peer, contexts, **more)
 
     def _require_success(self, status: Dataset) -> None:
         code = status.get("Status")

@@ -7,11 +7,12 @@ from pathlib import Path
 from types import TracebackType
 
 from opencmr import storage
-from opencmr.archive.address import Address
 from opencmr.archive.archive import Archive
 from opencmr.archive.commitment import Commitments
+from opencmr.archive.confirmation import Confirmations
 from opencmr.archive.database import Database
 from opencmr.archive.delivery import Courier
+from opencmr.archive.peers import DimsePeer
 from opencmr.archive.receiver import Door, Receiver
 from opencmr.archive.store import Store
 from opencmr.archive.worker import QUIET_S, Analyse, Worker
@@ -66,7 +67,7 @@ class Node:
     analyse : callable
     destinations : mapping from name to Archive
         Where every result goes.
-    peers : sequence of Address
+    peers : sequence of DimsePeer
         Who may be answered on storage commitment.
     rules : Rules
     url : str
@@ -87,7 +88,7 @@ class Node:
         analyse: Analyse,
         *,
         destinations: Mapping[str, Archive] | None = None,
-        peers: Sequence[Address] = (),
+        peers: Sequence[DimsePeer] = (),
         rules: Rules | None = None,
         url: str = "",
         tell: Callable[[str], None] = lambda _: None,
@@ -104,8 +105,11 @@ class Node:
             if store.quarantined:
                 tell(f"{store.quarantined} files that were never acknowledged: in quarantine/")
             by_title = {peer.aet: peer for peer in peers}
-            commitments = Commitments(database, store, door.aet, by_title)
-            courier = Courier(database, place, destinations, commitments, tell=tell)
+            commitments = Commitments(database, store, by_title)
+            confirmations = Confirmations(database)
+            courier = Courier(
+                database, place, destinations, commitments, confirmations=confirmations, tell=tell
+            )
             opened.callback(courier.stop)
             worker = Worker(
                 database,
@@ -117,7 +121,7 @@ class Node:
                 tell=tell,
             )
             opened.callback(worker.stop)
-            self._receiver = Receiver(door, store, commitments, tell)
+            self._receiver = Receiver(door, store, commitments, tell, confirmations=confirmations)
             opened.callback(self._receiver.close)
             self._opened = opened.pop_all()
 

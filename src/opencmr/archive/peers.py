@@ -6,19 +6,26 @@ and they are read when they are needed.
 
 import ipaddress
 import os
-import ssl
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
+from opencmr.archive.names import require_ae_title
 from opencmr.errors import ConfigurationError
 
 PLAIN = "is not encrypted and leaves this machine; use {better}, or say insecure = true"
-AeTitle = Annotated[str, Field(pattern=r"^[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?$")]
-"""PS3.5 6.2, AE: 1 to 16 characters, no backslash; spaces at either end mean nothing."""
+AeTitle = Annotated[str, AfterValidator(require_ae_title)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 WRITTEN_SECRETS = {"password": "password_env or password_file", "token": "token_env or token_file"}
 LARGEST_SECRET_BYTES = 65536
@@ -103,6 +110,9 @@ class DimsePeer(_Strict):
     ----------
     aet, calling_aet : str
         Its AE title and ours.
+    storage_commitment : bool
+        Whether a node asks it to commit itself, where it offers that; false for a peer that offers
+        it and cannot call us.
     retrieve : "get" or "move"
         C-MOVE needs ``receive_port``: the archive must know ``calling_aet`` at this machine and
         that port.
@@ -113,6 +123,7 @@ class DimsePeer(_Strict):
     port: Port
     aet: AeTitle
     calling_aet: AeTitle = "OPENCMR"
+    storage_commitment: bool = True
     retrieve: Literal["get", "move"] = "get"
     receive_port: Port | None = None
     tls: Tls | None = None
@@ -174,22 +185,6 @@ def find_peer(name: str, file: Path | None = None) -> Peer:
     if kind and kind != peer.kind:
         raise ConfigurationError(f"{file.name}: the peer {short!r} is of kind {peer.kind}")
     return peer
-
-
-def trusted(ca: Path | None) -> ssl.SSLContext:
-    """Return TLS 1.2 or newer that verifies certificate and name of the other side.
-
-    Raises
-    ------
-    ConfigurationError
-        When ``ca`` holds no certificate.
-    """
-    try:
-        context = ssl.create_default_context(cafile=None if ca is None else str(ca.expanduser()))
-    except (OSError, ssl.SSLError):
-        raise ConfigurationError(f"ca: {ca} cannot be read as certificates in PEM") from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from pydicom.dataset import Dataset
 from pynetdicom import AllStoragePresentationContexts, _config, evt
 from pynetdicom.dimse_primitives import C_STORE
 
-from opencmr.archive.address import require_ae_title
-from opencmr.archive.commitment import PUSH_MODEL, Commitments
+from opencmr.archive import tls
+from opencmr.archive.commitment import Commitments
+from opencmr.archive.confirmation import Confirmations
 from opencmr.archive.connections import (
     LARGEST_PDU_BYTES,
     BoundedEntity,
@@ -22,6 +23,8 @@ from opencmr.archive.connections import (
     Caps,
     start,
 )
+from opencmr.archive.names import require_ae_title
+from opencmr.archive.push_model import PROCESSING_FAILURE, PUSH_MODEL
 from opencmr.archive.store import NOT_STORED, NotKeptError, Received, Store
 from opencmr.errors import ConfigurationError
 
@@ -66,26 +69,16 @@ class Tls:
     authority: Path | None = None
 
     def context(self) -> ssl.SSLContext:
-        """Return what hands are shaken with: TLS 1.2 or newer (BCP 195).
+        """Return what hands are shaken with.
 
         Raises
         ------
         ConfigurationError
             When a file cannot be read, or they do not belong together.
         """
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        try:
-            context.load_cert_chain(self.certificate, self.key)
-            if self.authority is not None:
-                context.load_verify_locations(self.authority)
-                context.verify_mode = ssl.CERT_REQUIRED
-        except OSError as error:  # ssl.SSLError is one
-            raise ConfigurationError(
-                "the certificate, its key or the authority cannot be used; give PEM files that "
-                "belong together"
-            ) from error
-        return context
+        return tls.called(
+            self.certificate, self.key, self.authority, is_mutual=self.authority is not None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +141,8 @@ class Receiver:
     commitments : Commitments
     tell : callable
         Given a line on what was refused, without identifiers.
+    confirmations : Confirmations or None
+        Told what destinations report on what was sent to them.
 
     Raises
     ------
@@ -161,7 +156,10 @@ class Receiver:
         store: Store,
         commitments: Commitments,
         tell: Callable[[str], None] = lambda _: None,
+        *,
+        confirmations: Confirmations | None = None,
     ) -> None:
+        self._confirmations = confirmations
         self._door = door
         self._store = store
         self._commitments = commitments
@@ -172,6 +170,7 @@ class Receiver:
             (evt.EVT_DIMSE_RECV, _on_whole_message),
             (evt.EVT_C_STORE, self._on_store),
             (evt.EVT_N_ACTION, self._on_action),
+            (evt.EVT_N_EVENT_REPORT, self._on_report),
         ]
         context = door.tls.context() if door.tls is not None else None
         try:
@@ -228,6 +227,14 @@ class Receiver:
             asked = Dataset()
         return self._commitments.ask(requestor.ae_title.strip(), event.action_type, asked), None
 
+    def _on_report(self, event: evt.Event) -> tuple[int, None]:
+        try:
+            if self._confirmations is not None:
+                return self._confirmations.heard(event.event_type, event.event_information), None
+        except Exception as error:  # its message may quote what came
+            self._tell(f"a report was not kept: unexpected failure ({type(error).__name__})")
+        return PROCESSING_FAILURE, None
+
 
 def _entity(aet: str) -> BoundedEntity:
     entity = BoundedEntity(aet)
@@ -235,8 +242,9 @@ def _entity(aet: str) -> BoundedEntity:
     entity.maximum_pdu_size = PDU_BYTES
     for context in AllStoragePresentationContexts:
         entity.add_supported_context(context.abstract_syntax or "", list(TRANSFER_SYNTAXES))
-    for service in (VERIFICATION, PUSH_MODEL):
-        entity.add_supported_context(service)
+    entity.add_supported_context(VERIFICATION)
+    # In both roles: we are asked, and are told what we asked.
+    entity.add_supported_context(PUSH_MODEL, scu_role=True, scp_role=True)
     assert entity.maximum_pdu_size < LARGEST_PDU_BYTES
     return entity
 

@@ -29,8 +29,8 @@ from pydicom.filewriter import write_file_meta_info
 from sqlalchemy import Connection, insert, select, update
 
 from opencmr import storage
-from opencmr.archive.database import INSTANCES, STUDIES, Database
-from opencmr.archive.uid import UID_FORM
+from opencmr.archive.database import CONFLICTS, INSTANCES, STUDIES, Database
+from opencmr.archive.names import UID_FORM
 from opencmr.errors import OpencmrError
 
 LEAST_FREE_BYTES = 5 << 30
@@ -40,6 +40,7 @@ BATCH = 256
 """Instances in one transaction at most."""
 KEEP_S = 120.0
 """An instance that is not safe by then is told as not stored."""
+INSTANCES_FOLDER = "instances/"
 PREAMBLE = bytes(128) + b"DICM"
 """Always empty: a file that is DICOM and a program at once cannot come in."""
 BINARY = getattr(os, "O_BINARY", 0)
@@ -88,7 +89,8 @@ class Store:
     ----------
     folder : Path
         Held by this process alone.  ``instances/`` is what was acknowledged, ``incoming/`` what
-        is being written, ``quarantine/`` files that a crash left without a row.
+        is being written, ``quarantine/`` files that a crash left without a row, and instances whose
+        UID another study has.
     database : Database
     least_free_bytes : int or None
         Below this nothing is accepted; None for 5 GB or 5 % of the disk, whichever is more.
@@ -117,7 +119,8 @@ class Store:
     def keep(self, received: Received) -> bool:
         """Keep an instance; return whether it is new, when it is safe.
 
-        The same instance again is no error and is not kept twice.
+        The same instance again is no error and is not kept twice.  Another one of the same UID
+        is refused, and kept beside the first for the analysis to see that both are doubtful.
 
         Raises
         ------
@@ -135,7 +138,7 @@ class Store:
             "sop_class_uid": received.sop_class_uid,
             "study_instance_uid": study_uid,
             "dataset_sha256": storage.sha256_of_bytes(received.dataset),
-            "path": f"instances/{folder}/{_hash(received.sop_instance_uid)[:32]}.dcm",
+            "path": f"{INSTANCES_FOLDER}{folder}/{_hash(received.sop_instance_uid)[:32]}.dcm",
         }
         partial = self._incoming / f"{uuid.uuid4().hex}.part"
         try:
@@ -225,10 +228,10 @@ class Store:
             return
         now_s = time.monotonic()
         for one, answer_of_one in zip(batch, answers, strict=True):
+            self._arrived_s[one.row["study_instance_uid"]] = now_s
             if isinstance(answer_of_one, NotKeptError):
                 one.kept.set_exception(answer_of_one)
             else:
-                self._arrived_s[one.row["study_instance_uid"]] = now_s
                 one.kept.set_result(answer_of_one)
 
     def _placed(
@@ -244,6 +247,7 @@ class Store:
         }
         answers: list[bool | NotKeptError] = []
         new: list[_Waiting] = []
+        conflicts: dict[str, _Waiting] = {}
         for one in batch:
             uid = one.row["sop_instance_uid"]
             facts = one.row["study_instance_uid"], one.row["dataset_sha256"]
@@ -254,13 +258,30 @@ class Store:
             elif known[uid] == facts:
                 answers.append(False)
             else:
-                sentence = "another instance with this UID is kept already"
+                one.row["path"] = _place_of_conflict(one.row, known[uid][0])
+                conflicts[one.row["path"]] = one
+                sentence = "other content of this UID is kept; nobody knows which is right"
                 answers.append(NotKeptError(UID_CONFLICT, sentence))
         self._move(new)
+        self._keep_conflicts(connection, conflicts)
         if new:
             connection.execute(insert(INSTANCES), [one.row for one in new])
             _count(connection, [one.row["study_instance_uid"] for one in new])
         return answers
+
+    def _keep_conflicts(self, connection: Connection, conflicts: dict[str, _Waiting]) -> None:
+        """Keep what was refused for its UID: in its study, whose analysis leaves out both."""
+        if not conflicts:
+            return
+        there = select(CONFLICTS.c.path).where(CONFLICTS.c.path.in_(conflicts))
+        for path in connection.execute(there).scalars().all():
+            del conflicts[path]
+        self._move(conflicts.values())
+        keys = ("path", "sop_instance_uid", "study_instance_uid")
+        for one in conflicts.values():
+            connection.execute(insert(CONFLICTS), [{key: one.row[key] for key in keys}])
+            if one.row["path"].startswith(INSTANCES_FOLDER):
+                _count(connection, [one.row["study_instance_uid"]])
 
     def _move(self, new: Iterable[_Waiting]) -> None:
         changed: set[Path] = set()
@@ -282,7 +303,8 @@ class Store:
         for partial in self._incoming.glob("*.part"):
             partial.unlink()
         with self._database.transaction() as connection:
-            rows = {row.path for row in connection.execute(select(INSTANCES.c.path))}
+            rows = set(connection.execute(select(INSTANCES.c.path)).scalars())
+            rows |= set(connection.execute(select(CONFLICTS.c.path)).scalars())
         found = 0
         for path in self._instances.glob("*/*"):
             if path.relative_to(self.folder).as_posix() not in rows:
@@ -344,6 +366,13 @@ def _write(partial: Path, received: Received) -> None:
         stream.write(received.dataset)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def _place_of_conflict(row: dict[str, str], known_study_uid: str) -> str:
+    """Return where an instance goes whose UID is that of another one in a study."""
+    is_of_same = row["study_instance_uid"] == known_study_uid
+    folder = Path(row["path"]).parent.as_posix() if is_of_same else "quarantine"
+    return f"{folder}/{Path(row['path']).stem}-{row['dataset_sha256'][:32]}.dcm"
 
 
 def _count(connection: Connection, study_uids: Sequence[str]) -> None:

@@ -9,7 +9,12 @@ from opencmr.cli import console
 _PACKAGES = (
     "numpy", "scipy", "pydantic", "pydicom", "nibabel", "onnxruntime", "typst", "torch",
 )  # fmt: skip
-_EXTRAS = {"highdicom": "the DICOM measurement report"}
+_EXTRAS = {
+    "highdicom": "the DICOM measurement report",
+    "httpx": "archives behind DICOMweb",
+    "pynetdicom": "archives behind DIMSE, and the node",
+    "sqlalchemy": "the node",
+}
 """Packages that are not needed to analyse, and what needs them."""
 _CODECS = {
     "JPEG, JPEG 2000, JPEG-LS, RLE (gdcm)": "gdcm",

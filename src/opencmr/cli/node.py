@@ -41,8 +41,9 @@ def node(
     peer: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="AET@HOST:PORT",
-            help="Who may ask for storage commitment, and where the answer goes; --send-to too.",
+            metavar="PEER",
+            help="Who may ask for storage commitment and is called with the answer; as --send-to, "
+            "whose peers may, too.",
         ),
     ] = None,
     peers: archives.PeersFile = None,
@@ -90,11 +91,11 @@ def node(
     stopped or killed. Needs the extra serve. It calls only the addresses that are given.
     """
     try:
-        from opencmr.archive.address import Address, as_peer, parse_address
+        from opencmr.archive.address import as_peer, parse_address
         from opencmr.archive.archive import open_archive
         from opencmr.archive.connections import Caps
         from opencmr.archive.node import AnalyzeReceived, Node, Rules
-        from opencmr.archive.peers import DimsePeer, find_peer
+        from opencmr.archive.peers import DimsePeer, Peer, find_peer
         from opencmr.archive.receiver import Door, Tls
     except ModuleNotFoundError as error:
         raise ConfigurationError(
@@ -118,16 +119,17 @@ def node(
         is_insecure=insecure,
         caps=Caps(associations=most_associations),
     )
-    known = {
-        name: as_peer(parse_address(name), aet, is_insecure=insecure)
-        if "@" in name
-        else find_peer(name, peers)
-        for name in send_to or ()
-    }
-    askers = [parse_address(text) for text in peer or ()]
-    askers += [
-        Address(one.aet, one.host, one.port) for one in known.values() if isinstance(one, DimsePeer)
-    ]
+
+    def named(name: str) -> Peer:
+        if "@" in name:
+            return as_peer(parse_address(name), aet, is_insecure=insecure)
+        return find_peer(name, peers)
+
+    destinations = {name: named(name) for name in send_to or ()}
+    askers = [named(name) for name in peer or ()]
+    if not all(isinstance(one, DimsePeer) for one in askers):
+        raise ConfigurationError("--peer names an archive of kind dimse: it is called by DIMSE")
+    askers += destinations.values()
     rules = Rules(
         quiet_s=quiet_seconds,
         expected=expect,
@@ -144,8 +146,8 @@ def node(
         folder,
         door,
         AnalyzeReceived(model),
-        destinations={name: open_archive(name, one) for name, one in known.items()},
-        peers=askers,
+        destinations={name: open_archive(name, one) for name, one in destinations.items()},
+        peers=[one for one in askers if isinstance(one, DimsePeer)],
         rules=rules,
         tell=lambda line: console.say(line, quiet=quiet),
     ) as running:
