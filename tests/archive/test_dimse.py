@@ -2,6 +2,7 @@
 
 import gc
 import io
+import logging
 import socket
 from collections.abc import Iterator
 
@@ -35,6 +36,16 @@ def test_it_answers_and_names_its_studies(pacs):
     assert found.patient_name == "Tëst^Pätient"
     assert found.modalities == ("MR", "SR")
     assert found.instances == 3
+
+
+def test_what_is_asked_and_answered_reaches_no_log(pacs, caplog):
+    """pynetdicom writes whole data sets at its finest level, and faults with what caused them."""
+    library = logging.getLogger("pynetdicom")
+    library.propagate = True
+    library.setLevel(logging.DEBUG)
+    with caplog.at_level(logging.DEBUG):
+        assert open_archive("pacs", pacs.peer()).find(Query(patient_id="ID-SECRET"))
+    assert not [record for record in caplog.records if record.name.startswith("pynetdicom")]
 
 
 @pytest.mark.parametrize("how", ["get", "move"])

@@ -3,13 +3,14 @@
 Whatever calls over DIMSE calls here.
 """
 
+import logging
 import socket
 import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pynetdicom import AE
+from pynetdicom import AE, _config
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 
@@ -19,8 +20,17 @@ from opencmr.archive.peers import DimsePeer
 from opencmr.errors import ExternalServiceError, OpencmrError
 
 
+def silence_pynetdicom() -> None:
+    """Keep pynetdicom from writing what it sends and receives: that may quote identifiers."""
+    logger: Any = logging.getLogger("pynetdicom")
+    logger.propagate = False
+    logger.setLevel(logging.CRITICAL + 1)
+    _config.LOG_HANDLER_LEVEL = "none"
+
+
 def entity_of(peer: DimsePeer) -> AE:
     """Return us as the peer knows us, with its time limit."""
+    silence_pynetdicom()
     entity = AE(ae_title=peer.calling_aet)
     entity.acse_timeout = entity.dimse_timeout = peer.timeout_s
     entity.network_timeout = entity.connection_timeout = peer.timeout_s

@@ -1,19 +1,19 @@
 """The receiving application entity: verification, storage and storage commitment (PS3.4)."""
 
-import logging
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from pydicom import uid as uids
 from pydicom.dataset import Dataset
-from pynetdicom import AllStoragePresentationContexts, _config, evt
+from pynetdicom import AllStoragePresentationContexts, evt
 from pynetdicom.dimse_primitives import C_STORE
 
 from opencmr.archive import tls
+from opencmr.archive.association import silence_pynetdicom
 from opencmr.archive.commitment import Commitments
 from opencmr.archive.confirmation import Confirmations
 from opencmr.archive.connections import (
@@ -259,11 +259,3 @@ def _answer(status: int, comment: str) -> Dataset:
     answer.Status = status
     answer.ErrorComment = comment[:64]
     return answer
-
-
-def silence_pynetdicom() -> None:
-    """Keep pynetdicom from writing what it receives: its messages may quote identifiers."""
-    logger: Any = logging.getLogger("pynetdicom")
-    logger.propagate = False
-    logger.setLevel(logging.CRITICAL + 1)
-    _config.LOG_HANDLER_LEVEL = "none"
