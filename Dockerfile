@@ -7,11 +7,11 @@
 # Nothing is fetched at run time: models are in the wheel.
 FROM python:3.12-slim AS build
 COPY . /source
-RUN pip wheel --no-cache-dir --wheel-dir /wheels '/source[dicom]'
+RUN pip wheel --no-cache-dir --wheel-dir /wheels '/source[dicom,pdf]'
 
 FROM python:3.12-slim
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
-    pip install --no-cache-dir --no-index --find-links /wheels 'opencmr[dicom]' \
+    pip install --no-cache-dir --no-index --find-links /wheels 'opencmr[dicom,pdf]' \
     && useradd --create-home --uid 1000 reader
 # HOME may be another user's: only the temporary folder has to be written.
 ENV ORT_DISABLE_TELEMETRY=1 PYTHONDONTWRITEBYTECODE=1

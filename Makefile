@@ -58,11 +58,11 @@ docs: .venv/test.stamp
 	$(BIN)/pip install --quiet -e '.[docs]'
 	$(BIN)/sphinx-build -q -b html docs build/docs
 
-# The environment: core first (all that `make demo` needs: no torch), then what tests need.
+# The environment: core and PDF first (all that `make demo` needs: no torch), then what tests need.
 .venv/core.stamp: pyproject.toml
 	@test -n '$(PYTHON)' || { echo 'opencmr needs Python 3.11 or newer on the path' >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet -e .
+	$(BIN)/pip install --quiet -e '.[pdf]'
 	@touch $@
 
 # torch goes first and alone: resolved together with others, its version could move.

@@ -37,7 +37,7 @@ def _imported(*, training: bool) -> set[str]:
 
 
 def test_everything_imported_is_declared() -> None:
-    optional = _declared("plot") | _declared("dicom") | _declared("serve")
+    optional = _declared("plot") | _declared("dicom") | _declared("pdf") | _declared("serve")
     assert _imported(training=False) - _declared() - optional == set()
     assert _imported(training=True) - _declared() - _declared("train") == set()
 

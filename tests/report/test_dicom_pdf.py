@@ -2,11 +2,13 @@
 
 import shutil
 import subprocess
+import sys
 
 import pydicom
 import pytest
 
-from opencmr.report import dicom_pdf
+from opencmr.report import dicom_page, dicom_pdf, run_record
+from opencmr.report.typesetting import WITHOUT_TYPST
 
 
 def test_the_document_comes_back_whole_in_the_study(dicom_report, tmp_path) -> None:
@@ -31,3 +33,16 @@ def test_an_independent_validator_finds_no_error(dicom_report, tmp_path) -> None
 
 def test_nothing_is_wrapped_for_pictures_that_are_not_dicom(tiny_report, tmp_path) -> None:
     assert dicom_pdf.write(tiny_report, tmp_path) == []
+
+
+def test_without_typst_the_record_names_each_missing_document_once(
+    dicom_report, tiny_report, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "typst", None)  # as if it were not installed
+    report, _ = dicom_report()
+    assert dicom_pdf.write(report, tmp_path) == dicom_page.write(report, tmp_path) == []
+    documents = ["report.pdf", "dicom/report.dcm", "dicom/report_page"]
+    rows = [row for row in run_record.not_written(report) if row["reason"] == WITHOUT_TYPST]
+    assert [row["what"] for row in rows] == documents
+    rows = [row for row in run_record.not_written(tiny_report) if row["reason"] == WITHOUT_TYPST]
+    assert [row["what"] for row in rows] == documents[:1]  # why there is no DICOM is told already

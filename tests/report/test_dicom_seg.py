@@ -9,7 +9,10 @@ import highdicom
 import numpy as np
 import pydicom
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydicom.dataset import Dataset
+from skimage.color import rgb2lab
 
 from opencmr.anatomy.phases import SegPhases
 from opencmr.anatomy.seg_types import SegType
@@ -277,3 +280,13 @@ def test_a_label_map_holds_the_innermost_structure(dicom_report, tmp_path) -> No
     pixels = np.frombuffer(seg.PixelData, np.uint8)
     assert (pixels == number).sum() == (masks.labels[0] == label).sum() > 0
     assert seg.SegmentsOverlap == "NO"
+
+
+@settings(max_examples=200, deadline=None)
+@given(rgb=st.tuples(*[st.integers(0, 255)] * 3))
+def test_a_colour_is_stored_as_the_cielab_of_scikit_image(rgb: tuple[int, int, int]) -> None:
+    lightness, a, b = rgb2lab(np.array(rgb) / 255)
+    scaled = (lightness * 655.35, (a + 128) * 257, (b + 128) * 257)
+    found = dicom_seg.cielab("#{:02x}{:02x}{:02x}".format(*rgb))
+    assert found == [round(float(value)) for value in scaled]
+    assert all(0 <= value <= 65535 for value in found)

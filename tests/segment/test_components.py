@@ -1,9 +1,15 @@
 """Stray spots go, the heart stays."""
 
 import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.ndimage import binary_fill_holes, gaussian_filter, label
+from skimage.measure import regionprops
 
 from opencmr.anatomy.structures import ACDC, EMIDEC
-from opencmr.segment.components import keep_possible
+from opencmr.segment.components import keep_possible, solidity
 
 
 def heart() -> np.ndarray:
@@ -97,3 +103,29 @@ def test_a_scar_keeps_its_label_and_does_not_split_its_wall():
     columns = np.indices((60, 60))[1]
     labels[(labels == 2) & (columns > 40)] = 3
     assert np.array_equal(keep_possible(labels, EMIDEC), labels)
+
+
+def is_as_in_scikit_image(mask: np.ndarray) -> bool:
+    """Whether each part of ``mask (Y, X)`` is as solid as scikit-image says, to the last digit."""
+    parts, _ = label(mask, structure=np.ones((3, 3)))
+    return all(solidity(parts == body.label) == body.solidity for body in regionprops(parts))
+
+
+@settings(max_examples=100, deadline=None)
+@given(mask=arrays(bool, st.tuples(st.integers(2, 14), st.integers(2, 14))))
+def test_parts_of_any_mask_are_as_solid_as_scikit_image_says(mask):
+    assert is_as_in_scikit_image(mask)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), coarse=st.floats(1, 5))
+def test_smooth_bodies_are_as_solid_as_scikit_image_says(seed, coarse):
+    noise = gaussian_filter(np.random.default_rng(seed).normal(size=(60, 50)), coarse)
+    assert is_as_in_scikit_image(binary_fill_holes(noise > 0))
+
+
+@pytest.mark.parametrize("gap", range(1, 12))
+def test_horseshoes_on_both_sides_of_the_limit_are_as_solid_as_scikit_image_says(gap):
+    rows, columns = np.indices((40, 40)) - 20
+    shoe = (np.hypot(rows, columns) < 14) & ~((abs(rows) < gap) & (columns > 0))
+    assert is_as_in_scikit_image(shoe)

@@ -117,10 +117,10 @@ def analyze(
 ) -> None:
     """Analyse every study in INPUT: sort, segment, measure, report.
 
-    Writes report.html, report.pdf, measurements.json and .csv, the segmentation, run.json and,
-    for a DICOM study, dicom/ into OUT. For several studies: one such folder a study under OUT,
-    put in place when it is done, then cohort.csv, key.csv and cohort.html; the same command again
-    goes on where it was stopped.
+    Writes report.html, measurements.json and .csv, the segmentation, run.json, with the extra
+    pdf report.pdf and, for a DICOM study, dicom/ into OUT. For several studies: one such folder a
+    study under OUT, put in place when it is done, then cohort.csv, key.csv and cohort.html; the
+    same command again goes on where it was stopped.
     """
     from opencmr.batch.cohort import Place, analyze_cohort
     from opencmr.batch.one_study import analyze_only
@@ -243,6 +243,8 @@ def tell(
         )
     for outcome in outcomes:
         console.say(outcome.text, quiet=is_silent)
+    if any(not outcome.error for outcome in outcomes):
+        console.say_if_no_pdf(quiet=is_silent)
     if cohort is not None and len(outcomes) > 1:
         console.say(f"all studies: {cohort / 'cohort.html'}", quiet=is_silent)
     for row in left_out:

@@ -131,6 +131,14 @@ def say(text: str, *, quiet: bool = False) -> None:
         typer.echo(text, err=True)
 
 
+def say_if_no_pdf(*, quiet: bool) -> None:
+    """Say on standard error that there is no PDF, where typst is not installed."""
+    from opencmr.report.typesetting import why_no_pdf
+
+    if reason := why_no_pdf():
+        say(f"no PDF is written: {reason}", quiet=quiet)
+
+
 def print_json(value: Any) -> None:
     """Write machine output, on standard output."""
     json.dump(value, sys.stdout, indent=2, allow_nan=False)

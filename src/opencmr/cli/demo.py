@@ -95,6 +95,7 @@ def demo(
                 beside=simulated_files,
             )
     console.say(outcome.text, quiet=quiet)
+    console.say_if_no_pdf(quiet=quiet)
     console.say(f"\n{'':<14} {'truth':>6} {'measured':>9}", quiet=quiet)
     for symbol, truth in study.whole_truth.items():
         measured = outcome.values.get(symbol)

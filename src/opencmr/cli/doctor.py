@@ -9,13 +9,16 @@ from opencmr.cli import console
 _PACKAGES = (
     "numpy", "scipy", "pydantic", "pydicom", "nibabel", "onnxruntime", "typst", "torch",
 )  # fmt: skip
+_NOT_NEEDED = {"torch", "typst"}
+"""Of those, what no analysis needs."""
 _EXTRAS = {
-    "highdicom": "the DICOM measurement report",
-    "httpx": "archives behind DICOMweb",
-    "pynetdicom": "archives behind DIMSE, and the node",
-    "sqlalchemy": "the node",
+    "highdicom": "the DICOM measurement report: pip install 'opencmr[dicom]'",
+    "typst": "the PDF: pip install 'opencmr[pdf]'",
+    "httpx": "archives behind DICOMweb: pip install 'opencmr[serve]'",
+    "pynetdicom": "archives behind DIMSE, and the node: pip install 'opencmr[serve]'",
+    "sqlalchemy": "the node: pip install 'opencmr[serve]'",
 }
-"""Packages that are not needed to analyse, and what needs them."""
+"""Packages that are not needed to analyse, what needs them, and how to install them."""
 _CODECS = {
     "JPEG, JPEG 2000, JPEG-LS, RLE (gdcm)": "gdcm",
     "JPEG 2000 (openjpeg)": "openjpeg",
@@ -31,7 +34,9 @@ def doctor(as_json: console.AsJson = False, verbose: console.Verbose = False) ->
     codecs = {name: importlib.util.find_spec(m) is not None for name, m in _CODECS.items()}
     extras = {name: _version(name) for name in _EXTRAS}
     models, broken = _states_of_models()
-    missing = [name for name, found in packages.items() if found is None and name != "torch"]
+    missing = [
+        name for name, found in packages.items() if found is None and name not in _NOT_NEEDED
+    ]
     healthy = not missing and bool(models) and all(state == "ok" for state in models.values())
     if as_json:
         console.print_json(
@@ -50,6 +55,8 @@ def doctor(as_json: console.AsJson = False, verbose: console.Verbose = False) ->
     else:
         typer.echo(f"python {platform.python_version()}")
         for name, found in packages.items():
+            if name in _EXTRAS:
+                continue
             typer.echo(f"{name} {found or 'missing' + (' (needed to train)' * (name == 'torch'))}")
         for name, found in extras.items():
             typer.echo(f"{name} {found or f'missing (needed for {_EXTRAS[name]})'}")

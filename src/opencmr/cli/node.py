@@ -152,6 +152,7 @@ def node(
         tell=lambda line: console.say(line, quiet=quiet),
     ) as running:
         console.say(f"{aet} listens on {host}, port {running.port}", quiet=quiet)
+        console.say_if_no_pdf(quiet=quiet)
         while not stopped.wait(1.0):  # a wait without end would hold up signals on Windows
             pass
         console.say("stopping", quiet=quiet)

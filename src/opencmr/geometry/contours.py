@@ -8,8 +8,6 @@ from collections.abc import Iterable
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
-from skimage.draw import polygon
-from skimage.measure import find_contours
 
 SMOOTHING_PX = 1.0
 """Standard deviation of the Gaussian that takes the pixels' steps off an outline.
@@ -26,6 +24,32 @@ THINNINGS = 3
 """Passes of :func:`thinned`: at most seven of eight points go."""
 FEWEST_CORNERS = 8
 """An outline of no more corners is not thinned."""
+_TOP, _LEFT, _BOTTOM, _RIGHT = (0, 0, 0), (0, 0, 1), (1, 0, 0), (0, 1, 1)
+"""Sides of a square of four pixels' centres: (row, column) of where each begins, and whether it
+goes down."""
+_CROSSINGS: tuple[tuple[tuple[tuple[int, int, int], tuple[int, int, int]], ...], ...] = (
+    (),
+    ((_TOP, _LEFT),),
+    ((_RIGHT, _TOP),),
+    ((_RIGHT, _LEFT),),
+    ((_LEFT, _BOTTOM),),
+    ((_TOP, _BOTTOM),),
+    ((_RIGHT, _TOP), (_LEFT, _BOTTOM)),
+    ((_RIGHT, _BOTTOM),),
+    ((_BOTTOM, _RIGHT),),
+    ((_TOP, _LEFT), (_BOTTOM, _RIGHT)),
+    ((_BOTTOM, _TOP),),
+    ((_BOTTOM, _LEFT),),
+    ((_LEFT, _RIGHT),),
+    ((_TOP, _RIGHT),),
+    ((_LEFT, _TOP),),
+    (),
+)
+"""From which side to which a line crosses a square, by which of its corners are high: 1 the upper
+left one, 2 the upper right, 4 the lower left, 8 the lower right.
+
+High is on the right of the way; high corners that touch across alone belong to two lines.
+"""
 
 
 def outlines_mm(mask: np.ndarray, spacing_mm: tuple[float, float]) -> tuple[np.ndarray, ...]:
@@ -51,11 +75,58 @@ def outlines_mm(mask: np.ndarray, spacing_mm: tuple[float, float]) -> tuple[np.n
     padded = np.pad(box.astype(np.float64), margin)
     sigma = [SMOOTHING_PX * max(spacing_mm) / axis_mm for axis_mm in spacing_mm]
     smooth = gaussian_filter(padded, sigma, mode="constant")
-    lines = find_contours(smooth, 0.5)  # type: ignore[no-untyped-call]
     return tuple(
         np.asarray((line - margin + first) * np.asarray(spacing_mm))
-        for line in lines
-        if np.allclose(line[0], line[-1])
+        for line in level_lines(smooth, 0.5)
+    )
+
+
+def level_lines(values: np.ndarray, level: float) -> list[np.ndarray]:
+    """Return the closed lines at which values pass a level, by marching squares.
+
+    Corners across a square are joined where they are low, never where they are high (contourpy
+    asks the mean of the four, and would join other parts).
+
+    Parameters
+    ----------
+    values : (Y, X) float64
+        Not above the level on its border, so that every line closes.
+    level : float
+
+    Returns
+    -------
+    list of (N, 2) float64, row and column in pixels
+        In the order in which their first squares come, row by row; each begins and ends where it
+        leaves the last of its squares.
+    """
+    above = (values > level).astype(np.uint8)
+    kinds = above[:-1, :-1] + 2 * above[:-1, 1:] + 4 * above[1:, :-1] + 8 * above[1:, 1:]
+    rows, columns = np.nonzero((kinds > 0) & (kinds < 15))
+    following: dict[tuple[int, int, int], tuple[int, tuple[int, int, int]]] = {}
+    for r, c, kind in zip(
+        *(a.tolist() for a in (rows, columns, kinds[rows, columns])), strict=True
+    ):
+        for (r0, c0, down), (r1, c1, onward) in _CROSSINGS[kind]:
+            following[r + r0, c + c0, down] = len(following), (r + r1, c + c1, onward)
+    lines = []
+    while following:
+        first = side = next(iter(following))
+        steps = [following.pop(side)]
+        while (side := steps[-1][1]) != first:
+            steps.append(following.pop(side))
+        last = steps.index(max(steps))
+        sides = [side for _, side in (*steps[last:], *steps[: last + 1])]
+        lines.append(_passed(values, level, np.array(sides)))
+    return lines
+
+
+def _passed(values: np.ndarray, level: float, sides: np.ndarray) -> np.ndarray:
+    """Return where on each of ``sides (N, 3)`` the values pass the level ``(N, 2)``."""
+    rows, columns, down = sides.T
+    near, far = values[rows, columns], values[rows + down, columns + 1 - down]
+    share = (level - near) / (far - near)
+    return np.stack(
+        [np.where(down, rows + share, rows), np.where(down, columns, columns + share)], 1
     )
 
 
@@ -106,8 +177,7 @@ def mask_within(
     """
     mask = np.zeros(shape, dtype=bool)
     for outline in outlines:
-        rows, columns = (outline / np.asarray(spacing_mm)).T
-        mask[polygon(rows, columns, shape)] ^= True  # type: ignore[no-untyped-call]
+        mask ^= _inside(outline / np.asarray(spacing_mm), shape)
     return mask
 
 
@@ -127,10 +197,23 @@ def mask_of_polygon(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     >>> int(mask_of_polygon(np.array([[1, 1], [1, 4], [3, 4], [3, 1]]), (6, 6)).sum())
     6
     """
-    mask = np.zeros(shape, dtype=bool)
-    rows, columns = (np.asarray(points, dtype=np.float64) + OFF_CENTRE_PX).T
-    mask[polygon(rows, columns, shape)] = True  # type: ignore[no-untyped-call]
-    return mask
+    return _inside(np.asarray(points, dtype=np.float64) + OFF_CENTRE_PX, shape)
+
+
+def _inside(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return the pixels ``(Y, X) bool`` that a polygon passes an odd number of times on the right.
+
+    ``points``: (N, 2) row and column in pixels, the last one joined to the first.
+    """
+    (r0, c0), (r1, c1) = points.T, np.roll(points, -1, axis=0).T
+    rows = np.arange(shape[0])
+    sides, row = np.nonzero((r0[:, None] > rows) != (r1[:, None] > rows))
+    share = (row - r0[sides]) / (r1[sides] - r0[sides])
+    column = c0[sides] + share * (c1[sides] - c0[sides])
+    passed = np.zeros((shape[0], shape[1] + 1), dtype=np.intp)
+    np.add.at(passed, (row, np.clip(np.ceil(column), 0, shape[1]).astype(np.intp)), 1)
+    to_the_right = passed[:, :0:-1].cumsum(1)[:, ::-1]
+    return np.asarray(to_the_right % 2 == 1)
 
 
 def centroid_mm(outline: np.ndarray) -> np.ndarray:

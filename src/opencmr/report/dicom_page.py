@@ -16,14 +16,8 @@ from pydicom.uid import RLELossless, SecondaryCaptureImageStorage
 
 from opencmr.report import pdf
 from opencmr.report.contents import DISCLAIMER, Report
-from opencmr.report.dicom_study import (
-    FIRST_SERIES_NUMBER,
-    FOLDER,
-    as_stated,
-    begin,
-    save,
-    why_none,
-)
+from opencmr.report.dicom_pdf import why_no_document
+from opencmr.report.dicom_study import FIRST_SERIES_NUMBER, FOLDER, as_stated, begin, save
 from opencmr.report.sections.table import page_of
 
 SERIES_NUMBER = FIRST_SERIES_NUMBER + 92
@@ -35,8 +29,8 @@ RLE_HEADER = struct.Struct(f"<{1 + MOST_SEGMENTS}I")
 
 
 def write(report: Report, folder: Path) -> list[Path]:
-    """Write every page of the report (PS3.3 A.8.1); none where no DICOM can be written."""
-    if why_none(report):
+    """Write every page of the report (PS3.3 A.8.1); none where there is no PDF or no DICOM."""
+    if why_no_document(report):
         return []
     pages = pdf.pictures(page_of(report), PIXELS_PER_INCH)
     with as_stated():

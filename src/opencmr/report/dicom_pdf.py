@@ -16,14 +16,20 @@ from opencmr.report.dicom_study import (
     save,
     why_none,
 )
+from opencmr.report.typesetting import why_no_pdf
 
 SERIES_NUMBER = FIRST_SERIES_NUMBER + 91
 _TITLE = Code("18755-9", "LN", "MRI report")
 
 
+def why_no_document(report: Report) -> str:
+    """Return why neither the PDF nor its pages can be DICOM, or nothing where they can."""
+    return why_none(report) or why_no_pdf()
+
+
 def write(report: Report, folder: Path) -> list[Path]:
     """Wrap ``report.pdf``, which lies in ``folder`` already (PS3.3 A.45.1)."""
-    if why_none(report):
+    if why_no_document(report):
         return []
     document = (folder / "report.pdf").read_bytes()
     with as_stated():

@@ -15,7 +15,6 @@ from pydicom.uid import (
     UID,
     SegmentationStorage,
 )
-from skimage.color import rgb2lab
 
 from opencmr.anatomy.codes import STRUCTURE_CODES
 from opencmr.anatomy.phases import SegPhases
@@ -65,6 +64,16 @@ COLOURS: Mapping[Structure, str] = MappingProxyType(
         Structure.RV: palette.ON_DARK["rv"],
     }
 )
+_XYZ_OF_RGB = np.array(
+    [
+        [0.412453, 0.357580, 0.180423],
+        [0.212671, 0.715160, 0.072169],
+        [0.019334, 0.119193, 0.950227],
+    ]
+)
+"""CIE XYZ of linear sRGB (ITU-R BT.709 primaries, white D65)."""
+_WHITE_XYZ = np.array([0.95047, 1.0, 1.08883])
+"""D65, observer of 2 degrees."""
 _SEGMENTATION = Code("113076", "DCM", "Segmentation")
 _BACKGROUND = Code("125040", "DCM", "Background")
 _NETWORK = Code("123110", "DCM", "Artificial Intelligence")
@@ -238,7 +247,7 @@ def _segment(
     if codes.region is not None:
         found.AnatomicRegionSequence = [coded(codes.region)]
     if structure in COLOURS:
-        found.RecommendedDisplayCIELabValue = _cielab(COLOURS[structure])
+        found.RecommendedDisplayCIELabValue = cielab(COLOURS[structure])
     if author.kind is AuthorKind.READER and segmentation.derived_from is None:
         found.SegmentAlgorithmType = "MANUAL"
         return found
@@ -322,8 +331,14 @@ def _add_frames(
         d.PerFrameFunctionalGroupsSequence.append(groups)
 
 
-def _cielab(colour: str) -> list[int]:
-    """Return a colour as DICOM stores it: CIELab, 16 bits each (PS3.3 C.10.7.1.1)."""
-    lightness, a, b = rgb2lab(np.array(palette.rgb(colour)) / 255.0)
-    scaled = (lightness * 655.35, (a + 128) * 257, (b + 128) * 257)
+def cielab(colour: str) -> list[int]:
+    """Return a colour as DICOM stores it: CIELab, 16 bits each (PS3.3 C.10.7.1.1).
+
+    From sRGB (IEC 61966-2-1) by CIE 15, with white at D65.
+    """
+    rgb = np.array(palette.rgb(colour)) / 255.0
+    linear = np.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)
+    xyz = _XYZ_OF_RGB @ linear / _WHITE_XYZ
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    scaled = ((116 * y - 16) * 655.35, (500 * (x - y) + 128) * 257, (200 * (y - z) + 128) * 257)
     return [round(float(value)) for value in scaled]

@@ -14,6 +14,7 @@ from opencmr.report.dicom_sr import why_no_report
 from opencmr.report.dicom_study import why_none
 from opencmr.report.fhir import why_no_bundle
 from opencmr.report.plain_text import identifying_words, redacted, shown
+from opencmr.report.typesetting import why_no_pdf
 from opencmr.storage import sha256_of, write_json
 
 LIMIT = 2000
@@ -64,6 +65,10 @@ def not_written(report: Report) -> list[dict[str, str]]:
         "fhir": why_no_bundle,
     }
     reasons = {what: why(report) for what, why in parts.items()}
+    no_pdf = why_no_pdf()
+    reasons["report.pdf"] = no_pdf
+    if not reasons["dicom"]:
+        reasons["dicom/report.dcm"] = reasons["dicom/report_page"] = no_pdf
     return [{"what": what, "reason": reason} for what, reason in reasons.items() if reason]
 
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from opencmr.report import palette
 
 FONT = "Libertinus Serif"
-"""The text face of drawings on paper, which the typst wheel carries; a page sets its own."""
+"""The text face of drawings on paper, which typst carries in itself; a page sets its own."""
 
 
 @cache

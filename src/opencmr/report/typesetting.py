@@ -4,9 +4,12 @@ typst keeps some ten documents in a cache of its process that nothing empties; o
 ends nothing is left.  Started by :func:`typeset` as ``python -P -m opencmr.report.typesetting``:
 template and data come as JSON on standard input, the PDF, or pictures of its pages as JSON, leave
 on standard output, what typst says of a fault on standard error.
+
+typst comes with the extra ``pdf``; without it nothing is set (ADR 0039).
 """
 
 import base64
+import importlib.util
 import json
 import subprocess
 import sys
@@ -17,10 +20,16 @@ LIMIT_S = 300.0
 """A report takes about a second; this long is for a loaded machine (proposal)."""
 TOLD_CHARACTERS = 500
 """Shown of what typst says of a fault."""
+WITHOUT_TYPST = "typst is not installed; pip install 'opencmr[pdf]'"
 
 
 class TypesettingError(OpencmrError, RuntimeError):
-    """A template and its data do not make a document."""
+    """A template and its data do not make a document, or there is no typst to make one."""
+
+
+def why_no_pdf() -> str:
+    """Return why no document can be set, or nothing where one can."""
+    return "" if importlib.util.find_spec("typst") else WITHOUT_TYPST
 
 
 def typeset(template: str, content: object) -> bytes:
@@ -36,7 +45,7 @@ def typeset(template: str, content: object) -> bytes:
     Raises
     ------
     TypesettingError
-        typst refuses the template or the data, or does not come to an end.
+        typst is not installed, refuses the template or the data, or does not come to an end.
 
     Examples
     --------
@@ -61,6 +70,8 @@ def typeset_pages(template: str, content: object, pixels_per_inch: float) -> lis
 
 def _set(template: str, content: object, how: dict[str, float]) -> bytes:
     data = json.dumps(content, ensure_ascii=False, allow_nan=False)
+    if reason := why_no_pdf():
+        raise TypesettingError(f"no PDF can be made: {reason}")
     try:
         done = subprocess.run(
             (sys.executable, "-P", "-m", "opencmr.report.typesetting"),

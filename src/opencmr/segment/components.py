@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy import ndimage
-from skimage.measure import regionprops
+from scipy.spatial import ConvexHull
 
 from opencmr.anatomy.structures import LabelScheme, Structure
 
@@ -19,6 +19,10 @@ LINK_PX = 3
 """Breathing shifts neighbouring slices: parts this near in plane count as touching."""
 LEAST_SOLIDITY = 0.80
 """Least area of the left ventricle, cavity and wall together, over that of its convex hull."""
+_EDGES_PX = np.array([[-0.5, 0], [0.5, 0], [0, -0.5], [0, 0.5]])
+"""Middles of a pixel's four edges, from its centre."""
+_ON_THE_HULL_PX = 1e-9
+"""A centre so near to the hull lies on it; no other one is nearer than 1e-4 of a pixel."""
 
 
 def keep_possible(labels: np.ndarray, scheme: LabelScheme) -> np.ndarray:
@@ -79,9 +83,26 @@ def _largest_part(plane: np.ndarray) -> np.ndarray:
 def _convex_part(plane: np.ndarray) -> np.ndarray:
     """Return the largest part of ``plane (Y, X)``, or nothing when it is no convex body."""
     part = ndimage.binary_fill_holes(_largest_part(plane))
-    (body,) = regionprops(part.astype(np.uint8))  # type: ignore[no-untyped-call]
-    convex = body.area <= 3 or body.solidity >= LEAST_SOLIDITY
+    convex = part.sum() <= 3 or solidity(part) >= LEAST_SOLIDITY
     return np.asarray(plane & part & convex)
+
+
+def solidity(part: np.ndarray) -> float:
+    """Return the pixels of ``part (Y, X)`` over those whose centres lie in or on its convex hull.
+
+    The hull goes round the middles of the pixels' edges.
+
+    Examples
+    --------
+    >>> solidity(np.array([[1, 1, 1], [1, 0, 0], [1, 0, 0]], dtype=bool))
+    0.8333333333333334
+    """
+    edge = np.argwhere(part & ~ndimage.binary_erosion(part))
+    hull = ConvexHull(np.unique((edge[:, None] + _EDGES_PX).reshape(-1, 2), axis=0))
+    normals, offsets = hull.equations[:, :2], hull.equations[:, 2:]
+    centres = np.indices(part.shape).reshape(2, -1)
+    inside = (normals @ centres + offsets <= _ON_THE_HULL_PX).all(0)
+    return float(part.sum() / inside.sum())
 
 
 def _largest_through_stack(mask: np.ndarray) -> np.ndarray:

@@ -4,6 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from skimage.filters import threshold_otsu
 
 from opencmr.anatomy.plausible import MYOCARDIUM_G_PER_ML
 from opencmr.geometry.grid import grid_from_spacing
@@ -18,7 +22,7 @@ from opencmr.measure.scar.extent import (
     scar_percent_by_segment,
     transmurality_class,
 )
-from opencmr.measure.scar.remote import LEAST_PIXELS, remote_region
+from opencmr.measure.scar.remote import LEAST_PIXELS, Remote, remote_region
 from opencmr.measure.scar.rules import SCAR_RULES, mixture, otsu, scar_by_rule
 from opencmr.measure.ventricles import Unmeasurable
 from opencmr.measure.wall.profile import WallProfile
@@ -26,6 +30,8 @@ from opencmr.measure.wall.profile import WallProfile
 RULES = {rule.name: rule for rule in SCAR_RULES}
 INNER, OUTER = 24.0, 40.0
 DARK, BRIGHT, BLOOD, NOISE = 100.0, 400.0, 300.0, 10.0
+ANY_REMOTE = Remote(np.zeros((1, 1, 1), dtype=bool), mean=0.0, sd=1.0)
+"""For rules that do not ask it."""
 
 
 def polar() -> tuple[np.ndarray, np.ndarray]:
@@ -227,3 +233,23 @@ def test_segments_are_not_named_without_insertions(tube):
     bare = replace(ventricles, segmentation=replace(ventricles.segmentation, labels=without))
     with pytest.raises(Unmeasurable, match="meets the wall"):
         scar_percent_by_segment(WallProfile(bare, tube.lv_ed), np.zeros(tube.shape, bool))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    values=st.sampled_from([np.float32, np.float64]).flatmap(
+        lambda kind: arrays(
+            kind, st.integers(2, 60), elements=st.integers(0, 4000).map(lambda n: n / 4)
+        )
+    )
+)
+def test_the_threshold_of_otsu_is_that_of_scikit_image(values: np.ndarray) -> None:
+    assert otsu(values, ANY_REMOTE) == float(threshold_otsu(values))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), apart=st.floats(0, 300), bright=st.integers(1, 300))
+def test_the_threshold_in_a_wall_with_scar_is_that_of_scikit_image(seed, apart, bright) -> None:
+    random = np.random.default_rng(seed)
+    values = np.r_[random.normal(DARK, NOISE, 700), random.normal(DARK + apart, 30, bright)]
+    assert otsu(values, ANY_REMOTE) == float(threshold_otsu(values))

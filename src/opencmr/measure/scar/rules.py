@@ -20,12 +20,12 @@ from functools import partial
 
 import numpy as np
 from scipy import ndimage
-from skimage.filters import threshold_otsu
 
 from opencmr.measure.scar.remote import Remote
 
 BRIGHTEST_PERCENTILE = 99.0
 """Stands for the greatest brightness in FWHM: the single brightest pixel is noise (proposal)."""
+OTSU_BINS = 256
 MIXTURE_STEPS = 200
 MIXTURE_TOLERANCE = 1e-6
 """Of the means, in standard deviations of the wall: where the mixture has settled."""
@@ -98,10 +98,20 @@ def half_maximum(values: np.ndarray, remote: Remote) -> float:
 
 
 def otsu(values: np.ndarray, remote: Remote) -> float:
-    """Return the threshold of the greatest variance between the two classes."""
+    """Return the threshold of the greatest variance between the two classes.
+
+    The middle of one of :data:`OTSU_BINS` bins from the least to the greatest brightness.
+    """
     if np.ptp(values) == 0:
         return float(values[0])
-    return float(threshold_otsu(values))  # type: ignore[no-untyped-call]
+    counts, edges = np.histogram(values, OTSU_BINS)
+    weights = counts.astype(np.float32)  # which of two equal variances is first, as scikit-image
+    centres = (edges[:-1] + edges[1:]) / 2
+    below, above = np.cumsum(weights), np.cumsum(weights[::-1])[::-1]
+    mean_below = np.cumsum(weights * centres) / below
+    mean_above = (np.cumsum((weights * centres)[::-1]) / above[::-1])[::-1]
+    between = below[:-1] * above[1:] * (mean_below[:-1] - mean_above[1:]) ** 2
+    return float(centres[np.argmax(between)])
 
 
 def mixture(values: np.ndarray, remote: Remote) -> float:
