@@ -7,10 +7,31 @@ from pydicom import dcmread
 
 
 def test_models_lists_card_and_terms(opencmr):
-    outcome = opencmr("models")
+    outcome = opencmr("models", "--verbose")
     assert outcome.status == 0
     for said in ("cine_sax", "CC BY-NC-SA", "ACDC", "research"):
         assert said in outcome.out
+
+
+def test_models_is_a_table_whose_lines_are_whole_where_no_terminal_is(opencmr):
+    lines = opencmr("models").out.splitlines()
+    (default,) = [line for line in lines if "cine_sax@0.3.0" in line]
+    assert "yes" in default
+    assert default.rstrip().endswith("CC BY-NC-SA 4.0, research only")
+
+
+def test_models_shows_one_card_whole_and_refuses_a_name_that_is_none(opencmr):
+    card = opencmr("models", "cine_sax@0.1.0")
+    assert "mean Dice 0.9071" in card.out
+    assert "0.3.0" not in card.out.splitlines()[0]
+    missed = opencmr("models", "cine_lax")
+    assert missed.status != 0
+    assert "cine_sax@0.3.0" in missed.err
+
+
+def test_one_model_of_a_kind_is_the_default(opencmr):
+    taken = [card["name"] for card in opencmr("models", "--json").json if card["default"]]
+    assert sorted(taken) == ["cine_sax", "diagnosis_acdc", "lge_sax"]
 
 
 def test_models_as_json_holds_checksums(opencmr):

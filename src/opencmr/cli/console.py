@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -100,6 +100,10 @@ RangesFile = Annotated[
 ]
 
 
+ANY_WIDTH = 1000
+"""Characters a line of a table that goes to a file or to another program: none is folded."""
+
+
 class StackKind(StrEnum):
     """What a stack from a file without a header may be; each has the name of its technique."""
 
@@ -137,6 +141,23 @@ def say_if_no_pdf(*, quiet: bool) -> None:
 
     if reason := why_no_pdf():
         say(f"no PDF is written: {reason}", quiet=quiet)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a table for people, on standard output; whole lines where that is no terminal."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    table.columns[0].no_wrap = True
+    for column in table.columns[1:]:
+        column.overflow = "fold"
+    for row in rows:
+        table.add_row(*row)
+    on_terminal = sys.stdout.isatty()
+    console = Console(markup=False, highlight=False, width=None if on_terminal else ANY_WIDTH)
+    console.print(table)
 
 
 def print_json(value: Any) -> None:

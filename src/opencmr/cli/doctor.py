@@ -9,16 +9,16 @@ from opencmr.cli import console
 _PACKAGES = (
     "numpy", "scipy", "pydantic", "pydicom", "nibabel", "onnxruntime", "typst", "torch",
 )  # fmt: skip
-_NOT_NEEDED = {"torch", "typst"}
-"""Of those, what no analysis needs."""
-_EXTRAS = {
+_EXTRAS = ("highdicom", "typst", "httpx", "pynetdicom", "sqlalchemy")
+_NEEDED_FOR = {
+    "torch": "training: pip install 'opencmr[train]'",
     "highdicom": "the DICOM measurement report: pip install 'opencmr[dicom]'",
     "typst": "the PDF: pip install 'opencmr[pdf]'",
     "httpx": "archives behind DICOMweb: pip install 'opencmr[serve]'",
     "pynetdicom": "archives behind DIMSE, and the node: pip install 'opencmr[serve]'",
     "sqlalchemy": "the node: pip install 'opencmr[serve]'",
 }
-"""Packages that are not needed to analyse, what needs them, and how to install them."""
+"""Packages without which an analysis goes on, what needs them, and how to install them."""
 _CODECS = {
     "JPEG, JPEG 2000, JPEG-LS, RLE (gdcm)": "gdcm",
     "JPEG 2000 (openjpeg)": "openjpeg",
@@ -35,7 +35,7 @@ def doctor(as_json: console.AsJson = False, verbose: console.Verbose = False) ->
     extras = {name: _version(name) for name in _EXTRAS}
     models, broken = _states_of_models()
     missing = [
-        name for name, found in packages.items() if found is None and name not in _NOT_NEEDED
+        name for name, found in packages.items() if found is None and name not in _NEEDED_FOR
     ]
     healthy = not missing and bool(models) and all(state == "ok" for state in models.values())
     if as_json:
@@ -53,17 +53,21 @@ def doctor(as_json: console.AsJson = False, verbose: console.Verbose = False) ->
             }
         )
     else:
-        typer.echo(f"python {platform.python_version()}")
-        for name, found in packages.items():
-            if name in _EXTRAS:
-                continue
-            typer.echo(f"{name} {found or 'missing' + (' (needed to train)' * (name == 'torch'))}")
-        for name, found in extras.items():
-            typer.echo(f"{name} {found or f'missing (needed for {_EXTRAS[name]})'}")
-        for name, there in codecs.items():
-            typer.echo(f"codec {name}: {'yes' if there else 'no'}")
-        for title, state in models.items():
-            typer.echo(f"model {title}: {state}")
+        console.print_table(
+            ("part", "found", "needed for"),
+            [
+                ("python", platform.python_version(), ""),
+                *(
+                    (name, found or "missing", _NEEDED_FOR.get(name, ""))
+                    for name, found in (packages | extras).items()
+                ),
+                *(
+                    (f"codec {name}", "yes" if there else "no", "")
+                    for name, there in codecs.items()
+                ),
+                *((f"model {title}", state, "") for title, state in models.items()),
+            ],
+        )
         for fault in broken:
             typer.echo(f"left out: {fault}")
         typer.echo("telemetry: off")

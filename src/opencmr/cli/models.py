@@ -1,42 +1,104 @@
 """``opencmr models``: what is installed, with card and terms."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from opencmr.cli import console
+from opencmr.errors import ModelError
 
 if TYPE_CHECKING:
     from opencmr.models.card import AnyCard
 
+BYTES_A_MB = 1e6
 
-def models(as_json: console.AsJson = False, verbose: console.Verbose = False) -> None:
-    """List the models with card and terms; a card that cannot be read is named."""
-    import typer
 
+def models(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="One model, name or name@version: its whole card."),
+    ] = None,
+    as_json: console.AsJson = False,
+    verbose: console.Verbose = False,
+) -> None:
+    """List the models, or show one's card: data, terms, figures, limits.
+
+    A card that cannot be read is named.
+    """
     from opencmr.models.library import read_library
 
     library = read_library()
     for fault in library.broken:
         console.say(f"left out: {fault}")
+    cards = [card for card in library.cards if name in (None, card.name, card.reference)]
+    if name is not None and not cards:
+        raise ModelError(f"no model called {name!r}; {library.text}")
+    defaults = {card.reference for card in library.defaults}
     if as_json:
-        console.print_json([_row(card) for card in library.cards])
-        return
-    if not library.cards:
+        console.print_json([_row(card, card.reference in defaults) for card in cards])
+    elif name is not None or verbose:
+        for card in cards:
+            _tell(card)
+    elif cards:
+        console.print_table(
+            ("model", "for", "labels or classes", "default", "MB", "terms"),
+            [_line(card, card.reference in defaults) for card in cards],
+        )
+        typer.echo("opencmr models NAME shows a model's whole card.")
+    else:
         typer.echo("no models installed")
-    for card in library.cards:
-        does, facts = _described(card)
-        typer.echo(f"{card.title}  {does}")
-        for name, value in (
-            *facts,
-            ("trained on", card.training_data),
-            ("trained by", card.trained_by),
-            ("terms", card.terms),
-            ("use", card.intended_use),
-            ("limits", card.limitations),
-            *((name, str(figure)) for name, figure in card.figures.items()),
-            ("sha256", card.sha256),
-            ("card's sha256", card.file_sha256),
-        ):
-            typer.echo(f"  {name}: {value}")
+
+
+def _line(card: "AnyCard", is_default: bool) -> tuple[str, ...]:
+    """Return the model's line of the table."""
+    made_for: str = card.task
+    if card.task == "segmentation":
+        made_for = f"{card.input.view.value} {card.input.technique.value}"
+        named = " ".join(one.value for one in card.output.scheme.structures.values())
+    else:
+        named = " ".join(card.output.classes)
+    size = sum(file.stat().st_size for file in card.folder.iterdir()) / BYTES_A_MB
+    return (
+        card.reference,
+        made_for,
+        named,
+        "yes" if is_default else "",
+        f"{size:.1f}",
+        card.terms.partition(" (")[0],
+    )
+
+
+def _tell(card: "AnyCard") -> None:
+    """Write the whole card."""
+    does, facts = _described(card)
+    typer.echo(f"{card.title}  {does}")
+    for name, value in (
+        *facts,
+        ("trained on", card.training_data),
+        ("trained by", card.trained_by),
+        ("terms", card.terms),
+        ("use", card.intended_use),
+        ("limits", card.limitations),
+        *((name, _figures(figure)) for name, figure in card.figures.items()),
+        ("sha256", card.sha256),
+        ("card's sha256", card.file_sha256),
+    ):
+        typer.echo(f"  {name}: {value}")
+
+
+def _figures(figure: Any) -> str:
+    """Return a card's figures in words.
+
+    >>> _figures({"mean Dice": 0.907, "accuracy": [0.94, 0.88, 0.99]})
+    'mean Dice 0.907, accuracy 0.94 (0.88 to 0.99)'
+    """
+    if isinstance(figure, Mapping):
+        return ", ".join(f"{name} {_figures(value)}" for name, value in figure.items())
+    if isinstance(figure, list) and len(figure) == 3:
+        value, low, high = figure
+        return f"{value} ({low} to {high})"
+    return str(figure)
 
 
 def _described(card: "AnyCard") -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -51,9 +113,10 @@ def _described(card: "AnyCard") -> tuple[str, tuple[tuple[str, str], ...]]:
     )
 
 
-def _row(card: "AnyCard") -> dict[str, Any]:
+def _row(card: "AnyCard", is_default: bool) -> dict[str, Any]:
     """Return the card for programs."""
     row: dict[str, Any] = {"name": card.name, "version": card.version, "task": card.task}
+    row["default"] = is_default
     if card.task == "segmentation":
         row |= {
             "view": card.input.view.value,

@@ -90,6 +90,19 @@ class Library:
             raise ModelError(f"no segmentation model called {name!r}; {self.text}")
         return _newest(named)
 
+    @property
+    def defaults(self) -> tuple[AnyCard, ...]:
+        """The models that are taken where none is named: one for each kind of series, and task."""
+        kinds = dict.fromkeys(
+            (card.input.view, card.input.technique)
+            for card in self.cards
+            if isinstance(card, SegmentationCard)
+        )
+        chosen: list[AnyCard] = [self.choose(*kind).card for kind in kinds]
+        if any(isinstance(card, DiagnosisCard) for card in self.cards):
+            chosen.append(self.choose_diagnosis())
+        return tuple(chosen)
+
     def choose_diagnosis(self, *, name: str | None = None) -> DiagnosisCard:
         """Choose the classifier of diagnosis called ``name``, else the newest.
 
