@@ -3,13 +3,21 @@
 import dataclasses
 import io
 import json
+from pathlib import Path
 
+import jsonschema
 import pydicom
 import pytest
 
 from opencmr.simulate import HeartParameters, Protocol, simulate_study, write_dicom
 
 from .conftest import STUDY, instance, send
+
+SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "reference" / "schemas"
+
+
+def require(name: str, content: object) -> None:
+    jsonschema.validate(content, json.loads((SCHEMAS / f"{name}.schema.json").read_text()))
 
 
 def test_find_shows_a_table_that_cannot_steer_the_terminal(opencmr, peers_file):
@@ -21,6 +29,7 @@ def test_find_shows_a_table_that_cannot_steer_the_terminal(opencmr, peers_file):
     assert "SECRET" not in found.err
     rows = json.loads(opencmr("find", "here", "--peers", peers_file, "--json").out)
     assert [row["instances"] for row in rows] == [3]
+    require("find", rows)
 
 
 def test_find_asks_what_is_asked(opencmr, peers_file, archive):
@@ -42,7 +51,7 @@ def test_fetch_leaves_a_private_folder_or_none(opencmr, peers_file, archive, tmp
     assert "no multipart" in failed.err
     assert not out.exists()
     archive.odd.clear()
-    assert opencmr(*words).status == 0
+    require("fetch", json.loads(opencmr(*words, "--json").out))
     assert len(list(out.iterdir())) == 3
     assert out.stat().st_mode & 0o077 == 0
     assert opencmr(*words).status == 2  # nothing is replaced
@@ -58,6 +67,7 @@ def test_store_tells_what_was_not_stored(opencmr, peers_file, archive, tmp_path)
     partly = opencmr(*words, "--json")
     assert partly.status == 3
     assert json.loads(partly.out)["failures"][0]["file"].endswith("1.dcm")
+    require("store", json.loads(partly.out))
     archive.refused |= {f"{STUDY}.0"}
     assert opencmr(*words).status == 1
     assert opencmr("store", "here", "--echo", "--peers", peers_file).status == 0

@@ -4,12 +4,20 @@ import json
 from pathlib import Path
 
 import jsonschema
+import nibabel
+import numpy as np
 import pytest
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "reference" / "schemas"
-ANALYZE, RUN, MEASUREMENTS, PLAN, DIAGNOSE = (
-    json.loads((SCHEMAS / f"{name}.schema.json").read_text())
-    for name in ("analyze", "run", "measurements", "plan", "diagnose")
+
+
+def schema(name: str) -> dict[str, object]:
+    content: dict[str, object] = json.loads((SCHEMAS / f"{name}.schema.json").read_text())
+    return content
+
+
+ANALYZE, RUN, MEASUREMENTS, PLAN, DIAGNOSE = map(
+    schema, ("analyze", "run", "measurements", "plan", "diagnose")
 )
 
 
@@ -24,6 +32,8 @@ def require_folder(folder: Path) -> None:
     for finding in run["findings"]:
         require(finding, DIAGNOSE)
     require(json.loads((folder / "measurements.json").read_text()), MEASUREMENTS)
+    for path in (folder / "segmentation").glob("*_seg.json"):
+        require(json.loads(path.read_text()), schema("labels"))
 
 
 def test_a_measured_study_keeps_the_contract(analysed):
@@ -97,3 +107,52 @@ def test_a_plan_of_a_study_without_a_cine_says_why_and_ends_with_4(
     assert not any(row["runs"] for row in rows)
     assert rows[0]["reason"]["code"] == "NO_SAX_CINE"
     assert "NO_SAX_CINE" in opencmr("plan", picture).err
+
+
+def test_what_is_installed_keeps_the_contract(opencmr):
+    require(opencmr("models", "--json").json, schema("models"))
+    require(opencmr("doctor", "--json").json, schema("doctor"))
+
+
+def test_labels_keep_the_contract(opencmr, phantom_nifti, tmp_path):
+    """On standard output, and in the file beside them."""
+    (cine,) = phantom_nifti.glob("sax.nii.gz")
+    outcome = opencmr("segment", cine, "-o", tmp_path / "labels.nii.gz", "--json")
+    require(outcome.json, schema("segment"))
+    require(json.loads((tmp_path / "labels.json").read_text()), schema("labels"))
+
+
+def test_a_map_keeps_the_contract(opencmr, tmp_path):
+    times_ms = [0.0, 25, 55]
+    pictures = 900 * np.exp(-np.array(times_ms) / np.full((4, 4, 1, 1), 45.0))
+    image = nibabel.Nifti1Image(pictures.astype(np.float32), np.diag([1.5, 1.5, 8, 1]))
+    image.header.set_xyzt_units("mm")
+    nibabel.save(image, tmp_path / "t2.nii.gz")
+    (tmp_path / "t2.json").write_text(json.dumps({"t2prep_ms": times_ms}))
+    words = ("--kind", "t2", "-o", tmp_path / "map.nii.gz", "--json")
+    outcome = opencmr("map", tmp_path / "t2.nii.gz", *words)
+    require(outcome.json, schema("map"))
+    require(json.loads((tmp_path / "map.json").read_text()), schema("map"))
+
+
+def test_a_validation_keeps_the_contract(opencmr, tmp_path):
+    for name, moved in (("found", 0), ("read", 1)):
+        (tmp_path / name).mkdir()
+        for case in ("one", "two"):
+            labels = np.zeros((24, 24, 4), np.uint8)
+            labels[6 + moved : 18 + moved, 6:18] = 2
+            labels[9:15, 9:15] = 3
+            image = nibabel.Nifti1Image(labels, np.diag([1.5, 1.5, 8, 1]))
+            image.header.set_xyzt_units("mm")
+            nibabel.save(image, tmp_path / name / f"{case}.nii.gz")
+    words = (tmp_path / "found", tmp_path / "read", "-o", tmp_path / "out", "--json")
+    outcome = opencmr("validate", *words)
+    require(outcome.json, schema("validate"))
+    require(json.loads((tmp_path / "out" / "results.json").read_text()), schema("results"))
+
+
+def test_every_schema_is_a_schema_and_promises_to_grow_only():
+    for path in sorted(SCHEMAS.glob("*.json")):
+        content = json.loads(path.read_text())
+        jsonschema.Draft202012Validator.check_schema(content)
+        assert "added, never removed or changed" in content["title"]
