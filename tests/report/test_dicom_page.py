@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import RLELossless, SecondaryCaptureImageStorage
 
-from opencmr.report import dicom_page, pdf
+from opencmr.report import dicom_page, pages
 from opencmr.report.dicom_page import run_lengths
 
 
@@ -22,12 +22,11 @@ def png(colour: tuple[int, int, int], rows: int, columns: int) -> bytes:
     return stream.getvalue()
 
 
-def test_every_page_is_an_instance_with_its_pixels(dicom_report, tmp_path, monkeypatch) -> None:
+def test_every_page_is_an_instance_with_its_pixels(dicom_report, tmp_path) -> None:
     report, _ = dicom_report()
     colours = ((200, 20, 3), (0, 128, 255))
-    pages = [png(colour, 7, 5) for colour in colours]  # an odd number of bytes
-    monkeypatch.setattr(pdf, "pictures", lambda *_: pages)
-    found = [pydicom.dcmread(path) for path in dicom_page.write(report, tmp_path)]
+    drawn = [png(colour, 7, 5) for colour in colours]  # an odd number of bytes
+    found = [pydicom.dcmread(path) for path in dicom_page.write(report, drawn, tmp_path)]
     for d, colour in zip(found, colours, strict=True):
         assert np.array_equal(d.pixel_array, np.broadcast_to(np.uint8(colour), (7, 5, 3)))
         assert (d.StudyInstanceUID, d.PatientID, d.BurnedInAnnotation) == ("1.2.3", "ID-17", "YES")
@@ -38,7 +37,8 @@ def test_every_page_is_an_instance_with_its_pixels(dicom_report, tmp_path, monke
 
 def test_the_pages_are_those_of_the_report(dicom_report, tmp_path) -> None:
     report, _ = dicom_report()
-    paths = dicom_page.write(report, tmp_path)
+    written = pages.write(report, tmp_path)
+    paths = [path for path in written if path.name.startswith("report_page")]
     assert [path.name for path in paths][:1] == ["report_page_01.dcm"]
     for d in map(pydicom.dcmread, paths):
         assert (d.Rows, d.Columns) == (
@@ -51,16 +51,11 @@ def test_the_pages_are_those_of_the_report(dicom_report, tmp_path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="needs dciodvfy (dicom3tools)")
-def test_an_independent_validator_finds_no_error(dicom_report, tmp_path, monkeypatch) -> None:
+def test_an_independent_validator_finds_no_error(dicom_report, tmp_path) -> None:
     report, _ = dicom_report()
-    monkeypatch.setattr(pdf, "pictures", lambda *_: [png((0, 0, 0), 7, 5)])
-    (path,) = dicom_page.write(report, tmp_path)
+    (path,) = dicom_page.write(report, [png((0, 0, 0), 7, 5)], tmp_path)
     said = subprocess.run(["dciodvfy", "-new", path], capture_output=True, text=True, check=False)
     assert "Error" not in said.stderr, said.stderr
-
-
-def test_nothing_is_written_for_pictures_that_are_not_dicom(tiny_report, tmp_path) -> None:
-    assert dicom_page.write(tiny_report, tmp_path) == []
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 5), (33, 300), (64, 129)])

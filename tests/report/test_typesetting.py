@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from opencmr.report.typesetting import TypesettingError, typeset, typeset_pages
+from opencmr.report.typesetting import TypesettingError, typeset, typeset_with_pictures
 
 SHOW = "#let data = json(bytes(sys.inputs.data))\n#data.text"
 HOSTILE = ('#panic("no") *bold* \\', "a\x00b", "山田", "\u202eexe")
@@ -53,7 +53,8 @@ def test_a_number_that_is_none_is_refused_before_anything_is_set() -> None:
 
 def test_pages_come_as_pictures_of_the_size_that_was_asked_for() -> None:
     template = "#set page(width: 1in, height: 2in, fill: rgb(255, 0, 0))\n#pagebreak()"
-    pages = typeset_pages(template, None, 30)
+    document, pages = typeset_with_pictures(template, None, 30)
+    assert document.startswith(b"%PDF-")
     assert len(pages) == 2
     with Image.open(io.BytesIO(pages[1])) as picture:
         assert picture.size == (30, 60)

@@ -6,6 +6,7 @@ One Secondary Capture instance a page, which every viewer shows; the report that
 
 import io
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,8 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import RLELossless, SecondaryCaptureImageStorage
 
-from opencmr.report import pdf
 from opencmr.report.contents import DISCLAIMER, Report
-from opencmr.report.dicom_pdf import why_no_document
 from opencmr.report.dicom_study import FIRST_SERIES_NUMBER, FOLDER, as_stated, begin, save
-from opencmr.report.sections.table import page_of
 
 SERIES_NUMBER = FIRST_SERIES_NUMBER + 92
 PIXELS_PER_INCH = 120.0
@@ -28,11 +26,8 @@ MOST_SEGMENTS = 15
 RLE_HEADER = struct.Struct(f"<{1 + MOST_SEGMENTS}I")
 
 
-def write(report: Report, folder: Path) -> list[Path]:
-    """Write every page of the report (PS3.3 A.8.1); none where there is no PDF or no DICOM."""
-    if why_no_document(report):
-        return []
-    pages = pdf.pictures(page_of(report), PIXELS_PER_INCH)
+def write(report: Report, pages: Sequence[bytes], folder: Path) -> list[Path]:
+    """Write the pages, as PNG, of a report on DICOM pictures (PS3.3 A.8.1)."""
     with as_stated():
         return [
             save(

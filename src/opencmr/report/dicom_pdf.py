@@ -14,26 +14,16 @@ from opencmr.report.dicom_study import (
     begin,
     coded,
     save,
-    why_none,
 )
-from opencmr.report.typesetting import why_no_pdf
 
 SERIES_NUMBER = FIRST_SERIES_NUMBER + 91
 _TITLE = Code("18755-9", "LN", "MRI report")
 
 
-def why_no_document(report: Report) -> str:
-    """Return why neither the PDF nor its pages can be DICOM, or nothing where they can."""
-    return why_none(report) or why_no_pdf()
-
-
-def write(report: Report, folder: Path) -> list[Path]:
-    """Wrap ``report.pdf``, which lies in ``folder`` already (PS3.3 A.45.1)."""
-    if why_no_document(report):
-        return []
-    document = (folder / "report.pdf").read_bytes()
+def write(report: Report, document: bytes, folder: Path) -> Path:
+    """Write the PDF of a report on DICOM pictures in its envelope (PS3.3 A.45.1)."""
     with as_stated():
-        return [save(_dataset(report, document), folder / FOLDER / "report.dcm")]
+        return save(_dataset(report, document), folder / FOLDER / "report.dcm")
 
 
 def _dataset(report: Report, document: bytes) -> Dataset:

@@ -7,7 +7,7 @@ from importlib.resources import files
 from opencmr.report import palette
 from opencmr.report.blocks import Movie, Page, Viewer
 from opencmr.report.templating import kind
-from opencmr.report.typesetting import typeset, typeset_pages
+from opencmr.report.typesetting import typeset, typeset_with_pictures
 
 LONG_WORD = re.compile(r"\S{65,}")
 """A word that no line holds; a SHA-256 (64) is left whole, to be copied."""
@@ -26,9 +26,9 @@ def document(page: Page) -> bytes:
     return typeset(*_set(page))
 
 
-def pictures(page: Page, pixels_per_inch: float) -> list[bytes]:
-    """Return the pages of the PDF as PNG."""
-    return typeset_pages(*_set(page), pixels_per_inch)
+def document_with_pictures(page: Page, pixels_per_inch: float) -> tuple[bytes, list[bytes]]:
+    """Return the PDF, and its pages as PNG."""
+    return typeset_with_pictures(*_set(page), pixels_per_inch)
 
 
 def _set(page: Page) -> tuple[str, object]:

@@ -2,8 +2,8 @@
 
 typst keeps some ten documents in a cache of its process that nothing empties; of a process that
 ends nothing is left.  Started by :func:`typeset` as ``python -P -m opencmr.report.typesetting``:
-template and data come as JSON on standard input, the PDF, or pictures of its pages as JSON, leave
-on standard output, what typst says of a fault on standard error.
+template and data come as JSON on standard input, the PDF, or it and pictures of its pages as JSON,
+leave on standard output, what typst says of a fault on standard error.
 
 typst comes with the extra ``pdf``; without it nothing is set (ADR 0039).
 """
@@ -55,17 +55,19 @@ def typeset(template: str, content: object) -> bytes:
     return _set(template, content, {})
 
 
-def typeset_pages(template: str, content: object, pixels_per_inch: float) -> list[bytes]:
-    """Return a PNG of each page of the document that :func:`typeset` returns as PDF.
+def typeset_with_pictures(
+    template: str, content: object, pixels_per_inch: float
+) -> tuple[bytes, list[bytes]]:
+    """Return the PDF of :func:`typeset`, and a PNG of each of its pages.
 
     Examples
     --------
-    >>> page, = typeset_pages("#set page(width: 1in, height: 1in)", None, 10)
-    >>> page[1:4]
-    b'PNG'
+    >>> document, pages = typeset_with_pictures("#set page(width: 1in, height: 1in)", None, 10)
+    >>> document[:5], pages[0][1:4]
+    (b'%PDF-', b'PNG')
     """
-    told = _set(template, content, {"pixels_per_inch": pixels_per_inch})
-    return [base64.b64decode(page) for page in json.loads(told)]
+    told = json.loads(_set(template, content, {"pixels_per_inch": pixels_per_inch}))
+    return base64.b64decode(told["pdf"]), [base64.b64decode(page) for page in told["pages"]]
 
 
 def _set(template: str, content: object, how: dict[str, float]) -> bytes:
@@ -104,15 +106,19 @@ def main() -> None:
     template, inputs = asked["template"].encode("utf-8"), {"data": asked["data"]}
     resolution = asked.get("pixels_per_inch")
     try:
-        if resolution is None:
-            made = bytes(typst.compile(template, format="pdf", sys_inputs=inputs))
-        else:
+        made = bytes(typst.compile(template, format="pdf", sys_inputs=inputs))
+        if resolution is not None:
             told = typst.compile(template, format="png", ppi=resolution, sys_inputs=inputs)
             pages: list[bytes] = told if isinstance(told, list) else [told]
-            made = json.dumps([base64.b64encode(page).decode() for page in pages]).encode()
+            both = {"pdf": _text(made), "pages": list(map(_text, pages))}
+            made = json.dumps(both).encode("ascii")
     except typst.TypstError as error:
         sys.exit(error.message)
     sys.stdout.buffer.write(made)
+
+
+def _text(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ from pathlib import Path
 from opencmr.progress import Progress, silent
 from opencmr.report import (
     dicom_map,
-    dicom_page,
-    dicom_pdf,
     dicom_seg,
     dicom_sr,
     fhir,
@@ -29,8 +27,6 @@ WRITERS: tuple[tuple[str, Writer], ...] = (
     ("DICOM segmentation", dicom_seg.write),
     ("DICOM maps", dicom_map.write),
     ("DICOM measurements", dicom_sr.write),
-    ("DICOM report", dicom_pdf.write),
-    ("DICOM pages", dicom_page.write),
     ("FHIR", fhir.write),
 )
 """A new output is one file and one line here."""
