@@ -99,6 +99,25 @@ RangesFile = Annotated[
     ),
 ]
 
+Previous = Annotated[
+    Path | None,
+    typer.Option(
+        "--previous",
+        metavar="RESULT",
+        help="Result folder of an earlier study of the same patient: the report shows what "
+        "changed since.",
+        show_default=False,
+    ),
+]
+SamePatient = Annotated[
+    bool,
+    typer.Option(
+        "--same-patient",
+        help="With --previous: you know that both are of one patient although a PatientID is "
+        "missing. It does not overrule identifiers that differ.",
+    ),
+]
+
 
 class StackKind(StrEnum):
     """What a stack from a file without a header may be; each has the name of its technique."""
