@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from opencmr.archive.archive import Archive
-    from opencmr.batch.outcome import Outcome
     from opencmr.imaging.flag import LeftOut
     from opencmr.intake.demographics_table import DemographicsTable
     from opencmr.intake.index import Entry
     from opencmr.intake.studies import Studies
     from opencmr.pipeline import Configuration
+    from opencmr.report.outcome import Outcome
 
 
 class LabelFrom(StrEnum):
@@ -202,7 +202,7 @@ def tell(
 
     ``cohort``: the folder of several studies' results.
     """
-    from opencmr.batch.outcome import exit_status
+    from opencmr.batch.exit_status import exit_status
 
     is_silent = quiet or as_json
     status = exit_status(outcomes, left_out)
