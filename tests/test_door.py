@@ -24,17 +24,17 @@ def phantom() -> SimulatedStudy:
 
 
 @pytest.fixture
-def report(phantom: SimulatedStudy, true_labels, monkeypatch: pytest.MonkeyPatch) -> Report:
+def study(phantom: SimulatedStudy, true_labels, monkeypatch: pytest.MonkeyPatch) -> Study:
     monkeypatch.setattr(function, "segment_short_axis", true_labels(phantom))
     (image,) = next(s.images for s in phantom.series if s.images[0].grid == phantom.labels.grid)
     identity = Identity(patient_name=NAME, patient_id=NUMBER)
     series = Series("s01", image, uids=(UID,), frame_of_reference_uid=UID)
-    return opencmr.analyze(
-        Study("phantom", (series,), uid=UID, identity=identity),
-        sex="F",
-        height_cm=170,
-        weight_kg=60,
-    )
+    return Study("phantom", (series,), uid=UID, identity=identity)
+
+
+@pytest.fixture
+def report(study: Study) -> Report:
+    return opencmr.analyze(study, sex="F", height_cm=170, weight_kg=60)
 
 
 def test_a_study_is_read_and_its_report_written_by_text_or_path(
@@ -67,6 +67,22 @@ def test_rows_are_the_plain_values_that_the_json_file_holds(report: Report, tmp_
 def test_what_the_caller_states_is_used(report: Report) -> None:
     # Mosteller: the root of 170 cm x 60 kg / 3600.
     assert report.measurements.value("BSA") == pytest.approx(np.sqrt(170 * 60 / 3600), abs=1e-6)
+
+
+def test_an_earlier_result_stands_beside_the_new_one(
+    study: Study, report: Report, tmp_path: Path
+) -> None:
+    earlier = tmp_path / "earlier"
+    opencmr.write_report(report, earlier)
+    (earlier / "fhir" / "bundle.json").unlink(missing_ok=True)
+    with pytest.raises(ConfigurationError, match="same_patient=True"):
+        opencmr.analyze(study, previous=earlier)
+    again = opencmr.analyze(study, previous=str(earlier), same_patient=True)
+    assert again.comparison is not None
+    changes = {one.quantity.symbol: one.change for one in again.comparison.changes}
+    assert changes["LVEF"] == pytest.approx(0, abs=1e-6)  # files hold six decimals
+    with pytest.raises(ConfigurationError, match="no folder"):
+        opencmr.analyze(study, previous=tmp_path / "nowhere")
 
 
 def test_every_type_shows_itself_in_a_few_lines_without_naming_anyone(report: Report) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from opencmr import storage
 from opencmr.errors import ConfigurationError, OpencmrError, StorageError
+from opencmr.storage import locks
 
 SWITCHES = ("rename", "replace", "mkdir", "unlink", "rmdir", "open", "write_text")
 """Methods of ``Path`` before each of which a process may be killed."""
@@ -323,7 +324,7 @@ def test_files_put_into_out_during_the_work_stay_and_the_result_is_kept(
 def test_a_second_process_on_the_same_out_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "CLAIM_WAIT_S", 0.1)
+    monkeypatch.setattr(locks, "CLAIM_WAIT_S", 0.1)
     (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
     script = (
         "import sys; from pathlib import Path; from opencmr import storage\n"
@@ -350,10 +351,10 @@ def test_without_locks_the_owner_s_process_decides(
         raise OSError(errno.EOPNOTSUPP, "no locks here")
 
     if lacks == "system":
-        monkeypatch.setattr(storage, "fcntl", None)
+        monkeypatch.setattr(locks, "fcntl", None)
     else:
-        monkeypatch.setattr(storage.fcntl, "flock", no_locks)
-    monkeypatch.setattr(storage, "CLAIM_WAIT_S", 0.1)
+        monkeypatch.setattr(locks.fcntl, "flock", no_locks)
+    monkeypatch.setattr(locks, "CLAIM_WAIT_S", 0.1)
     with storage.result_folder(tmp_path / "out", overwrite=False) as folder:
         write_result(folder, "new")
         (lock,) = tmp_path.glob(".opencmr-*.lock")
@@ -614,7 +615,7 @@ def test_an_input_is_never_written_over_under_any_of_its_names(tmp_path: Path) -
 def test_a_growing_folder_is_open_to_one_process_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "CLAIM_WAIT_S", 0.1)
+    monkeypatch.setattr(locks, "CLAIM_WAIT_S", 0.1)
     with (
         storage.growing_folder(tmp_path / "run"),
         pytest.raises(ConfigurationError, match="another opencmr"),

@@ -13,6 +13,7 @@ from opencmr.pipeline import Configuration, analyze_study
 from opencmr.progress import Progress, silent
 from opencmr.report import writers
 from opencmr.report.contents import Report
+from opencmr.report.earlier import earlier_result
 
 if TYPE_CHECKING:
     from opencmr.intake.studies import Studies
@@ -73,6 +74,8 @@ def analyze(
     weight_kg: float | None = None,
     heart_rate_bpm: float | None = None,
     haematocrit: float | None = None,
+    previous: AnyPath | None = None,
+    same_patient: bool = False,
     progress: Progress = silent,
 ) -> Report:
     """Sort, segment, measure and judge a study.
@@ -86,6 +89,12 @@ def analyze(
         Name of the segmentation model; the newest that fits by default.
     sex, age_years, height_cm, weight_kg, heart_rate_bpm, haematocrit
         What headers lack or get wrong: whatever is given here wins.
+    previous : str, Path or None
+        Result folder of an earlier study of the same patient, whose values are set beside the
+        new ones in ``Report.comparison``.
+    same_patient : bool
+        With ``previous``: you know that both are of one patient although an identifier is
+        missing.  It does not overrule identifiers that differ.
     progress : callable
         Called with (what is being done, done, in all).
 
@@ -93,11 +102,19 @@ def analyze(
     ------
     ModelError
         When no model fits or its weights are damaged.
+    ConfigurationError
+        When ``previous`` is no result of one study, or not known to be of the same patient.
     """
     stated = Demographics(sex, age_years, height_cm, weight_kg, heart_rate_bpm, haematocrit)
-    return analyze_study(
-        study, Configuration(model, stated), networks=_networks(), progress=progress
+    configuration = Configuration(
+        model,
+        stated,
+        previous=earlier_result(
+            None if previous is None else Path(previous), is_same_patient=same_patient
+        ),
+        is_same_patient=same_patient,
     )
+    return analyze_study(study, configuration, networks=_networks(), progress=progress)
 
 
 def write_report(report: Report, folder: AnyPath, *, overwrite: bool = False) -> list[Path]:

@@ -60,6 +60,22 @@ def test_a_sites_own_table_is_read_as_it_says() -> None:
     assert "20 years and older" in relaxation.population
 
 
+def test_a_table_of_a_european_spreadsheet_says_the_same_as_an_english_one() -> None:
+    english = "symbol,sex,low,high,mean,sd\nLVEF,F,57.5,73,65,4.25\nT1,,950,1050,,\n"
+    european = english.replace(",", ";").replace(".", ",").replace("\n", "\r\n")
+    assert parse_ranges(f"\ufeff{european};;;;;\r\n", OWN) == parse_ranges(english, OWN)
+
+
+def test_a_decimal_comma_between_commas_shifts_no_cell() -> None:
+    with pytest.raises(ConfigurationError, match="line 2: found 4 cells, expected 3"):
+        parse_ranges("symbol,low,high\nLVEF,57,5,73", OWN)
+
+
+def test_a_column_that_stands_twice_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="expected symbol, low, high"):
+        parse_ranges("symbol,low,high,low\nLVEF,50,70,55", OWN)
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [

@@ -205,12 +205,13 @@ def test_a_wrong_command_is_a_usage_error_without_a_traceback(opencmr, tmp_path,
         ("symbol,low,high\nLVEFF,50,70\n", "no quantity has the symbol LVEFF"),
         ("symbol,low,high\nLVEF,70,50\n", "line 2: high"),
         ("quantity;low;high\n", "expected symbol, low, high"),
+        ("symbol;low;high;source\nLVEF;57,5;73;Universit\xe4t\n", "CSV UTF-8"),
     ],
 )
 def test_ranges_that_cannot_be_meant_are_refused_before_anything_runs(
     opencmr, tmp_path, table, said
 ):
-    (tmp_path / "ranges.csv").write_text(table)
+    (tmp_path / "ranges.csv").write_bytes(table.encode("cp1252"))
     outcome = opencmr("analyze", ".", "-o", tmp_path / "o", "--ranges", tmp_path / "ranges.csv")
     assert outcome.status == 2
     assert said in outcome.err

@@ -16,6 +16,7 @@ import pytest
 
 import opencmr.pipeline  # noqa: F401  (before a test stands in for what it imports)
 from opencmr import storage
+from opencmr.storage import ownership
 
 PROGRAM = "from opencmr.cli import main; main()"
 KILLS_S = (0.3, 1.0, 2.0, 3.0, 4.0, 5.0)
@@ -125,12 +126,12 @@ def test_a_disk_that_fills_during_the_work_leaves_nothing_half(
 FILLING = """
 import contextlib, io, os, shutil, sys
 from pathlib import Path
-from opencmr import storage
 from opencmr.cli import main
+from opencmr.storage import space
 
 disk, words = Path(sys.argv[1]), sys.argv[2:]
 sys.argv = ["opencmr", *words, "-o", str(disk / "out"), "--overwrite", "--quiet"]
-storage.LEAST_FREE_BYTES = 0
+space.LEAST_FREE_BYTES = 0
 
 
 def run():
@@ -266,7 +267,7 @@ def test_a_killed_run_leaves_the_earlier_result_or_the_new_one(
     with storage.result_folder(tmp_path / "next", overwrite=False):
         pass
     assert sorted(p.name for p in tmp_path.iterdir()) == ["next", "out"]
-    ours, others = storage._sorted_by_owner(out)
+    ours, others = ownership.sorted_by_owner(out)
     assert others == 0
     assert len(ours) == len([p for p in out.rglob("*") if p.is_file()])
     assert (out / "run.json").read_bytes() == before or process.returncode == 0

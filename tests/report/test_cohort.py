@@ -3,10 +3,12 @@
 import csv
 import io
 import re
+from pathlib import Path
 
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.report import html
 from opencmr.report.cohort import CohortRow, as_csv, keys_as_csv, page_of
+from opencmr.report.outcome import Outcome
 
 REVIEW = QualityFlag(Severity.REVIEW, "NOISY", "noisy")
 WITHHELD = QualityFlag(Severity.DO_NOT_REPORT, "APEX_CUT", "cut")
@@ -16,11 +18,15 @@ def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
+def study(key: str, label: str = "", input: str = "", **told) -> CohortRow:
+    return CohortRow(Outcome(key, Path("Zanzibar"), **told), label, input)
+
+
 ROWS = (
-    CohortRow("a1", values={"LVEF": 60.0, "LVEDV": 150.0}, intervals={"LVEF": (58.0, 61.5)}),
-    CohortRow("b2", values={"LVEF": None, "ODD": 1.5}, flags=(WITHHELD, REVIEW, REVIEW)),
-    CohortRow("c3", error="no heart <b>"),
-    CohortRow("d4", label="<i>Doe</i>", values={"LVEF": 35.0}, flags=(REVIEW,)),
+    study("a1", values={"LVEF": 60.0, "LVEDV": 150.0}, intervals={"LVEF": (58.0, 61.5)}),
+    study("b2", values={"LVEF": None, "ODD": 1.5}, flags=(WITHHELD, REVIEW, REVIEW)),
+    study("c3", error="no heart <b>"),
+    study("d4", label="<i>Doe</i>", values={"LVEF": 35.0}, flags=(REVIEW,)),
 )
 
 
@@ -36,7 +42,7 @@ def test_every_study_has_a_row_and_every_value_its_interval():
 
 
 def test_a_path_that_is_no_text_or_a_formula_is_made_fit_to_be_read():
-    odd = (CohortRow("a1", input="in/\udcff\n=x"), CohortRow("b2", input="=cmd()"))
+    odd = (study("a1", input="in/\udcff\n=x"), study("b2", input="=cmd()"))
     one, other = rows(keys_as_csv(odd))
     assert one["input"].encode("utf-8").count(b"\n") == 0
     assert other["input"] == "'=cmd()"
@@ -57,14 +63,14 @@ def test_the_page_shows_the_worst_first_links_the_reports_and_escapes_what_it_is
 
 def test_the_index_is_drawn_where_there_is_one_else_the_volume():
     assert "LVEDV, mL" in html.markup(page_of(ROWS))
-    indexed = (*ROWS, CohortRow("e5", values={"LVEDVi": 80.0}))
+    indexed = (*ROWS, study("e5", values={"LVEDVi": 80.0}))
     page = html.markup(page_of(indexed))
     assert "LVEDVi, mL/m²" in page
     assert "LVEDV, mL" not in page
 
 
 def test_a_cohort_that_failed_as_a_whole_has_a_page():
-    failed = (CohortRow("a1", error="no heart"), CohortRow("b2", error="no heart"))
+    failed = (study("a1", error="no heart"), study("b2", error="no heart"))
     page = html.markup(page_of(failed))
     assert "<svg" not in page.split("Studies, worst first")[0].split("<section")[-1]
     assert page.count("failed: no heart") == 2

@@ -8,7 +8,7 @@ import pytest
 from opencmr.errors import ConfigurationError
 from opencmr.imaging.measurements import finite
 from opencmr.report import fhir, run_record, tables
-from opencmr.report.earlier import read_earlier
+from opencmr.report.earlier import earlier_result, read_earlier
 
 
 @pytest.fixture
@@ -52,12 +52,23 @@ def test_a_result_without_its_bundle_names_nobody(written) -> None:
     assert found.values["LVEF"].value is not None
 
 
+def test_no_earlier_result_is_asked_for_without_a_word(written, tmp_path: Path) -> None:
+    _, folder = written
+    assert earlier_result(None, is_same_patient=False) is None
+    assert earlier_result(folder, is_same_patient=False) == read_earlier(folder)
+    with pytest.raises(ConfigurationError, match="--same-patient goes with --previous"):
+        earlier_result(None, is_same_patient=True)
+    with pytest.raises(ConfigurationError, match="--previous names no folder") as refused:
+        earlier_result(tmp_path / "Zanzibar", is_same_patient=True)
+    assert "Zanzibar" not in str(refused.value)
+
+
 @pytest.mark.parametrize("name", ["measurements.json", "fhir/bundle.json"])
 def test_a_file_that_was_changed_is_refused(written, name: str) -> None:
     _, folder = written
     text = (folder / name).read_text("utf-8")
     (folder / name).write_text(text.replace("1", "2", 1), "utf-8")
-    with pytest.raises(ConfigurationError, match=f"{name} of --previous is not the one"):
+    with pytest.raises(ConfigurationError, match=f"{name} of the earlier result is not the one"):
         read_earlier(folder)
 
 

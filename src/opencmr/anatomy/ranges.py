@@ -4,7 +4,6 @@ The packaged table, ``normal_ranges.csv``, and a site's own have one format, whi
 :func:`parse_ranges` reads.  No range is applied across sex, age or papillary rule.
 """
 
-import csv
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,10 +12,12 @@ from importlib import resources
 from types import MappingProxyType
 
 from opencmr.anatomy.policy import PapillaryRule
+from opencmr.csv_table import csv_lines, number_in
 from opencmr.errors import ConfigurationError
 
 NORMAL_Z = 1.96
 """Half-width in standard deviations of the interval that holds 95 % of a normal distribution."""
+WHAT = "ranges"
 SITES_OWN = "the site's own table"
 REQUIRED = ("symbol", "low", "high")
 OPTIONAL = ("sex", "age_low", "age_high", "papillary", "mean", "sd", "source")
@@ -126,7 +127,7 @@ class NormalRange:
 
 
 def parse_ranges(text: str, own: RangeSource) -> tuple[NormalRange, ...]:
-    """Return the ranges of a CSV table.
+    """Return the ranges of a CSV table, as :mod:`opencmr.csv_table` reads it.
 
     Columns ``symbol``, ``low``, ``high`` (required), ``sex`` (M, F or empty: both), ``age_low``,
     ``age_high`` (completed years, both included; empty: open), ``papillary`` (``IN_CAVITY``,
@@ -143,52 +144,49 @@ def parse_ranges(text: str, own: RangeSource) -> tuple[NormalRange, ...]:
     ConfigurationError
         Names the line and the column that cannot be meant.
     """
-    table = csv.DictReader(text.removeprefix("\ufeff").splitlines())
-    columns = [name.strip() for name in table.fieldnames or ()]
-    table.fieldnames = columns
+    lines = csv_lines(text, WHAT)
+    _, names = next(lines, (1, []))
+    columns = [name.lower() for name in names]
     missing = [name for name in REQUIRED if name not in columns]
     unknown = [name for name in columns if name not in (*REQUIRED, *OPTIONAL)]
-    if missing or unknown:
+    if missing or unknown or len({*columns}) < len(columns):
         raise ConfigurationError(
-            f"ranges: the first line names {', '.join(columns) or 'no column'}; expected "
+            f"{WHAT}: the first line names {', '.join(columns) or 'no column'}; expected "
             f"{', '.join(REQUIRED)} and, where wanted, {', '.join(OPTIONAL)}"
         )
     found: list[NormalRange] = []
-    for cells in table:
-        one = _Line(table.line_num, cells).range(own)
+    for line, cells in lines:
+        one = _Line(line, dict(zip(columns, cells, strict=True))).range(own)
         twin = next((other for other in found if _overlap(one, other)), None)
         if twin is not None:
             raise ConfigurationError(
-                f"ranges, line {table.line_num}: {one.symbol} has two ranges for the same people"
+                f"{WHAT}, line {line}: {one.symbol} has two ranges for the same people"
             )
         found.append(one)
     if not found:
-        raise ConfigurationError("ranges: the table has no row")
+        raise ConfigurationError(f"{WHAT}: the table has no row")
     return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
     number: int
-    cells: Mapping[str, str | None]
+    cells: Mapping[str, str]
 
     def text(self, column: str) -> str:
-        return (self.cells.get(column) or "").strip()
+        return self.cells.get(column, "")
 
     def fault(self, column: str, expected: str) -> ConfigurationError:
         given = self.text(column)[:20]
         return ConfigurationError(
-            f"ranges, line {self.number}: {column} is {given!r}; expected {expected}"
+            f"{WHAT}, line {self.number}: {column} is {given!r}; expected {expected}"
         )
 
     def value(self, column: str) -> float | None:
         if not self.text(column):
             return None
-        try:
-            value = float(self.text(column))
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
+        value = number_in(self.text(column))
+        if value is None:
             raise self.fault(column, "a number")
         return value
 

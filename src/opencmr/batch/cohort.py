@@ -13,7 +13,6 @@ from pathlib import Path
 
 from opencmr import __version__, storage
 from opencmr.batch.one_study import analyze_one
-from opencmr.batch.outcome import Outcome, read_outcome
 from opencmr.batch.processes import Lost, Processes
 from opencmr.errors import ConfigurationError, ModelError, OpencmrError
 from opencmr.intake.studies import Studies
@@ -22,6 +21,7 @@ from opencmr.pipeline import Configuration
 from opencmr.progress import Progress, silent
 from opencmr.report import cohort as cohort_files
 from opencmr.report.contents import DISCLAIMER
+from opencmr.report.outcome import Outcome, read_outcome
 
 STUDIES = "studies"
 SECONDS_PER_MINUTE = 60
@@ -236,17 +236,7 @@ def _write_tables(
     place: Place, outcomes: Sequence[Outcome], labels: Sequence[str], inputs: Sequence[str]
 ) -> None:
     rows = [
-        cohort_files.CohortRow(
-            key=one.key,
-            label=label,
-            input=source,
-            values=one.values,
-            intervals=one.intervals,
-            flags=one.flags,
-            models=one.models,
-            version=one.version,
-            error=one.error,
-        )
+        cohort_files.CohortRow(one, label, source)
         for one, label, source in zip(outcomes, labels, inputs, strict=True)
     ]
     targets = [place.folder / name for name in (storage.RUN_FILE, *cohort_files.FILES)]

@@ -4,13 +4,13 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from opencmr.batch.outcome import Outcome, read_outcome
 from opencmr.imaging.flag import LeftOut
 from opencmr.imaging.study import Study
 from opencmr.intake.studies import Studies
 from opencmr.models.session import Networks
 from opencmr.pipeline import Configuration, analyze_study
 from opencmr.progress import Progress, silent
+from opencmr.report.outcome import Outcome, read_outcome
 from opencmr.report.writers import write_report
 
 

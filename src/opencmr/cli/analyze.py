@@ -18,13 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from opencmr.archive.archive import Archive
-    from opencmr.batch.outcome import Outcome
-    from opencmr.imaging.change import EarlierResult
     from opencmr.imaging.flag import LeftOut
     from opencmr.intake.demographics_table import DemographicsTable
     from opencmr.intake.index import Entry
     from opencmr.intake.studies import Studies
     from opencmr.pipeline import Configuration
+    from opencmr.report.outcome import Outcome
 
 
 class LabelFrom(StrEnum):
@@ -76,23 +75,8 @@ def analyze(
             show_default=False,
         ),
     ] = None,
-    previous: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="RESULT",
-            help="Result folder of an earlier study of the same patient: the report shows what "
-            "changed since.",
-            show_default=False,
-        ),
-    ] = None,
-    same_patient: Annotated[
-        bool,
-        typer.Option(
-            "--same-patient",
-            help="With --previous: you know that both are of one patient although a PatientID is "
-            "missing. It does not overrule identifiers that differ.",
-        ),
-    ] = False,
+    previous: console.Previous = None,
+    same_patient: console.SamePatient = False,
     from_peer: Annotated[
         str | None,
         typer.Option(
@@ -127,6 +111,7 @@ def analyze(
     from opencmr.imaging.study import Demographics
     from opencmr.intake.demographics_table import read_demographics
     from opencmr.pipeline import Configuration
+    from opencmr.report.earlier import earlier_result
 
     spacing_mm = console.parse_spacing(spacing)
     configuration = Configuration(
@@ -144,7 +129,7 @@ def analyze(
         ranges=console.read_ranges(ranges),
         spacing_mm=spacing_mm,
         sequence=console.technique_of(sequence),
-        previous=earlier_result(previous, same_patient),
+        previous=earlier_result(previous, is_same_patient=same_patient),
         is_same_patient=same_patient,
     )
     if demographics is not None:
@@ -205,18 +190,6 @@ def archive_asked(
     return archives.archive_of(name, peers)
 
 
-def earlier_result(folder: Path | None, is_stated: bool) -> "EarlierResult | None":
-    """Return what ``--previous`` names; nothing where it is not given."""
-    from opencmr.report.earlier import read_earlier
-
-    if folder is None:
-        if is_stated:
-            raise ConfigurationError("--same-patient goes with --previous; name the earlier result")
-        return None
-    console.require_file(folder, "--previous")
-    return read_earlier(folder)
-
-
 def tell(
     outcomes: "Sequence[Outcome]",
     left_out: "Sequence[LeftOut]",
@@ -229,7 +202,7 @@ def tell(
 
     ``cohort``: the folder of several studies' results.
     """
-    from opencmr.batch.outcome import exit_status
+    from opencmr.batch.exit_status import exit_status
 
     is_silent = quiet or as_json
     status = exit_status(outcomes, left_out)

@@ -99,6 +99,25 @@ RangesFile = Annotated[
     ),
 ]
 
+Previous = Annotated[
+    Path | None,
+    typer.Option(
+        "--previous",
+        metavar="RESULT",
+        help="Result folder of an earlier study of the same patient: the report shows what "
+        "changed since.",
+        show_default=False,
+    ),
+]
+SamePatient = Annotated[
+    bool,
+    typer.Option(
+        "--same-patient",
+        help="With --previous: you know that both are of one patient although a PatientID is "
+        "missing. It does not overrule identifiers that differ.",
+    ),
+]
+
 
 ANY_WIDTH = 1000
 """Characters a line of a table that goes to a file or to another program: none is folded."""
@@ -231,18 +250,15 @@ def parse_spacing(text: str | None) -> tuple[float, float, float] | None:
 
 def read_ranges(path: Path | None) -> "tuple[NormalRange, ...]":
     """Return a site's own normal ranges; none where no file is named."""
-    from opencmr.anatomy.ranges import SITES_OWN, RangeSource, parse_ranges
+    from opencmr.anatomy.ranges import SITES_OWN, WHAT, RangeSource, parse_ranges
+    from opencmr.csv_table import read_csv_text
     from opencmr.measure.registry import EVERY_QUANTITY
 
     if path is None:
         return ()
     require_file(path, "--ranges")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read {path.name}: it is no text in UTF-8") from error
     own = RangeSource(SITES_OWN, "limits as the table gives them", path.name)
-    found = parse_ranges(text, own)
+    found = parse_ranges(read_csv_text(path, WHAT), own)
     known = {quantity.symbol for quantity in EVERY_QUANTITY}
     foreign = sorted({one.symbol for one in found} - known)
     if foreign:

@@ -44,8 +44,8 @@ def demo(
     verbose: console.Verbose = False,
 ) -> None:
     """Run the whole job on the built-in heart and its tissue, and compare with the known truth."""
+    from opencmr.batch.exit_status import exit_status
     from opencmr.batch.one_study import analyze_one
-    from opencmr.batch.outcome import exit_status
     from opencmr.imaging.study import Demographics
     from opencmr.intake.studies import read_studies
     from opencmr.pipeline import Configuration

@@ -79,6 +79,8 @@ def measure(
     model: console.ModelName = None,
     seg_phases: console.SegPhasesWritten = SegPhases.ED_ES,
     seg_type: console.SegTypeWritten = SegType.BINARY,
+    previous: console.Previous = None,
+    same_patient: console.SamePatient = False,
     overwrite: console.Overwrite = False,
     as_json: console.AsJson = False,
     quiet: console.Quiet = False,
@@ -95,6 +97,7 @@ def measure(
     from opencmr.intake.dicom.segments import is_dicom, read_segments
     from opencmr.intake.nifti.given import read_given_labels
     from opencmr.pipeline import Configuration
+    from opencmr.report.earlier import earlier_result
 
     if (labels is None) == (contours is None):
         raise ConfigurationError("give the labels (--labels) or the contours (--contours)")
@@ -117,7 +120,8 @@ def measure(
         haematocrit=haematocrit,
     )
     own_ranges = console.read_ranges(ranges)
-    inputs = places_read(source, labels, contours, original)
+    earlier = earlier_result(previous, is_same_patient=same_patient)
+    inputs = places_read(source, labels, contours, original, previous)
     with (
         storage.result_folder(output, overwrite=overwrite, inputs=inputs) as folder,
         console.progress_bar(quiet=quiet) as progress,
@@ -145,6 +149,8 @@ def measure(
             ranges=own_ranges,
             labels=given,
             sequence=console.technique_of(sequence),
+            previous=earlier,
+            is_same_patient=same_patient,
         )
         with read_input(source, None, None, spacing_mm, progress) as studies:
             if len(studies) != 1:

@@ -22,8 +22,8 @@ def plan(
 
     Exit status 0 when any analysis would run, 4 otherwise.
     """
+    from opencmr.batch.exit_status import NOTHING_ANALYSABLE
     from opencmr.batch.one_study import with_orphans
-    from opencmr.batch.outcome import NOTHING_ANALYSABLE
     from opencmr.models.library import read_library
     from opencmr.pipeline import Configuration, planned_study
 

@@ -4,10 +4,7 @@ Columns: ``path`` or ``id`` or both, and any of ``height_cm``, ``weight_kg``, ``
 Errors name line and column and never quote what stands there: it can be an identifier.
 """
 
-import csv
-import io
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -17,6 +14,7 @@ from opencmr.anatomy.plausible import (
     HEIGHT_LIMITS_CM,
     WEIGHT_LIMITS_KG,
 )
+from opencmr.csv_table import csv_lines, number_in, read_csv_text
 from opencmr.errors import ConfigurationError
 from opencmr.imaging.study import Demographics
 from opencmr.intake.index import Entry
@@ -29,7 +27,6 @@ LIMITS = {
     "haematocrit": HAEMATOCRIT_LIMITS,
 }
 COLUMNS = (*KEYS, "height_cm", "weight_kg", "sex", "age", "haematocrit")
-LARGEST_BYTES = 16 << 20
 WHAT = "the demographics"
 
 
@@ -74,25 +71,12 @@ def read_demographics(path: Path) -> DemographicsTable:
     ConfigurationError
         When a line or a column cannot be meant.
     """
-    try:
-        content = path.read_bytes()
-        text = content.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"{WHAT} cannot be read ({type(error).__name__}); expected a CSV file in UTF-8"
-        ) from None
-    if len(content) > LARGEST_BYTES:
-        raise ConfigurationError(f"{WHAT}: the file has more than {LARGEST_BYTES >> 20} MiB")
-    lines = _cells_of(text)
+    lines = csv_lines(read_csv_text(path, WHAT), WHAT)
     _, names = next(lines, (1, []))
     columns = _columns_of(names)
     by_path: dict[str, Row] = {}
     by_id: dict[str, Row] = {}
     for line, cells in lines:
-        if not any(cells):
-            continue
-        if len(cells) != len(columns):
-            raise _wrong(line, f"{len(cells)} cells", f"{len(columns)}, as in line 1")
         told = dict(zip(columns, cells, strict=True))
         row = Row(line, _stated(line, told))
         if not any(told.get(key) for key in KEYS):
@@ -109,21 +93,6 @@ def read_demographics(path: Path) -> DemographicsTable:
     if not (by_path or by_id):
         raise ConfigurationError(f"{WHAT}: no line below the names of the columns")
     return DemographicsTable(by_path, by_id)
-
-
-def _cells_of(text: str) -> Iterator[tuple[int, list[str]]]:
-    first = text.split("\n", 1)[0]
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=";" if ";" in first else ",", strict=True
-    )
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            raise _wrong(reader.line_num, "quotes that do not close", "plain cells") from None
-        yield reader.line_num, [cell.strip() for cell in cells]
 
 
 def _columns_of(names: Sequence[str]) -> tuple[str, ...]:
@@ -156,9 +125,9 @@ def _number(line: int, column: str, text: str) -> float | None:
     if not text:
         return None
     low, high = LIMITS[column]
-    if not re.fullmatch(r"\d{1,6}([.,]\d{1,6})?", text, re.ASCII):
+    value = number_in(text)
+    if value is None:
         raise _wrong(line, "no number", f"{low:g} to {high:g}", column=column)
-    value = float(text.replace(",", "."))
     if not low <= value <= high:
         raise _wrong(line, "a number out of range", f"{low:g} to {high:g}", column=column)
     return value

@@ -27,7 +27,7 @@ def require_same_patient(who: Identity, earlier: EarlierResult, *, stated: bool)
     then = earlier.patient_id.strip(), earlier.issuer_of_patient_id.strip()
     if any(one and other and one != other for one, other in zip(now, then, strict=True)):
         raise ConfigurationError(
-            "the result named by --previous is of another patient: the identifiers differ, and "
+            "the earlier result is of another patient: the identifiers differ, and "
             "--same-patient does not overrule them; name a result of this patient"
         )
     is_known = bool(now[0]) and now == then
@@ -37,6 +37,6 @@ def require_same_patient(who: Identity, earlier: EarlierResult, *, stated: bool)
         lacking = "the earlier result" if now[both] else "this study"
         raise ConfigurationError(
             f"{lacking} states no {what}, so nothing says that both are of one patient; "
-            "if you know that they are, give --same-patient"
+            "if you know that they are, give --same-patient (in Python, same_patient=True)"
         )
     return is_known

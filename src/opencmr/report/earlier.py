@@ -21,6 +21,29 @@ LARGEST_BYTES = 64 << 20
 EXPECTED = "name the result folder of one study, as opencmr analyze writes it"
 
 
+def earlier_result(folder: Path | None, *, is_same_patient: bool) -> EarlierResult | None:
+    """Return what the earlier result that a caller names holds; nothing where none is named.
+
+    Parameters
+    ----------
+    folder : Path or None
+    is_same_patient : bool
+        The caller says that both are of one patient.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is no result of one study, or the patient is stated without a result.
+    """
+    if folder is None:
+        if is_same_patient:
+            raise ConfigurationError("--same-patient goes with --previous; name the earlier result")
+        return None
+    if not folder.is_dir():
+        raise ConfigurationError(f"--previous names no folder; {EXPECTED}")
+    return read_earlier(folder)
+
+
 def read_earlier(folder: Path) -> EarlierResult:
     """Return what the result folder of one study holds.
 
@@ -33,7 +56,7 @@ def read_earlier(folder: Path) -> EarlierResult:
     study, files = run.get("study"), run.get("files")
     if not isinstance(study, str) or not isinstance(files, list):
         raise ConfigurationError(
-            f"the {RUN_FILE} of --previous is not that of one study; {EXPECTED}"
+            f"the {RUN_FILE} of the earlier result is not that of one study; {EXPECTED}"
         )
     listed = {str(row.get("path")): str(row.get("sha256")) for row in files if _is_object(row)}
     told = _content(folder, MEASUREMENTS_FILE, listed)
@@ -57,18 +80,24 @@ def _content(folder: Path, name: str, listed: Mapping[str, str] | None = None) -
     path = folder / name
     try:
         if path.stat().st_size > LARGEST_BYTES:
-            raise ConfigurationError(f"the {name} of --previous is too large; {EXPECTED}")
+            raise ConfigurationError(f"the {name} of the earlier result is too large; {EXPECTED}")
         content = path.read_bytes()
         found = json.loads(content)
     except OSError:
-        raise ConfigurationError(f"--previous holds no {name} to read; {EXPECTED}") from None
+        raise ConfigurationError(
+            f"the earlier result holds no {name} to read; {EXPECTED}"
+        ) from None
     except (ValueError, RecursionError):
-        raise ConfigurationError(f"the {name} of --previous is no JSON; {EXPECTED}") from None
+        raise ConfigurationError(
+            f"the {name} of the earlier result is no JSON; {EXPECTED}"
+        ) from None
     if not isinstance(found, dict):
-        raise ConfigurationError(f"the {name} of --previous is not one of opencmr; {EXPECTED}")
+        raise ConfigurationError(
+            f"the {name} of the earlier result is not one of opencmr; {EXPECTED}"
+        )
     if listed is not None and listed.get(name) != sha256_of_bytes(content):
         raise ConfigurationError(
-            f"the {name} of --previous is not the one that its {RUN_FILE} lists; "
+            f"the {name} of the earlier result is not the one that its {RUN_FILE} lists; "
             "analyse the earlier study again"
         )
     return found
@@ -78,7 +107,9 @@ def _values(told: Mapping[str, Any]) -> dict[str, EarlierValue]:
     """Return the whole-heart values of a ``measurements.json``."""
     rows, drawn = told.get("measurements"), told.get("segmentations") or []
     if not isinstance(rows, list) or not isinstance(drawn, list):
-        raise ConfigurationError(f"the {MEASUREMENTS_FILE} of --previous has no list; {EXPECTED}")
+        raise ConfigurationError(
+            f"the {MEASUREMENTS_FILE} of the earlier result has no list; {EXPECTED}"
+        )
     authors = {row.get("series"): str(row.get("author", "")) for row in drawn if _is_object(row)}
     found: dict[str, list[EarlierValue]] = {}
     for row in rows:

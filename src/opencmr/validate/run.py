@@ -3,7 +3,6 @@
 With :mod:`opencmr.validate.model_run` the only module of the room that touches files.
 """
 
-import csv
 import platform
 import re
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from opencmr import __version__, storage
 from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.reasons import Reason, reason_of
 from opencmr.anatomy.structures import ACDC, LabelScheme
+from opencmr.csv_table import csv_lines, read_csv_text
 from opencmr.errors import ConfigurationError, GeometryError, InputError, OpencmrError
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.intake.nifti.read import read_label_map
@@ -261,13 +261,10 @@ def read_groups(
     ConfigurationError
         When it is no such file, lacks a column or a case, or names a case twice.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as lines:
-            reader = csv.DictReader(lines)
-            head = list(reader.fieldnames or ())
-            rows = list(reader)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ConfigurationError(f"{path} is no CSV file in UTF-8") from error
+    what = "the table of groups"
+    lines = csv_lines(read_csv_text(path, what), what)
+    _, head = next(lines, (1, []))
+    rows = [dict(zip(head, cells, strict=True)) for _, cells in lines]
     missing = [column for column in columns if column not in head[1:]]
     if missing:
         raise ConfigurationError(
@@ -284,7 +281,7 @@ def read_groups(
         )
     wanted = set(cases)
     return {
-        column: {row[head[0]]: row[column] or "" for row in rows if row[head[0]] in wanted}
+        column: {row[head[0]]: row[column] for row in rows if row[head[0]] in wanted}
         for column in columns
     }
 

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from opencmr import storage
 from opencmr.errors import InputError
 from opencmr.intake.containers import limits
 from opencmr.intake.containers.files import HEAD_BYTES, RESULT_WORDS, Kind, kind_of, walk
 from opencmr.intake.leftovers import Leftovers
 from opencmr.report.run_record import run_record
+from opencmr.storage.faults import FULL, is_full
 
 
 def _walked(root: Path, spool: Path) -> tuple[list[bytes], Counter[str]]:
@@ -306,7 +306,7 @@ def test_a_mutated_archive_never_stops_the_walk(tmp_path):
         assert found or codes
 
 
-@pytest.mark.parametrize("code", sorted(storage.FULL))
+@pytest.mark.parametrize("code", sorted(FULL))
 def test_a_full_disk_is_no_damage_of_the_archive(tmp_path, monkeypatch, code):
     _zipped(tmp_path / "a.zip", "x")
     opened = Path.open
@@ -319,7 +319,7 @@ def test_a_full_disk_is_no_damage_of_the_archive(tmp_path, monkeypatch, code):
     monkeypatch.setattr(Path, "open", full)
     with pytest.raises(OSError, match=os.strerror(code)) as caught:
         _walked(tmp_path / "a.zip", tmp_path / "spool")
-    assert storage.is_full(caught.value)
+    assert is_full(caught.value)
 
 
 def test_an_entry_with_a_wrong_checksum_is_left_out(tmp_path):

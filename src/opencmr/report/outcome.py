@@ -4,22 +4,16 @@ It is read from the result folder, so that a resumed run tells the same as one n
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
+from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.measure.registry import EVERY_QUANTITY
 from opencmr.report.contents import HEADLINE, SINGLE_PHASE_HEADLINE
 from opencmr.storage import RUN_FILE
 
-PARTLY_FAILED = 3
-NOTHING_ANALYSABLE = 4
-HARMLESS = frozenset(
-    {"NOT_AN_IMAGE", "DUPLICATE", "NOT_MR", "NOT_MEASURABLE_PIXELS", "LABEL_MAP", "OWN_RESULT"}
-)
-"""Reason codes of what is no study; any other code on an orphan means that a case was lost."""
 MEASUREMENTS_FILE = "measurements.json"
 QUANTITIES = {quantity.symbol: quantity for quantity in EVERY_QUANTITY}
 
@@ -45,7 +39,7 @@ class Outcome:
     """
 
     key: str
-    folder: Path
+    folder: Path = field(repr=False)
     texts: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, float | None] = field(default_factory=dict)
     intervals: Mapping[str, Interval] = field(default_factory=dict)
@@ -58,6 +52,11 @@ class Outcome:
     def is_withheld(self) -> bool:
         """Whether the study failed, or a flag says that it must not be reported."""
         return bool(self.error) or any(f.severity is Severity.DO_NOT_REPORT for f in self.flags)
+
+    def codes(self, *severities: Severity) -> tuple[str, ...]:
+        """Return the codes of its flags, each once, worst first; of all severities by default."""
+        asked = severities or tuple(Severity)
+        return tuple(dict.fromkeys(f.code for f in self.flags if f.severity in asked))
 
     @property
     def text(self) -> str:
@@ -119,14 +118,3 @@ def _text(row: Mapping[str, Any]) -> str:
     quantity, value = QUANTITIES.get(row["symbol"]), row["value"]
     number = quantity.format(value) if quantity else "–" if value is None else f"{value:g}"
     return f"{number:>6} {row['unit']}"
-
-
-def exit_status(outcomes: Sequence[Outcome], orphans: Sequence[LeftOut]) -> int:
-    """Return 0, 3 or 4 as ``opencmr --help`` explains them.
-
-    ``orphans`` are what was left out and belongs to none of the studies.
-    """
-    if not any(outcome.values for outcome in outcomes):
-        return NOTHING_ANALYSABLE
-    lost = any(row.reason.code not in HARMLESS for row in orphans)
-    return PARTLY_FAILED if lost or any(o.is_withheld for o in outcomes) else 0

@@ -2,11 +2,7 @@
 
 import json
 
-import pytest
-
-from opencmr.anatomy.reasons import Reason
-from opencmr.batch.outcome import Outcome, exit_status, read_outcome
-from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
+from opencmr.report.outcome import read_outcome
 
 
 def row(symbol: str, value: float | None, **more: object) -> dict[str, object]:
@@ -50,22 +46,3 @@ def test_values_of_the_whole_heart_alone_are_told(tmp_path):
 def test_a_stack_at_one_phase_has_its_volume(tmp_path):
     found = read_outcome(folder(tmp_path, [row("LVV", 99.0, phase=0)], phases=1), tmp_path)
     assert found.values == {"LVV": 99.0}
-
-
-WITHHELD = QualityFlag(Severity.DO_NOT_REPORT, "NOISY", "noisy")
-LOST = LeftOut("file", Reason("UNREADABLE"))
-HARMLESS = LeftOut("file", Reason("NOT_AN_IMAGE"))
-
-
-@pytest.mark.parametrize(
-    ("outcomes", "orphans", "status"),
-    [
-        ([{"values": {"LVEF": 60.0}}], [HARMLESS], 0),
-        ([{"values": {"LVEF": 60.0}}], [LOST], 3),
-        ([{"values": {"LVEF": 60.0}}, {"error": "no heart"}], [], 3),
-        ([{"values": {"LVEF": 60.0}, "flags": (WITHHELD,)}], [], 3),
-        ([{"error": "no heart"}, {"error": "no heart"}], [], 4),
-    ],
-)
-def test_the_exit_status_says_whether_a_study_was_lost(tmp_path, outcomes, orphans, status):
-    assert exit_status([Outcome("k", tmp_path, **one) for one in outcomes], orphans) == status
