@@ -13,10 +13,18 @@ from dataclasses import dataclass
 from multiprocessing import active_children
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from opencmr import storage
-from opencmr.archive.database import DELIVERIES, JOBS, STUDIES, Database, JobState, SendState
+from opencmr.archive.database import (
+    DELIVERIES,
+    INSTANCES,
+    JOBS,
+    STUDIES,
+    Database,
+    JobState,
+    SendState,
+)
 from opencmr.archive.store import Store
 from opencmr.batch.processes import Lost, Processes
 from opencmr.errors import OpencmrError
@@ -153,9 +161,17 @@ class Worker:
         )
         with self._database.transaction() as connection:
             for uid, instances in connection.execute(waiting).all():
-                if instances == self._expected or self._store.quiet_s(uid) >= self._quiet_s:
+                is_quiet = self._store.quiet_s(uid) >= self._quiet_s
+                if is_quiet or self._has_all_expected(connection, uid):
                     return Job(self._leased(connection, uid, instances), uid, instances)
         return None
+
+    def _has_all_expected(self, connection: Connection, uid: str) -> bool:
+        """Whether as many instances are there as were announced; two contents of a UID are one."""
+        if self._expected is None:
+            return False
+        query = select(func.count()).where(INSTANCES.c.study_instance_uid == uid)
+        return bool(connection.execute(query).scalar_one() == self._expected)
 
     def _leased(self, connection: Connection, uid: str, instances: int) -> int:
         lease = {"state": JobState.RUNNING, "leased_by": self._name}
