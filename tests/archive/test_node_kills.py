@@ -57,6 +57,14 @@ def kill(process: "subprocess.Popen[str]") -> None:
     process.stdout.close()
 
 
+def stop(process: "subprocess.Popen[str]") -> None:
+    """End a node as a service manager does, and see that it ends well and in time."""
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    assert process.stdout is not None
+    process.stdout.close()
+
+
 def test_kills_while_receiving_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     acknowledged: list[str] = []
@@ -117,11 +125,34 @@ def test_kills_while_analysing_and_sending_lose_no_job_and_double_no_result(
         if list(waiting) == [SendState.DONE] * len(studies):
             break
         time.sleep(0.1)
-    process.send_signal(signal.SIGTERM)
-    process.wait(30)
-    assert process.stdout is not None
-    process.stdout.close()
+    stop(process)
     assert sorted(map(tuple, done or [])) == sorted((s, JobState.DONE) for s in studies)
     assert list(waiting or []) == [SendState.DONE] * len(studies)
     assert len(set(came)) == len(studies)  # sent again perhaps, and the same each time
     database.close()
+
+
+def test_a_stop_during_an_analysis_puts_its_job_back_and_the_next_start_does_it(
+    tmp_path: Path,
+) -> None:
+    process, port = start_node(tmp_path, "0", "0.1", "0", "PACS", "3600")
+    assert send(port, [instance(0)]) == [0]
+    database = Database(f"sqlite:///{tmp_path / 'node.db'}")
+
+    def until(state: JobState) -> None:
+        for _ in range(1200):
+            with database.transaction() as connection:
+                if list(connection.execute(select(JOBS.c.state)).scalars()) == [state]:
+                    return
+            time.sleep(0.1)
+        raise AssertionError(state)
+
+    until(JobState.RUNNING)
+    stop(process)
+    until(JobState.PUT_BACK)
+    process, _ = start_node(tmp_path, "0", "0.1")
+    until(JobState.DONE)
+    stop(process)
+    database.close()
+    (result,) = (tmp_path / "results").glob("*/*")  # of the analysis that was stopped nothing
+    assert (result / "dicom" / "sr.dcm").is_file()

@@ -19,12 +19,12 @@ from opencmr.archive.database import COMMITMENTS, DELIVERIES, JOBS, Database, Jo
 from opencmr.archive.delivery import Courier
 from opencmr.archive.node import Node
 from opencmr.archive.push_model import ALL_SAFE, SOME_NOT
-from opencmr.archive.receiver import Door
+from opencmr.archive.receiver import Door, Receiver
 from opencmr.archive.store import NotKeptError, Store
 from opencmr.archive.worker import Worker, result_of
 from opencmr.errors import ConfigurationError, ExternalServiceError
 
-from .senders import STUDY, received
+from .senders import STUDY, instance, received, send
 
 PATIENCE_S = 120
 
@@ -184,6 +184,25 @@ def test_two_contents_of_one_uid_are_one_of_the_expected_instances(queue: Queue)
         queue.store.keep(received(2, text="other"))
     queue.until(lambda: queue.jobs()[1:] == [(4, JobState.DONE, "")])
     worker.stop()
+
+
+def test_a_transfer_that_breaks_off_waits_is_marked_and_its_rest_supersedes_it(
+    queue: Queue,
+) -> None:
+    scanner = Receiver(Door(port=0), queue.store, Commitments(queue.database, queue.store, {}))
+    whole = [instance(number) for number in range(5)]
+    try:
+        assert send(scanner.port, whole[:2], is_aborted=True) == [0, 0]
+        worker = queue.worker(made, quiet_s=1.5, expected=5)
+        queue.until(lambda: queue.jobs() == [(2, JobState.DONE, "2 of 5 expected")])
+        assert any("2 instances (2 of 5 expected)" in line for line in queue.told)
+        assert send(scanner.port, whole) == [0] * 5  # all of it again, as scanners do
+        queue.until(lambda: queue.jobs()[1:] == [(5, JobState.DONE, "")])
+        worker.stop()
+    finally:
+        scanner.close()
+    assert queue.jobs()[0][1] == JobState.SUPERSEDED
+    assert queue.deliveries() == [SendState.SUPERSEDED, SendState.WAITING]
 
 
 @pytest.mark.parametrize(
