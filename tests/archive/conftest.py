@@ -5,6 +5,7 @@ import dataclasses
 import gc
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pydicom
 import pytest
@@ -21,6 +23,8 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
 from opencmr.archive.peers import DicomWebPeer
 from opencmr.cli import main
+
+from .orthanc_round_trip import PLUGIN
 
 HERE = Path(__file__).parent
 LEFT_SOCKET = "ignore:unclosed.*socket:ResourceWarning"
@@ -213,6 +217,34 @@ def peers_file(archive: FakeArchive, tmp_path: Path) -> Path:
     file = tmp_path / "peers.toml"
     file.write_text(f'[here]\nkind = "dicomweb"\nurl = "{archive.url}"\n')
     return file
+
+
+NAMESPACE = ["unshare", "-n"] if os.name == "posix" and os.geteuid() == 0 else ["unshare", "-rn"]
+
+
+@pytest.fixture(scope="session")
+def in_network_with_orthanc() -> Callable[..., dict[str, Any]]:
+    """Run a module that starts Orthanc, in a network of its own; return what it prints as JSON."""
+    if not shutil.which("Orthanc") or not Path(PLUGIN).is_file():
+        pytest.skip("Orthanc is not here (Debian: apt-get install orthanc orthanc-dicomweb)")
+    if subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("unshare -n may not make a network of its own here")
+
+    def run(module: str, *words: object) -> dict[str, Any]:
+        alone = [*NAMESPACE, "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+        done = subprocess.run(
+            [*alone, sys.executable, "-m", module, *map(str, words)],
+            cwd=HERE.parents[1],
+            capture_output=True,
+            text=True,
+            timeout=900,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        said: dict[str, Any] = json.loads(done.stdout)
+        return said
+
+    return run
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 Run in a network namespace of its own: Debian's Orthanc listens at every address.
 
-    unshare -n sh -c 'ip link set lo up; exec python orthanc_round_trip.py PICTURES RESULT WORK UID'
+    unshare -n sh -c 'ip link set lo up; exec python -m tests.archive.orthanc_round_trip \
+        PICTURES RESULT WORK UID'
 """
 
 import contextlib

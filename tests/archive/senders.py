@@ -65,9 +65,13 @@ def send(
     aet: str = "SCANNER",
     called: str = "OPENCMR",
     acknowledged: list[str] | None = None,
+    is_aborted: bool = False,
     **associate: Any,
 ) -> list[int | None]:
-    """Send instances in one association; return their statuses, None where it broke."""
+    """Send instances in one association; return their statuses, None where it broke.
+
+    Its end is a release, or an abort as of a sender that dies.
+    """
     from pynetdicom import AE
 
     entity = AE(aet)
@@ -85,6 +89,8 @@ def send(
                 acknowledged.append(str(one.SOPInstanceUID))
     except (RuntimeError, ValueError, OSError):
         pass
+    if association.is_established and is_aborted:
+        association.abort()
     if association.is_established:
         association.release()
     return statuses

@@ -37,6 +37,15 @@ def test_a_study_is_found_and_comes_whole(archive, folder):
     assert {path.read_bytes() for path in folder.iterdir()} == set(archive.files)
 
 
+@pytest.mark.parametrize("head", [b"MZ", b"\x7fELF", b"#!/bin/sh\n", b"%PDF-1.7", b"II*\0"])
+def test_a_file_that_is_a_program_as_well_comes_without_its_preamble(archive, folder, head):
+    whole = instance(0)
+    archive.files = [head + whole[len(head) :]]
+    assert of(archive).fetch(STUDY, folder) == 1
+    (came,) = folder.iterdir()
+    assert came.read_bytes() == whole
+
+
 def test_token_and_password_are_sent(archive, monkeypatch):
     monkeypatch.setenv("SECRET_OF_PACS", "hunter2")
     of(archive, token_env="SECRET_OF_PACS").echo()

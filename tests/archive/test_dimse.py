@@ -4,12 +4,16 @@ import gc
 import io
 import logging
 import socket
+import time
 from collections.abc import Iterator
 
 import pydicom
 import pytest
+from pynetdicom import build_context, evt
+from pynetdicom.sop_class import Verification
 
 from opencmr.archive.archive import Query, open_archive
+from opencmr.archive.association import associated
 from opencmr.archive.peers import DimsePeer
 from opencmr.errors import ConfigurationError, ExternalServiceError, InputError
 
@@ -105,6 +109,16 @@ def test_a_class_that_it_does_not_take_is_told(pacs, tmp_path):
 def test_who_does_not_let_us_in_is_told(pacs):
     with pytest.raises(ExternalServiceError, match="rejects its AE title NOBODY"):
         open_archive("pacs", pacs.peer(aet="NOBODY")).echo()
+
+
+def test_a_rejection_that_comes_before_it_is_waited_for_is_told(pacs):
+    late = [(evt.EVT_REQUESTED, lambda _: time.sleep(0.5))]
+    contexts = [build_context(Verification)]
+    with (
+        pytest.raises(ExternalServiceError, match="rejects its AE title NOBODY"),
+        associated("pacs", pacs.peer(aet="NOBODY"), contexts, evt_handlers=late),
+    ):
+        pass
 
 
 # pynetdicom leaves the socket of a failed connection to the garbage collector.

@@ -1,10 +1,6 @@
 """The round trip with an archive that others wrote: Orthanc, in a network of its own."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +8,20 @@ import pydicom
 import pytest
 
 from .conftest import STUDY, instance
-from .orthanc_round_trip import PLUGIN
 
-ROUND_TRIP = Path(__file__).with_name("orthanc_round_trip.py")
-NAMESPACE = ["unshare", "-n"] if os.name == "posix" and os.geteuid() == 0 else ["unshare", "-rn"]
+ROUND_TRIP = "tests.archive.orthanc_round_trip"
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory) -> tuple[dict[str, Any], Path]:
+def said(in_network_with_orthanc, tmp_path_factory) -> tuple[dict[str, Any], Path]:
     """What each command said and left, and the folder of it all."""
-    if not shutil.which("Orthanc") or not Path(PLUGIN).is_file():
-        pytest.skip("Orthanc is not here (Debian: apt-get install orthanc orthanc-dicomweb)")
-    if subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("unshare -n may not make a network of its own here")
     work = tmp_path_factory.mktemp("orthanc")
     for name, numbers in (("pictures", range(5)), ("result", range(5, 7))):
         (work / name).mkdir()
         for number in numbers:
             (work / name / f"{number}.dcm").write_bytes(instance(number))
-    words = [ROUND_TRIP, work / "pictures", work / "result", work, STUDY]
-    script = 'ip link set lo up && exec "$@"'
-    done = subprocess.run(
-        [*NAMESPACE, "sh", "-c", script, "sh", sys.executable, *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout), work
+    words = (work / "pictures", work / "result", work, STUDY)
+    return in_network_with_orthanc(ROUND_TRIP, *words), work
 
 
 def of(said, step: str) -> Any:

@@ -18,7 +18,7 @@ from opencmr.archive import store as store_module
 from opencmr.archive.database import INSTANCES, STUDIES, Database
 from opencmr.archive.delivery import RESULT_OBJECTS
 from opencmr.archive.names import UID_FORM
-from opencmr.archive.store import NotKeptError, Received, Store
+from opencmr.archive.store import OURS, NotKeptError, Received, Store
 from opencmr.intake.studies import read_studies
 from opencmr.report import dicom_study
 from opencmr.simulate import HeartParameters, Protocol, simulate_study, write_dicom
@@ -139,6 +139,21 @@ def test_the_analysis_leaves_out_both_contents_of_one_uid_and_says_so(
     with read_studies(store.files_of(str(sent[0].StudyInstanceUID))) as studies:
         (study,) = studies
         assert "UID_CONFLICT" in {flag.code for flag in study.flags}
+
+
+def test_a_result_that_comes_back_is_kept_and_is_no_reason_to_analyse_again(
+    store: Store, database: Database
+) -> None:
+    """As it was sent, and as an archive may change it."""
+    assert store.keep(received(1))
+    d = instance(2, STUDY)
+    d.ManufacturerModelName = OURS
+    assert store.keep(as_received(d))
+    d.PatientID = "coerced"
+    with pytest.raises(NotKeptError):
+        store.keep(as_received(d))
+    assert counts(database) == {STUDY: 1}
+    assert len(files_below(store.files_of(STUDY))) == 3
 
 
 def test_ten_writers_of_one_study_lose_nothing(
@@ -280,3 +295,4 @@ def test_a_uid_and_the_place_of_objects_are_what_the_report_says() -> None:
     assert UID_FORM.pattern == dicom_study.UID_PATTERN.pattern
     assert UID_FORM.flags == dicom_study.UID_PATTERN.flags
     assert RESULT_OBJECTS == dicom_study.FOLDER
+    assert OURS == dicom_study.MADE_BY

@@ -19,12 +19,12 @@ from opencmr.archive.database import COMMITMENTS, DELIVERIES, JOBS, Database, Jo
 from opencmr.archive.delivery import Courier
 from opencmr.archive.node import Node
 from opencmr.archive.push_model import ALL_SAFE, SOME_NOT
-from opencmr.archive.receiver import Door
-from opencmr.archive.store import Store
+from opencmr.archive.receiver import Door, Receiver
+from opencmr.archive.store import NotKeptError, Store
 from opencmr.archive.worker import Worker, result_of
 from opencmr.errors import ConfigurationError, ExternalServiceError
 
-from .senders import STUDY, received
+from .senders import STUDY, instance, received, send
 
 PATIENCE_S = 120
 
@@ -82,16 +82,25 @@ class Queue:
         self.database = Database(f"sqlite:///{folder / 'node.db'}")
         self.store = Store(folder, self.database, least_free_bytes=1 << 20)
         self.told: list[str] = []
+        self.workers: list[Worker] = []
 
-    def worker(self, analyse: Callable[[Path, Path], str], quiet_s: float = 0.1) -> Worker:
-        return Worker(
+    def worker(
+        self,
+        analyse: Callable[[Path, Path], str],
+        quiet_s: float = 0.1,
+        expected: int | None = None,
+    ) -> Worker:
+        worker = Worker(
             self.database,
             self.store,
             analyse,
             destinations=("heap",),
             quiet_s=quiet_s,
+            expected=expected,
             tell=self.told.append,
         )
+        self.workers.append(worker)
+        return worker
 
     def jobs(self) -> list[tuple[int, str, str]]:
         query = select(JOBS.c.instances, JOBS.c.state, JOBS.c.reason).order_by(JOBS.c.job)
@@ -115,6 +124,8 @@ class Queue:
 def queue(tmp_path: Path) -> Iterator[Queue]:
     found = Queue(tmp_path)
     yield found
+    for worker in found.workers:
+        worker.stop()
     found.store.close()
     found.database.close()
 
@@ -158,6 +169,40 @@ def test_a_study_that_grows_while_it_is_analysed_is_analysed_again(queue: Queue)
     worker.stop()
     result = queue.store.folder / result_of(STUDY, 2)
     assert (result / "dicom" / "sr.dcm").read_text() == "2"
+
+
+def test_two_contents_of_one_uid_are_one_of_the_expected_instances(queue: Queue) -> None:
+    queue.store.keep(received(1))
+    with pytest.raises(NotKeptError):
+        queue.store.keep(received(1, text="other"))
+    worker = queue.worker(made, quiet_s=PATIENCE_S, expected=2)
+    time.sleep(1.0)  # four looks at the queue
+    assert queue.jobs() == []
+    queue.store.keep(received(2))
+    queue.until(lambda: queue.jobs() == [(3, JobState.DONE, "")])
+    with pytest.raises(NotKeptError):  # after the result: it is wrong at once
+        queue.store.keep(received(2, text="other"))
+    queue.until(lambda: queue.jobs()[1:] == [(4, JobState.DONE, "")])
+    worker.stop()
+
+
+def test_a_transfer_that_breaks_off_waits_is_marked_and_its_rest_supersedes_it(
+    queue: Queue,
+) -> None:
+    scanner = Receiver(Door(port=0), queue.store, Commitments(queue.database, queue.store, {}))
+    whole = [instance(number) for number in range(5)]
+    try:
+        assert send(scanner.port, whole[:2], is_aborted=True) == [0, 0]
+        worker = queue.worker(made, quiet_s=1.5, expected=5)
+        queue.until(lambda: queue.jobs() == [(2, JobState.DONE, "2 of 5 expected")])
+        assert any("2 instances (2 of 5 expected)" in line for line in queue.told)
+        assert send(scanner.port, whole) == [0] * 5  # all of it again, as scanners do
+        queue.until(lambda: queue.jobs()[1:] == [(5, JobState.DONE, "")])
+        worker.stop()
+    finally:
+        scanner.close()
+    assert queue.jobs()[0][1] == JobState.SUPERSEDED
+    assert queue.deliveries() == [SendState.SUPERSEDED, SendState.WAITING]
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,13 @@ Whatever calls over DIMSE calls here.
 import logging
 import socket
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from pynetdicom import AE, _config
+from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.presentation import PresentationContext
 
 from opencmr.archive import tls
@@ -39,7 +40,12 @@ def entity_of(peer: DimsePeer) -> AE:
 
 @contextmanager
 def associated(
-    name: str, peer: DimsePeer, contexts: Iterable[PresentationContext], **more: Any
+    name: str,
+    peer: DimsePeer,
+    contexts: Iterable[PresentationContext],
+    *,
+    evt_handlers: Sequence[Any] = (),
+    **more: Any,
 ) -> Iterator[Association]:
     """Yield an association, which is released at the end.
 
@@ -49,7 +55,7 @@ def associated(
         Of the peer, for messages.
     peer : DimsePeer
     contexts : iterable of PresentationContext
-    more
+    evt_handlers, more
         As for ``AE.associate`` of pynetdicom.
 
     Raises
@@ -62,16 +68,24 @@ def associated(
     context = None
     if peer.tls is not None:
         context = tls.calling(peer.tls.ca, peer.tls.cert, peer.tls.key)
+    rejections: list[str] = []
+
+    def hear(event: evt.Event) -> None:
+        # pynetdicom forgets a rejection that comes before it begins to wait for one.
+        if isinstance(event.pdu, A_ASSOCIATE_RJ):
+            rejections.append(event.pdu.reason_str.lower())
+
     association = entity_of(peer).associate(
         peer.host,
         peer.port,
         contexts=list(contexts),
         ae_title=peer.aet,
         tls_args=None if context is None else (context, peer.host),
+        evt_handlers=[*evt_handlers, (evt.EVT_PDU_RECV, hear)],
         **more,
     )
     if not association.is_established:
-        raise ExternalServiceError(f"{name}: {_why_none(association, peer, context)}")
+        raise ExternalServiceError(f"{name}: {_why_none(rejections, peer, context)}")
     try:
         yield association
     except OpencmrError:
@@ -86,15 +100,14 @@ def associated(
             association.release()
 
 
-def _why_none(association: Association, peer: DimsePeer, context: ssl.SSLContext | None) -> str:
+def _why_none(rejections: Sequence[str], peer: DimsePeer, context: ssl.SSLContext | None) -> str:
     """Return why no association came about; pynetdicom keeps no reason of the network's."""
-    if association.is_rejected:
-        reason = str(getattr(association.acceptor.primitive, "reason_str", "")).lower()
+    if rejections:
         for ours, what in (
             ("called ae", f"its AE title {peer.aet}; see aet"),
             ("calling ae", f"our AE title {peer.calling_aet}; see calling_aet"),
         ):
-            if ours in reason:
+            if ours in rejections[0]:
                 return f"it rejects {what}"
         return "it rejects the association"
     try:

@@ -97,7 +97,8 @@ JOBS = Table(
     Column("supersedes", ForeignKey("jobs.job")),
     UniqueConstraint("study_instance_uid", "instances"),
 )
-"""``lost``: how often the process of this analysis died."""
+"""``lost``: how often the process of this analysis died.  ``reason``: why there is no result, or
+what the study lacked of the expected instances."""
 DELIVERIES = Table(
     "deliveries",
     METADATA,

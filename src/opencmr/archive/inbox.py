@@ -14,6 +14,9 @@ MOST_INSTANCES = 50_000
 MOST_BYTES = 16 << 30
 """Of one study (proposal): the largest CMR studies have about 10,000 instances and 4 GiB."""
 
+PREAMBLE_BYTES = 128
+"""Before the letters DICM (PS3.10 section 7.1)."""
+
 
 class Inbox:
     """A private folder that is filled from a network.
@@ -115,9 +118,16 @@ class Inbox:
             raise ExternalServiceError(
                 f"{self._peer} sends an object of another study; nothing is kept"
             )
+        _empty_preamble(path)
         name = hashlib.sha256(uid.encode()).hexdigest()[:32] + ".dcm"
         path.replace(self._folder / name)
         self._names.add(name)
+
+
+def _empty_preamble(path: Path) -> None:
+    """Leave no file that is DICOM and a program at once (CVE-2019-11687)."""
+    with path.open("r+b") as stream:
+        stream.write(bytes(PREAMBLE_BYTES))
 
 
 def uids_of_whole(path: Path) -> tuple[str, str] | None:

@@ -46,6 +46,9 @@ PREAMBLE = bytes(128) + b"DICM"
 BINARY = getattr(os, "O_BINARY", 0)
 STUDY_INSTANCE_UID, SERIES_INSTANCE_UID = 0x0020000D, 0x0020000E
 SOP_CLASS_UID, SOP_INSTANCE_UID = 0x00080016, 0x00080018
+MODEL_NAME = 0x00081090
+OURS = "opencmr"
+"""Manufacturer's model name of what ``report.dicom_study`` writes; a test holds them together."""
 MEDIA_STORAGE_SOP_CLASS_UID, MEDIA_STORAGE_SOP_INSTANCE_UID = 0x00020002, 0x00020003
 TRANSFER_SYNTAX_UID = 0x00020010
 
@@ -80,6 +83,8 @@ class _Waiting:
     row: dict[str, str]
     partial: Path
     kept: "Future[bool]"
+    is_own: bool
+    """A result of opencmr, come back: kept, and no reason to analyse its study again."""
 
 
 class Store:
@@ -131,7 +136,7 @@ class Store:
         self._require_room()
         if not UID_FORM.fullmatch(received.sop_instance_uid):
             raise NotKeptError(CANNOT_UNDERSTAND, "the SOP instance UID is no UID")
-        study_uid = study_uid_of(received)
+        study_uid, is_own = read_head(received)
         folder = _hash(study_uid)[:32]
         row = {
             "sop_instance_uid": received.sop_instance_uid,
@@ -143,7 +148,7 @@ class Store:
         partial = self._incoming / f"{uuid.uuid4().hex}.part"
         try:
             _write(partial, received)
-            waiting = _Waiting(row, partial, Future())
+            waiting = _Waiting(row, partial, Future(), is_own)
             self._queue.put(waiting)
             return waiting.kept.result(KEEP_S)
         except OSError as error:
@@ -266,7 +271,7 @@ class Store:
         self._keep_conflicts(connection, conflicts)
         if new:
             connection.execute(insert(INSTANCES), [one.row for one in new])
-            _count(connection, [one.row["study_instance_uid"] for one in new])
+            _count(connection, [one.row["study_instance_uid"] for one in new if not one.is_own])
         return answers
 
     def _keep_conflicts(self, connection: Connection, conflicts: dict[str, _Waiting]) -> None:
@@ -280,7 +285,7 @@ class Store:
         keys = ("path", "sop_instance_uid", "study_instance_uid")
         for one in conflicts.values():
             connection.execute(insert(CONFLICTS), [{key: one.row[key] for key in keys}])
-            if one.row["path"].startswith(INSTANCES_FOLDER):
+            if one.row["path"].startswith(INSTANCES_FOLDER) and not one.is_own:
                 _count(connection, [one.row["study_instance_uid"]])
 
     def _move(self, new: Iterable[_Waiting]) -> None:
@@ -313,8 +318,8 @@ class Store:
         return found
 
 
-def study_uid_of(received: Received) -> str:
-    """Return the study of an instance, of whose data set the head alone is read.
+def read_head(received: Received) -> tuple[str, bool]:
+    """Return an instance's study, and whether opencmr made it; no more than its head is read.
 
     Raises
     ------
@@ -322,7 +327,7 @@ def study_uid_of(received: Received) -> str:
         When it cannot be read, names no study, or is another instance than it is said to be.
     """
     syntax = uids.UID(received.transfer_syntax_uid)
-    tags = [SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID]
+    tags = [SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, MODEL_NAME]
     try:
         head = read_dataset(
             io.BytesIO(received.dataset),
@@ -338,13 +343,13 @@ def study_uid_of(received: Received) -> str:
         raise NotKeptError(DOES_NOT_MATCH, "the data set is of another instance or class")
     if not UID_FORM.fullmatch(said[2]):
         raise NotKeptError(CANNOT_UNDERSTAND, "the data set names no study")
-    return said[2]
+    return said[2], said[3] == OURS
 
 
 def _text(element: Any) -> str:
-    """Return a UID of a raw element as it stands, judged by nobody."""
+    """Return the text of a raw element as it stands, judged by nobody."""
     value = element.value
-    text = value.decode("ascii") if isinstance(value, bytes) else str(value or "")
+    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")
     return text.strip("\0 ")
 
 

@@ -13,10 +13,18 @@ from dataclasses import dataclass
 from multiprocessing import active_children
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from opencmr import storage
-from opencmr.archive.database import DELIVERIES, JOBS, STUDIES, Database, JobState, SendState
+from opencmr.archive.database import (
+    DELIVERIES,
+    INSTANCES,
+    JOBS,
+    STUDIES,
+    Database,
+    JobState,
+    SendState,
+)
 from opencmr.archive.store import Store
 from opencmr.batch.processes import Lost, Processes
 from opencmr.errors import OpencmrError
@@ -41,6 +49,8 @@ class Job:
     job: int
     study_instance_uid: str
     instances: int
+    lacking: str = ""
+    """What is said of it where it has not as many instances as were announced."""
 
     @property
     def key(self) -> str:
@@ -153,9 +163,22 @@ class Worker:
         )
         with self._database.transaction() as connection:
             for uid, instances in connection.execute(waiting).all():
-                if instances == self._expected or self._store.quiet_s(uid) >= self._quiet_s:
-                    return Job(self._leased(connection, uid, instances), uid, instances)
+                lacking = self._lacking(connection, uid)
+                is_whole = self._expected is not None and not lacking
+                if is_whole or self._store.quiet_s(uid) >= self._quiet_s:
+                    return Job(self._leased(connection, uid, instances), uid, instances, lacking)
         return None
+
+    def _lacking(self, connection: Connection, uid: str) -> str:
+        """Say how many of the announced instances there are; nothing where it is their number.
+
+        Two contents of one UID are one instance.
+        """
+        if self._expected is None:
+            return ""
+        query = select(func.count()).where(INSTANCES.c.study_instance_uid == uid)
+        there = connection.execute(query).scalar_one()
+        return "" if there == self._expected else f"{there} of {self._expected} expected"
 
     def _leased(self, connection: Connection, uid: str, instances: int) -> int:
         lease = {"state": JobState.RUNNING, "leased_by": self._name}
@@ -175,7 +198,8 @@ class Worker:
         return int(made[0])
 
     def _do(self, job: Job) -> None:
-        self._tell(f"study {job.key}: {job.instances} instances, analysed now")
+        lacking = f" ({job.lacking})" if job.lacking else ""
+        self._tell(f"study {job.key}: {job.instances} instances{lacking}, analysed now")
         result = self._store.folder / job.result
         result.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         task = _Task(self._analyse, self._store.files_of(job.study_instance_uid), result)
@@ -214,7 +238,7 @@ class Worker:
             connection.execute(
                 update(JOBS)
                 .where(JOBS.c.job == job.job)
-                .values(state=state, leased_by=None, reason=reason)
+                .values(state=state, leased_by=None, reason=reason or job.lacking)
             )
             connection.execute(update(STUDIES).where(study).values(settled=job.instances))
             if state is JobState.DONE:

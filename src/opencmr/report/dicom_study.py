@@ -26,6 +26,8 @@ from opencmr.report.contents import Report
 from opencmr.storage import write_bytes
 
 FOLDER = "dicom"
+MADE_BY = "opencmr"
+"""Manufacturer and model name of every object: by it the node knows its own results."""
 FIRST_SERIES_NUMBER = 900
 """Series of results stand behind those of the scanner."""
 UID_PATTERN = re.compile(r"(?=.{1,64}$)\d+(\.\d+)+", re.ASCII)
@@ -117,7 +119,7 @@ def begin(
     d.SeriesNumber = series_number
     d.SeriesDescription = series_description
     d.InstanceNumber = instance_number
-    d.Manufacturer = d.ManufacturerModelName = "opencmr"
+    d.Manufacturer = d.ManufacturerModelName = MADE_BY
     d.DeviceSerialNumber = "0"
     d.SoftwareVersions = report.provenance.opencmr_version
     return d
