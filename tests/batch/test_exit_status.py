@@ -5,7 +5,7 @@ import pytest
 from opencmr.anatomy.reasons import Reason
 from opencmr.batch.exit_status import exit_status
 from opencmr.imaging.flag import LeftOut, QualityFlag, Severity
-from opencmr.report.outcome import Outcome
+from opencmr.report.outcome import StudyOutcome
 
 WITHHELD = QualityFlag(Severity.DO_NOT_REPORT, "NOISY", "noisy")
 LOST = LeftOut("file", Reason("UNREADABLE"))
@@ -23,4 +23,4 @@ HARMLESS = LeftOut("file", Reason("NOT_AN_IMAGE"))
     ],
 )
 def test_the_exit_status_says_whether_a_study_was_lost(tmp_path, outcomes, orphans, status):
-    assert exit_status([Outcome("k", tmp_path, **one) for one in outcomes], orphans) == status
+    assert exit_status([StudyOutcome("k", tmp_path, **one) for one in outcomes], orphans) == status

@@ -8,7 +8,7 @@ from pathlib import Path
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.report import html
 from opencmr.report.cohort import CohortRow, as_csv, keys_as_csv, page_of
-from opencmr.report.outcome import Outcome
+from opencmr.report.outcome import StudyOutcome
 
 REVIEW = QualityFlag(Severity.REVIEW, "NOISY", "noisy")
 WITHHELD = QualityFlag(Severity.DO_NOT_REPORT, "APEX_CUT", "cut")
@@ -19,7 +19,7 @@ def rows(text: str) -> list[dict[str, str]]:
 
 
 def study(key: str, label: str = "", input: str = "", **told) -> CohortRow:
-    return CohortRow(Outcome(key, Path("Zanzibar"), **told), label, input)
+    return CohortRow(StudyOutcome(key, Path("Zanzibar"), **told), label, input)
 
 
 ROWS = (

@@ -21,7 +21,7 @@ from opencmr.pipeline import Configuration
 from opencmr.progress import Progress, silent
 from opencmr.report import cohort as cohort_files
 from opencmr.report.contents import DISCLAIMER
-from opencmr.report.outcome import Outcome, read_outcome
+from opencmr.report.outcome import StudyOutcome, read_outcome
 
 STUDIES = "studies"
 SECONDS_PER_MINUTE = 60
@@ -117,7 +117,7 @@ def analyze_cohort(
     inputs: Sequence[str] = (),
     progress: Progress = silent,
     tell: Callable[[str], None] = lambda _: None,
-) -> list[Outcome]:
+) -> list[StudyOutcome]:
     """Analyse every study that is not finished, and write the table, the page and the keys.
 
     Parameters
@@ -199,9 +199,9 @@ def _why_lost(lost: Lost) -> str:
     )
 
 
-def _outcome(place: Place, key: str, error: str) -> Outcome:
+def _outcome(place: Place, key: str, error: str) -> StudyOutcome:
     folder, shown = place.folder / key, place.shown / key
-    return Outcome(key, shown, error=error) if error else read_outcome(folder, shown)
+    return StudyOutcome(key, shown, error=error) if error else read_outcome(folder, shown)
 
 
 def _begin(place: Place) -> None:
@@ -233,7 +233,7 @@ def _record(studies: int, files: Mapping[str, str]) -> dict[str, object]:
 
 
 def _write_tables(
-    place: Place, outcomes: Sequence[Outcome], labels: Sequence[str], inputs: Sequence[str]
+    place: Place, outcomes: Sequence[StudyOutcome], labels: Sequence[str], inputs: Sequence[str]
 ) -> None:
     rows = [
         cohort_files.CohortRow(one, label, source)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from opencmr.imaging.flag import LeftOut
-from opencmr.report.outcome import Outcome
+from opencmr.report.outcome import StudyOutcome
 
 PARTLY_FAILED = 3
 NOTHING_ANALYSABLE = 4
@@ -13,7 +13,7 @@ HARMLESS = frozenset(
 """Reason codes of what is no study; any other code on an orphan means that a case was lost."""
 
 
-def exit_status(outcomes: Sequence[Outcome], orphans: Sequence[LeftOut]) -> int:
+def exit_status(outcomes: Sequence[StudyOutcome], orphans: Sequence[LeftOut]) -> int:
     """Return 0, 3 or 4 as ``opencmr --help`` explains them.
 
     ``orphans`` are what was left out and belongs to none of the studies.

@@ -10,7 +10,7 @@ from opencmr.intake.studies import Studies
 from opencmr.models.session import Networks
 from opencmr.pipeline import Configuration, analyze_study
 from opencmr.progress import Progress, silent
-from opencmr.report.outcome import Outcome, read_outcome
+from opencmr.report.outcome import StudyOutcome, read_outcome
 from opencmr.report.writers import write_report
 
 
@@ -24,7 +24,7 @@ def analyze_one(
     networks: Networks | None = None,
     progress: Progress = silent,
     beside: Sequence[Path] = (),
-) -> Outcome:
+) -> StudyOutcome:
     """Analyse a study and write its result into ``folder``.
 
     Parameters
@@ -57,7 +57,7 @@ def analyze_only(
     folder: Path,
     shown_as: Path,
     progress: Progress = silent,
-) -> tuple[list[Outcome], tuple[str, ...]]:
+) -> tuple[list[StudyOutcome], tuple[str, ...]]:
     """Analyse the only study of an input; return its outcome and the remarks on models."""
     networks = Networks()
     (outcome,) = (

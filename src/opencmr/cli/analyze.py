@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from opencmr.intake.index import Entry
     from opencmr.intake.studies import Studies
     from opencmr.pipeline import Configuration
-    from opencmr.report.outcome import Outcome
+    from opencmr.report.outcome import StudyOutcome
 
 
 class LabelFrom(StrEnum):
@@ -191,7 +191,7 @@ def archive_asked(
 
 
 def tell(
-    outcomes: "Sequence[Outcome]",
+    outcomes: "Sequence[StudyOutcome]",
     left_out: "Sequence[LeftOut]",
     *,
     as_json: bool,

@@ -28,7 +28,7 @@ from opencmr.report.blocks import (
 )
 from opencmr.report.contents import DISCLAIMER
 from opencmr.report.histogram import histogram
-from opencmr.report.outcome import Outcome
+from opencmr.report.outcome import StudyOutcome
 from opencmr.report.plain_text import shown
 from opencmr.report.rows import number, unit_text
 from opencmr.report.tables import csv_text
@@ -56,14 +56,14 @@ class CohortRow:
 
     Attributes
     ----------
-    outcome : Outcome
+    outcome : StudyOutcome
     label : str
         What the user calls it; for the table and the page alone.
     input : str
         Where it lay; for ``key.csv`` alone.
     """
 
-    outcome: Outcome
+    outcome: StudyOutcome
     label: str = field(default="", repr=False)
     input: str = field(default="", repr=False)
 
@@ -137,7 +137,7 @@ def page_of(rows: Sequence[CohortRow]) -> Page:
     )
 
 
-def _chief(outcomes: Sequence[Outcome]) -> list[Quantity]:
+def _chief(outcomes: Sequence[StudyOutcome]) -> list[Quantity]:
     """Return the chief quantities of which any study has a value."""
     valued = {
         symbol for one in outcomes for symbol, value in one.values.items() if value is not None
@@ -146,11 +146,11 @@ def _chief(outcomes: Sequence[Outcome]) -> list[Quantity]:
     return [QUANTITIES[symbol] for symbol in found if symbol is not None]
 
 
-def _values(outcomes: Sequence[Outcome], symbol: str) -> list[float]:
+def _values(outcomes: Sequence[StudyOutcome], symbol: str) -> list[float]:
     return [value for one in outcomes if (value := one.values.get(symbol)) is not None]
 
 
-def _facts(outcomes: Sequence[Outcome]) -> Block:
+def _facts(outcomes: Sequence[StudyOutcome]) -> Block:
     versions = sorted({one.version for one in outcomes if one.version})
     models = sorted({model for one in outcomes for model in one.models})
     facts = (
@@ -162,7 +162,7 @@ def _facts(outcomes: Sequence[Outcome]) -> Block:
     return Facts(facts, "Cohort", is_subject=True)
 
 
-def _counts(outcomes: Sequence[Outcome]) -> Block:
+def _counts(outcomes: Sequence[StudyOutcome]) -> Block:
     failed = sum(bool(one.error) for one in outcomes)
     withheld = sum(one.is_withheld for one in outcomes) - failed
     review = sum(bool(one.codes(Severity.REVIEW)) and not one.is_withheld for one in outcomes)
@@ -176,7 +176,7 @@ def _counts(outcomes: Sequence[Outcome]) -> Block:
     )
 
 
-def _chart(outcomes: Sequence[Outcome], quantity: Quantity) -> Block:
+def _chart(outcomes: Sequence[StudyOutcome], quantity: Quantity) -> Block:
     values = _values(outcomes, quantity.symbol)
     unit = unit_text(quantity.unit)
     chart = histogram(values, f"{quantity.symbol}, {unit}" if unit else quantity.symbol)
@@ -210,7 +210,7 @@ def _table(rows: Sequence[CohortRow], chief: Sequence[Quantity]) -> Block:
     )
 
 
-def _badness(outcome: Outcome) -> tuple[bool, int, int]:
+def _badness(outcome: StudyOutcome) -> tuple[bool, int, int]:
     """Failed, then flags by severity: the greater, the sooner to be looked at."""
     worst, next_worst = (sum(f.severity is one for f in outcome.flags) for one in SEVERITIES)
     return bool(outcome.error), worst, next_worst
@@ -233,7 +233,7 @@ def _table_row(row: CohortRow, chief: Sequence[Quantity], *, has_labels: bool) -
     return TableRow((key, *label, *cells, *codes))
 
 
-def _value_cell(outcome: Outcome, quantity: Quantity) -> Cell:
+def _value_cell(outcome: StudyOutcome, quantity: Quantity) -> Cell:
     value = outcome.values.get(quantity.symbol)
     if value is None:
         return Cell("no value", look="absent")

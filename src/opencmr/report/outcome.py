@@ -21,7 +21,7 @@ Interval = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class StudyOutcome:
     """One study's result without its images, so that a hundred studies fit in memory.
 
     Attributes
@@ -81,7 +81,7 @@ class Outcome:
         }
 
 
-def read_outcome(folder: Path, shown: Path) -> Outcome:
+def read_outcome(folder: Path, shown: Path) -> StudyOutcome:
     """Return what a study's result folder says, in short; of a stack at one phase its volumes too.
 
     Parameters
@@ -99,7 +99,7 @@ def read_outcome(folder: Path, shown: Path) -> Outcome:
         if row["segment"] is None and (single or row["phase"] is None):
             found.setdefault(row["symbol"], {})[row["value"]] = row
     told = [next(iter(values.values())) for values in found.values() if len(values) == 1]
-    return Outcome(
+    return StudyOutcome(
         key=record["study"],
         folder=shown,
         texts={row["symbol"]: _text(row) for row in told},
