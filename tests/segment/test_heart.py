@@ -51,10 +51,11 @@ class Seer:
             output=SimpleNamespace(scheme=scheme),
         )
         self.least_px, self.swells_beyond_px = least_px, swells_beyond_px
-        self.looks = 0
+        self.looks = self.pixels = 0
 
     def __call__(self, windows: np.ndarray) -> np.ndarray:
         self.looks += 1
+        self.pixels += windows[0, 0].size
         seen = (windows[:, 0] > 0.5).astype(np.float32)
         if seen.sum() < self.least_px:
             seen[:] = 0
@@ -72,6 +73,36 @@ def stack(area_cm2: float, slices: int = 10, phases: int = 2) -> Image:
     if slices == 1:
         values[:] = disc
     return untimed_image(values, grid_from_spacing(values.shape[1:], (SLICE_MM, 1.0, 1.0)))
+
+
+def test_later_phases_are_looked_at_about_the_heart_alone():
+    """Three phases cost less than two and a half, and the heart lies where it lay."""
+    image = stack(60.0, phases=9)
+    single, all_phases = Seer(), Seer()
+    one = find_heart(untimed_image(image.values[:1], image.grid), single)
+    box = find_heart(image, all_phases)
+    assert all_phases.pixels < 2.5 * single.pixels
+    assert (box.rows, box.columns) == (one.rows, one.columns)
+
+
+def test_a_heart_that_the_first_phase_does_not_show_is_found():
+    image = stack(80.0, phases=9)
+    values = image.values.copy()
+    values[0] = 0
+    values[0, :, 3, 3] = 1  # a spot, so that intensities have a range
+    box = find_heart(untimed_image(values, image.grid), Seer(least_px=20))
+    assert box is not None
+    assert np.mean(box.rows) == pytest.approx(108, abs=2)
+
+
+def test_a_stray_part_of_the_first_phase_does_not_hide_the_heart():
+    """Larger than the heart, and shown by no other phase."""
+    image = stack(60.0, phases=9)
+    values = image.values.copy()
+    values[0, :, 150:215, 130:195] = 1
+    box = find_heart(untimed_image(values, image.grid), Seer())
+    assert np.mean(box.rows) == pytest.approx(108, abs=2)
+    assert np.mean(box.columns) == pytest.approx(96, abs=2)
 
 
 @pytest.mark.parametrize("area_cm2", [LEAST_AREA_CM2 + 2, USUAL_AREA_CM2, 120.0])
