@@ -164,8 +164,6 @@ def analyze_study(
             )
             readings[planned.analysis.name] = planned.analysis.read(parts, readings, networks)
     found = tuple(readings.values())
-    with clock("diagnose"):
-        findings = _findings(study, plan, readings, configuration, networks)
     flags = [
         *study.flags,
         *remarks,
@@ -182,6 +180,8 @@ def analyze_study(
             ).found_by(name)
         )
     )
+    with clock("diagnose"):
+        findings = _findings(study, plan, readings, configuration, networks, measurements)
     return Report(
         study=study,
         segmentations=segmentations,
@@ -259,6 +259,7 @@ def _findings(
     readings: Mapping[str, Reading],
     configuration: Configuration,
     networks: Networks,
+    measurements: Measurements,
 ) -> tuple[Finding, ...]:
     """Return what the ventricles may mean; nothing where none was segmented."""
     heart = readings.get(FUNCTION)
@@ -280,7 +281,7 @@ def _findings(
     card = networks.library.choose_diagnosis()
     # Labels that a reader drew do not change with the contrast.
     again = read_again if heart.models else None
-    return (find(heart, series, study.demographics, card, again),)
+    return (find(heart, series, study.demographics, card, again, measurements),)
 
 
 def _judged(found: Measurements, study: Study, configuration: Configuration) -> Measurements:
