@@ -1,6 +1,7 @@
 """The 2018 Lake Louise criteria: what is met, what is not, what nobody can say."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,8 @@ from opencmr.measure.scar.extent import Pattern
 
 MET, NOT, NEAR, NONE = Outcome.MET, Outcome.NOT_MET, Outcome.NEAR, Outcome.NOT_ASSESSABLE
 LIMITS = {"T1": 1050.0, "T1_SEPTUM": 1050.0, "T2": 52.0, "ECV": 30.0}
-NO_SCAR = TissueValue("SCAR_PERCENT", "s9", None, Fact(0.0), pattern=Pattern.NONE)
+NO_SCAR = TissueValue("SCAR_PERCENT", "s9", None, Fact(0.0), pattern=Pattern.NONE,
+                      by_reader=True)  # fmt: skip
 
 
 def value(symbol: str, number: float, segment: int | None = None, series: str = "s1"):
@@ -37,7 +39,7 @@ def unlimited(symbol: str, number: float, why: Reason = NO_LIMIT) -> TissueValue
 
 def scar(percent: float, pattern: Pattern | None, interval: tuple[float, float] | None = None):
     return TissueValue("SCAR_PERCENT", "s9", None, Fact(percent, interval=interval),
-                       pattern=pattern)  # fmt: skip
+                       pattern=pattern, by_reader=True)  # fmt: skip
 
 
 def judged(*tissue: TissueValue, lvef: float | None = None) -> dict[str, Criterion]:
@@ -81,7 +83,7 @@ def test_a_part_that_is_missing_leaves_the_t1_criterion_open_and_is_named() -> N
 
 @pytest.mark.parametrize(
     "part", [value("T1", 1200), value("ECV", 40), scar(6, Pattern.MID_WALL),
-             scar(6, Pattern.SUBEPICARDIAL), value("T1", 1200, 8), value("T1_SEPTUM", 1200)]
+             scar(6, Pattern.SUBEPICARDIAL), value("T1_SEPTUM", 1200)]
 )  # fmt: skip
 def test_each_part_meets_the_t1_criterion_alone(part: TissueValue) -> None:
     assert judged(value("T2", 47), part)[T1_BASED].outcome is MET
@@ -104,13 +106,23 @@ def test_scar_that_methods_do_not_agree_on_or_of_a_few_pixels_is_near() -> None:
     assert judged(*rest, scar(8, None))[T1_BASED].outcome is NONE
 
 
-def test_one_segment_above_the_walls_limit_is_enough_and_is_named() -> None:
-    wall = value("T2", 49), *(value("T2", 60 if n == 11 else 48, n) for n in range(1, 17))
-    row = judged(*wall)[T2_BASED]
-    assert row.outcome is MET
-    assert "T2 49.0 ms, cut-point > 52" in row.evidence
-    assert "above it: segment 11" in row.evidence
-    assert "16 segments seen" in row.evidence
+def test_segments_above_the_walls_limit_are_named_and_one_alone_is_near() -> None:
+    for above, outcome, told in (((11,), NEAR, "11"), ((5, 11), MET, "5, 11"), ((), NOT, "none")):
+        segments = (value("T2", 60 if n in above else 51.5, n) for n in range(1, 17))
+        row = judged(value("T2", 49), *segments)[T2_BASED]
+        assert row.outcome is outcome
+        assert "T2 49.0 ms, cut-point > 52" in row.evidence
+        assert f"of 16 segments above it: {told}" in row.evidence
+
+
+def test_scar_outlined_by_a_network_neither_meets_the_criterion_nor_rules_it_out() -> None:
+    rest = (value("T2", 47), value("T1", 1000), value("ECV", 26))
+    for one in (scar(20, Pattern.SUBEPICARDIAL), NO_SCAR):
+        row = judged(*rest, replace(one, by_reader=False))[T1_BASED]
+        assert row.outcome is NONE
+        assert row.reason is not None
+        assert row.reason.code == "WEAK_MODEL"
+        assert "not by native T1 and ECV" in row.reason.sentence
 
 
 def test_near_the_limit_is_said_on_both_of_its_sides_and_by_an_interval() -> None:

@@ -8,7 +8,7 @@ import pytest
 from opencmr.anatomy.ranges import RangeSource, parse_ranges
 from opencmr.anatomy.reasons import Reason
 from opencmr.diagnose.facts import facts_of_rows
-from opencmr.diagnose.tissue_values import NO_LIMIT, tissue_of, tissue_of_rows
+from opencmr.diagnose.tissue_values import NO_LIMIT, drawn_of, tissue_of, tissue_of_rows
 from opencmr.errors import InputError
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.measurements import Measurements
@@ -62,6 +62,19 @@ def test_the_file_of_measurements_says_the_same_but_for_why_something_is_missing
     assert [replace(one, fact=read[0].fact) for one in read] == [
         replace(one, fact=read[0].fact) for one in told
     ]
+
+
+def test_who_outlined_a_series_is_read_from_the_file_and_nobody_is_no_reader() -> None:
+    told = [
+        {"series": "s1", "author_kind": "model"},
+        {"series": "s2", "author_kind": "reader"},
+        {"series": "s9", "author_kind": "import"},
+        {"series": "s3"}, "s4", None,
+    ]  # fmt: skip
+    assert drawn_of(told) == ("s2", "s9")
+    assert drawn_of({"s9": "reader"}) == drawn_of(None) == ()
+    by_reader = {one.series: one.by_reader for one in tissue_of(measured(), drawn_of(told))}
+    assert by_reader == {"s5": False, "s6": False, "s9": True}
 
 
 def test_maps_of_several_series_are_no_reason_to_refuse_a_result() -> None:

@@ -84,7 +84,7 @@ def diagnose(
 def _facts_of_file(path: Path) -> "tuple[dict[str, Fact], tuple[TissueValue, ...]]":
     """Return the facts of the ventricles, and the values of tissue."""
     from opencmr.diagnose.facts import facts_of_rows
-    from opencmr.diagnose.tissue_values import tissue_of_rows
+    from opencmr.diagnose.tissue_values import drawn_of, tissue_of_rows
 
     console.require_file(path, "MEASUREMENTS")
     if not path.is_file() or path.stat().st_size > LARGEST_BYTES:
@@ -96,7 +96,8 @@ def _facts_of_file(path: Path) -> "tuple[dict[str, Fact], tuple[TissueValue, ...
     rows = content.get("measurements") if isinstance(content, dict) else None
     if not isinstance(rows, list):
         raise InputError('MEASUREMENTS has no list "measurements"; expected measurements.json')
-    return facts_of_rows(rows), tissue_of_rows(rows)
+    drawn = drawn_of(content.get("segmentations"))
+    return facts_of_rows(rows), tissue_of_rows(rows, drawn)
 
 
 def _findings_of_pair(

@@ -1,6 +1,6 @@
 """From what was read of a heart to the finding on it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from opencmr.anatomy.reasons import Reason
@@ -9,12 +9,11 @@ from opencmr.diagnose.facts import Fact, facts_of, with_values
 from opencmr.diagnose.lake_louise import judge_inflammation
 from opencmr.diagnose.opinion import form_opinion
 from opencmr.diagnose.shape import shape_values
-from opencmr.diagnose.tissue_values import tissue_of
+from opencmr.diagnose.tissue_values import TissueValue
 from opencmr.imaging.axis import Heartbeat
 from opencmr.imaging.finding import Finding
 from opencmr.imaging.flag import Severity
 from opencmr.imaging.landmarks import Landmarks
-from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import Reading
 from opencmr.imaging.study import Demographics, Series
 from opencmr.measure.ventricles import Unmeasurable, Ventricles
@@ -32,7 +31,7 @@ def find(
     patient: Demographics,
     card: DiagnosisCard,
     read_again: Callable[[Series], Reading] | None,
-    tissue: Measurements | None = None,
+    tissue: Sequence[TissueValue] = (),
 ) -> Finding:
     """Return the finding on a heart.
 
@@ -51,8 +50,8 @@ def find(
         Of the classifier.
     read_again : function of a Series, or None
         Reads another as this one was read; None where no network read it.
-    tissue : Measurements or None
-        Of the study's maps and late enhancement, beside the normal ranges that fit them.
+    tissue : sequence of TissueValue
+        Of the study's maps and late enhancement.
 
     Raises
     ------
@@ -70,11 +69,9 @@ def find(
             facts, classifier, sex=patient.sex, age_years=patient.age_years, others=others
         )
     finding = opinion.finding(card.use)
-    if tissue is None or _withheld(heart):
+    if _withheld(heart):
         return finding
-    inflammation = judge_inflammation(
-        tissue_of(tissue), facts, sex=patient.sex, age_years=patient.age_years
-    )
+    inflammation = judge_inflammation(tissue, facts, sex=patient.sex, age_years=patient.age_years)
     return replace(finding, criteria=(*finding.criteria, *inflammation))
 
 

@@ -4,7 +4,7 @@ From measurements, or from the rows of their file: what both say of one heart is
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from opencmr.anatomy.reasons import Reason
@@ -13,6 +13,7 @@ from opencmr.errors import InputError
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.relaxation import MapKind
+from opencmr.imaging.segmentation import AuthorKind
 from opencmr.measure.reference import NO_RANGE
 from opencmr.measure.relaxometry.extracellular import ECV_QUANTITIES
 from opencmr.measure.relaxometry.in_wall import OF_MAPS
@@ -28,6 +29,7 @@ NO_LIMIT = Reason(
     NO_RANGE.code,
     "no limit of this scanner and sequence is known; give the site's own with --ranges",
 )
+_PEOPLE = (AuthorKind.READER.value, AuthorKind.IMPORT.value)
 _PATTERN = re.compile(rf"pattern: ({'|'.join(one.value for one in Pattern)});")
 """As the measurement of scar tells it in its evidence."""
 
@@ -48,6 +50,8 @@ class TissueValue:
         Why there is none.
     pattern : Pattern or None
         Of scar.
+    by_reader : bool
+        No network outlined the series.
     """
 
     symbol: str
@@ -57,10 +61,14 @@ class TissueValue:
     limit: float | None = None
     no_limit: Reason | None = None
     pattern: Pattern | None = None
+    by_reader: bool = False
 
 
-def tissue_of(measurements: Measurements) -> tuple[TissueValue, ...]:
-    """Return the values of tissue that measurements hold, in their order."""
+def tissue_of(measurements: Measurements, drawn: Collection[str] = ()) -> tuple[TissueValue, ...]:
+    """Return the values of tissue that measurements hold, in their order.
+
+    ``drawn``: the series that no network outlined.
+    """
     return _with_limits(
         [
             TissueValue(
@@ -71,6 +79,7 @@ def tissue_of(measurements: Measurements) -> tuple[TissueValue, ...]:
                 one.reference.high if one.reference else None,
                 _no_limit(one.reference_reason),
                 _pattern(one.evidence),
+                one.series in drawn,
             )
             for one in measurements
             if isinstance(one, Measurement) and one.quantity.symbol in SYMBOLS
@@ -78,8 +87,12 @@ def tissue_of(measurements: Measurements) -> tuple[TissueValue, ...]:
     )
 
 
-def tissue_of_rows(rows: Sequence[Mapping[str, object]]) -> tuple[TissueValue, ...]:
+def tissue_of_rows(
+    rows: Sequence[Mapping[str, object]], drawn: Collection[str] = ()
+) -> tuple[TissueValue, ...]:
     """Return the values of tissue among the rows of a ``measurements.json``.
+
+    ``drawn``: the series that no network outlined.
 
     Raises
     ------
@@ -96,6 +109,7 @@ def tissue_of_rows(rows: Sequence[Mapping[str, object]]) -> tuple[TissueValue, .
                 _limit_of_row(row),
                 NO_LIMIT,
                 _pattern(str(row.get("evidence") or "")),
+                row.get("series") in drawn,
             )
             for row in rows
             if row.get("symbol") in SYMBOLS
@@ -132,3 +146,14 @@ def _with_limits(found: Sequence[TissueValue]) -> tuple[TissueValue, ...]:
         return replace(one, limit=wall.limit, no_limit=wall.no_limit)
 
     return tuple(own(one) for one in found)
+
+
+def drawn_of(segmentations: object) -> tuple[str, ...]:
+    """Return the series that no network outlined, of what a ``measurements.json`` says of them."""
+    if not isinstance(segmentations, list):
+        return ()
+    return tuple(
+        str(one.get("series"))
+        for one in segmentations
+        if isinstance(one, Mapping) and one.get("author_kind") in _PEOPLE
+    )

@@ -24,9 +24,9 @@ ONE_OF_FIVE = (
 )
 NOT_READ = (
     "For patients in whom myocardial inflammation is suspected, which no program knows. "
-    "T2-weighted images, the pericardium and regional wall motion are not read. A segment is "
-    "compared with the limit of the whole wall: of sixteen, one may lie above it by chance. A part "
-    "that is missing could still meet its criterion."
+    "T2-weighted images, the pericardium and regional wall motion are not read. Segments are "
+    "compared with the limit of the whole wall; one above it may be chance and is near, two meet "
+    "the criterion. A part that is missing could still meet its criterion."
 )
 LOOKS: dict[Outcome, Look] = {Outcome.MET: "strong", Outcome.NOT_ASSESSABLE: "muted"}
 
