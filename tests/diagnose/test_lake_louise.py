@@ -123,6 +123,7 @@ def test_scar_outlined_by_a_network_neither_meets_the_criterion_nor_rules_it_out
         assert row.reason is not None
         assert row.reason.code == "WEAK_MODEL"
         assert "not by native T1 and ECV" in row.reason.sentence
+        assert "not judged: scar" in row.evidence
 
 
 def test_near_the_limit_is_said_on_both_of_its_sides_and_by_an_interval() -> None:

@@ -230,7 +230,7 @@ def _enhanced(tissue: Sequence[TissueValue]) -> _Part:
             return _Part(name, Outcome.NOT_ASSESSABLE, reason, "")
         evidence = f"scar {percent:.1f} % of the myocardium, pattern: {one.pattern.value}"
         if not one.by_reader:
-            return _Part(name, Outcome.NOT_ASSESSABLE, OF_A_NETWORK, evidence)
+            return _Part(name, Outcome.NOT_ASSESSABLE, OF_A_NETWORK, f"not judged: {evidence}")
         low, high = one.fact.interval or (percent, percent)
         if one.pattern in NON_ISCHAEMIC:
             doubtful = percent < LEAST_SCAR_PERCENT or high - low > SPREAD_LIMIT_POINTS
