@@ -20,6 +20,7 @@ from opencmr.anatomy.ranges import SITES_OWN, NormalRange, normal_ranges
 from opencmr.anatomy.seg_types import SegType
 from opencmr.anatomy.techniques import Technique
 from opencmr.diagnose.study import find
+from opencmr.diagnose.tissue_values import TissueValue, tissue_of
 from opencmr.imaging.change import Comparison, EarlierResult
 from opencmr.imaging.finding import Finding
 from opencmr.imaging.flag import QualityFlag, Severity
@@ -28,7 +29,7 @@ from opencmr.imaging.given_labels import GivenLabels
 from opencmr.imaging.given_segments import GivenSegments
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import ModelUse, Reading
-from opencmr.imaging.segmentation import Segmentation
+from opencmr.imaging.segmentation import AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics, Identity, Series, Study
 from opencmr.measure.change import changes_since
 from opencmr.measure.reference import with_reference
@@ -164,8 +165,6 @@ def analyze_study(
             )
             readings[planned.analysis.name] = planned.analysis.read(parts, readings, networks)
     found = tuple(readings.values())
-    with clock("diagnose"):
-        findings = _findings(study, plan, readings, configuration, networks)
     flags = [
         *study.flags,
         *remarks,
@@ -182,6 +181,10 @@ def analyze_study(
             ).found_by(name)
         )
     )
+    drawn = [key for key, one in segmentations.items() if one.author.kind is not AuthorKind.MODEL]
+    with clock("diagnose"):
+        tissue = tissue_of(measurements, drawn)
+        findings = _findings(study, plan, readings, configuration, networks, tissue)
     return Report(
         study=study,
         segmentations=segmentations,
@@ -259,6 +262,7 @@ def _findings(
     readings: Mapping[str, Reading],
     configuration: Configuration,
     networks: Networks,
+    tissue: Sequence[TissueValue],
 ) -> tuple[Finding, ...]:
     """Return what the ventricles may mean; nothing where none was segmented."""
     heart = readings.get(FUNCTION)
@@ -280,7 +284,7 @@ def _findings(
     card = networks.library.choose_diagnosis()
     # Labels that a reader drew do not change with the contrast.
     again = read_again if heart.models else None
-    return (find(heart, series, study.demographics, card, again),)
+    return (find(heart, series, study.demographics, card, again, tissue),)
 
 
 def _judged(found: Measurements, study: Study, configuration: Configuration) -> Measurements:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from opencmr.anatomy.reasons import Reason
+from opencmr.diagnose.lake_louise import TABLE
 from opencmr.imaging.finding import Finding, Outcome
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.study import Identity
@@ -141,3 +142,32 @@ def test_a_patient_whose_name_is_a_word_of_the_contract_does_not_break_it(
 def test_a_finding_without_shares_needs_a_doubt() -> None:
     with pytest.raises(ValueError, match="doubt"):
         Finding(CRITERIA, ())
+
+
+def test_the_lake_louise_criteria_have_a_table_of_their_own_that_says_what_it_is(
+    small_report: Report,
+) -> None:
+    """Beside why it is open stand the values that were compared."""
+    open_one = replace(
+        criterion("T1-based", Outcome.NOT_ASSESSABLE, Reason("NOT_ASSESSABLE", "ECV: missing")),
+        table=TABLE,
+        evidence="native T1 1000.0 ms, cut-point > 1050",
+    )
+    met = replace(criterion("T2-based", Outcome.MET), table=TABLE)
+    report = with_finding(small_report, replace(NAMED, criteria=(*CRITERIA, met, open_one)))
+    tables = [block for block in diagnosis.tell(report) if isinstance(block, Table)]
+    assert len(tables[0].rows) == len(CRITERIA)
+    own = tables[1]
+    assert own.title == f"{TABLE} (decision support, research use only)"
+    assert [tuple(cell.text for cell in row.cells)[:2] for row in own.rows] == [
+        ("T2-based", "met"),
+        ("T1-based", "not assessable"),
+    ]
+    assert own.rows[1].cells[2].text == "ECV: missing (native T1 1000.0 ms, cut-point > 1050)"
+    assert "T2-weighted images" in page_text(report)
+
+
+def test_without_maps_no_word_of_inflammation_is_on_the_page(small_report: Report) -> None:
+    text = page_text(with_finding(small_report, NAMED))
+    assert TABLE not in text
+    assert "inflammation" not in text

@@ -1,6 +1,7 @@
 """``opencmr diagnose``: what measurements may mean, with reasons, or why nobody can say."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from opencmr.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
     from opencmr.diagnose.facts import Fact, Facts
+    from opencmr.diagnose.tissue_values import TissueValue
     from opencmr.imaging.finding import Finding
     from opencmr.imaging.study import Demographics
 
@@ -45,6 +47,7 @@ def diagnose(
     """
     from opencmr.diagnose.body import with_indices
     from opencmr.diagnose.classifier import load_classifier
+    from opencmr.diagnose.lake_louise import judge_inflammation
     from opencmr.diagnose.opinion import form_opinion
     from opencmr.imaging.study import Demographics
     from opencmr.models.library import read_library
@@ -55,14 +58,18 @@ def diagnose(
     if measurements is None:
         findings = _findings_of_pair(ed, es, spacing, body)
         facts: Facts = {}
+        tissue: tuple[TissueValue, ...] = ()
     elif ed is not None or es is not None or spacing is not None:
         raise ConfigurationError("name MEASUREMENTS, or --ed and --es (with --spacing), not both")
     else:
-        findings, facts = (), with_indices(_facts_of_file(measurements), body)
+        of_file, tissue = _facts_of_file(measurements)
+        findings, facts = (), with_indices(of_file, body)
     card = read_library().choose_diagnosis()
     if not findings:
         opinion = form_opinion(facts, load_classifier(card), sex=body.sex, age_years=age)
-        findings = (opinion.finding(card.use),)
+        found = opinion.finding(card.use)
+        inflammation = judge_inflammation(tissue, facts, sex=body.sex, age_years=age)
+        findings = (replace(found, criteria=(*found.criteria, *inflammation)),)
     (finding,) = findings
     if as_json:
         console.print_json(finding.plain)
@@ -74,8 +81,10 @@ def diagnose(
         raise typer.Exit(INDETERMINATE)
 
 
-def _facts_of_file(path: Path) -> dict[str, "Fact"]:
+def _facts_of_file(path: Path) -> "tuple[dict[str, Fact], tuple[TissueValue, ...]]":
+    """Return the facts of the ventricles, and the values of tissue."""
     from opencmr.diagnose.facts import facts_of_rows
+    from opencmr.diagnose.tissue_values import drawn_of, tissue_of_rows
 
     console.require_file(path, "MEASUREMENTS")
     if not path.is_file() or path.stat().st_size > LARGEST_BYTES:
@@ -87,7 +96,8 @@ def _facts_of_file(path: Path) -> dict[str, "Fact"]:
     rows = content.get("measurements") if isinstance(content, dict) else None
     if not isinstance(rows, list):
         raise InputError('MEASUREMENTS has no list "measurements"; expected measurements.json')
-    return facts_of_rows(rows)
+    drawn = drawn_of(content.get("segmentations"))
+    return facts_of_rows(rows), tissue_of_rows(rows, drawn)
 
 
 def _findings_of_pair(
@@ -132,7 +142,7 @@ def _lines(finding: "Finding") -> list[str]:
     lines.append("Rules:")
     for one in finding.criteria:
         if one.outcome is not Outcome.NOT_ASSESSABLE:
-            lines.append(f"  {one.outcome.value}: {one.criterion} ({one.evidence})")
+            lines.append(f"  {one.outcome.value}: {one.full_name} ({one.evidence})")
     left = [one for one in finding.criteria if one.outcome is Outcome.NOT_ASSESSABLE]
-    lines += [f"  not assessable: {one.criterion}: {one.reason}" for one in left]
+    lines += [f"  not assessable: {one.full_name}: {one.reason}" for one in left]
     return lines

@@ -10,9 +10,13 @@ from opencmr.anatomy.reasons import Reason
 from opencmr.diagnose.wall_shape import wall_values
 from opencmr.errors import InputError
 from opencmr.imaging.measurements import Measurements
+from opencmr.measure.relaxometry.extracellular import ECV_QUANTITIES
+from opencmr.measure.relaxometry.in_wall import MAP_QUANTITIES
 
 THICKNESS, THICKENING = "WT", "WTH"
 SEGMENTS = range(1, 17)
+_OF_MAPS = frozenset(one.symbol for one in (*MAP_QUANTITIES, *ECV_QUANTITIES))
+"""Maps are often of one slice each, so that a study measures these several times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ def facts_of_rows(rows: Sequence[Mapping[str, object]]) -> dict[str, Fact]:
         if not isinstance(row, Mapping) or not isinstance(row.get("symbol"), str):
             raise InputError(f"measurement {number} has no symbol; expected measurements.json")
         if row.get("phase") is None:
-            found.append((str(row["symbol"]), _segment(row), _fact(row)))
+            found.append((str(row["symbol"]), segment_of_row(row), fact_of_row(row)))
     return _gathered(found)
 
 
@@ -103,6 +107,8 @@ def _gathered(found: Sequence[tuple[str, int | None, Fact]]) -> dict[str, Fact]:
     facts: dict[str, Fact] = {}
     segments: dict[str, dict[int, float]] = {THICKNESS: {}, THICKENING: {}}
     for symbol, segment, fact in found:
+        if symbol in _OF_MAPS:
+            continue  # of the tissue, which `tissue_values` reads
         if segment is not None:
             if symbol in segments and fact.value is not None and segment in SEGMENTS:
                 segments[symbol][segment] = fact.value
@@ -124,13 +130,21 @@ def _gathered(found: Sequence[tuple[str, int | None, Fact]]) -> dict[str, Fact]:
     return facts | wall
 
 
-def _segment(row: Mapping[str, object]) -> int | None:
+def segment_of_row(row: Mapping[str, object]) -> int | None:
+    """Return the AHA segment of a row of ``measurements.json``; None: the whole heart."""
     segment = row.get("segment")
     return segment if isinstance(segment, int) else None
 
 
-def _fact(row: Mapping[str, object]) -> Fact:
-    symbol, value = row["symbol"], _number(row.get("value"))
+def fact_of_row(row: Mapping[str, object]) -> Fact:
+    """Return the fact of a row of ``measurements.json``.
+
+    Raises
+    ------
+    InputError
+        When its value or interval is no number.
+    """
+    symbol, value = row["symbol"], finite_number(row.get("value"))
     papillary = next(
         (rule for rule in PapillaryRule if str(row.get("policy")).startswith(rule.value)), None
     )
@@ -139,13 +153,13 @@ def _fact(row: Mapping[str, object]) -> Fact:
     ends = row.get("interval")
     interval = None
     if isinstance(ends, Sequence) and len(ends) == 2:
-        low, high = map(_number, ends)
+        low, high = map(finite_number, ends)
         if low is not None and high is not None:
             interval = (min(low, high), max(low, high))
     return Fact(value, None, interval, papillary)
 
 
-def _number(found: object) -> float | None:
+def finite_number(found: object) -> float | None:
     """Return a finite number, None for null; anything else is refused."""
     if found is None:
         return None

@@ -88,7 +88,7 @@ def _judged(rule: Rule, facts: Facts) -> Judgement:
     """Judge one row: it fails where any condition clearly does, whatever the others are."""
     found = [_of_condition(rule, one, facts.get(one.symbol)) for one in rule.conditions]
     evidence = "; ".join(
-        _beside(one, fact.value, fact.interval)
+        beside(one, fact.value, fact.interval)
         for one in rule.conditions
         if (fact := facts.get(one.symbol)) and fact.value is not None
     )
@@ -101,8 +101,8 @@ def _judged(rule: Rule, facts: Facts) -> Judgement:
     return Judgement(rule, outcome, None, evidence)
 
 
-def _beside(condition: Condition, value: float, interval: tuple[float, float] | None) -> str:
-    """Return a value with its interval beside the cut-point."""
+def beside(condition: Condition, value: float, interval: tuple[float, float] | None) -> str:
+    """Return a value with its interval beside the cut-point, in words."""
     ends = f" ({interval[0]:.1f} to {interval[1]:.1f})" if interval else ""
     return (
         f"{condition.name} {value:.1f}{ends} {condition.unit}, "
@@ -122,13 +122,18 @@ def _of_condition(rule: Rule, condition: Condition, fact: Fact | None) -> Outcom
             f"the cut-point holds with {rule.papillary.value}; {condition.name} was measured "
             "under the other rule",
         )
-    if abs(fact.value - condition.cut_point) <= condition.margin:
+    return outcome_of(condition, fact.value, fact.interval)
+
+
+def outcome_of(condition: Condition, value: float, interval: tuple[float, float] | None) -> Outcome:
+    """Return whether a value meets a condition, does not, or lies near its cut-point."""
+    if abs(value - condition.cut_point) <= condition.margin:
         return Outcome.NEAR
-    if fact.interval is not None:
-        low, high = (holds(condition, end) for end in fact.interval)
+    if interval is not None:
+        low, high = (holds(condition, end) for end in interval)
         if low != high:
             return Outcome.NEAR
-    return Outcome.MET if holds(condition, fact.value) else Outcome.NOT_MET
+    return Outcome.MET if holds(condition, value) else Outcome.NOT_MET
 
 
 def holds(condition: Condition, value: float) -> bool:

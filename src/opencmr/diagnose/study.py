@@ -1,13 +1,15 @@
 """From what was read of a heart to the finding on it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from opencmr.anatomy.reasons import Reason
 from opencmr.diagnose.classifier import load_classifier
 from opencmr.diagnose.facts import Fact, facts_of, with_values
+from opencmr.diagnose.lake_louise import judge_inflammation
 from opencmr.diagnose.opinion import form_opinion
 from opencmr.diagnose.shape import shape_values
+from opencmr.diagnose.tissue_values import TissueValue
 from opencmr.imaging.axis import Heartbeat
 from opencmr.imaging.finding import Finding
 from opencmr.imaging.flag import Severity
@@ -29,6 +31,7 @@ def find(
     patient: Demographics,
     card: DiagnosisCard,
     read_again: Callable[[Series], Reading] | None,
+    tissue: Sequence[TissueValue] = (),
 ) -> Finding:
     """Return the finding on a heart.
 
@@ -47,6 +50,8 @@ def find(
         Of the classifier.
     read_again : function of a Series, or None
         Reads another as this one was read; None where no network read it.
+    tissue : sequence of TissueValue
+        Of the study's maps and late enhancement.
 
     Raises
     ------
@@ -63,16 +68,27 @@ def find(
         opinion = form_opinion(
             facts, classifier, sex=patient.sex, age_years=patient.age_years, others=others
         )
-    return opinion.finding(card.use)
+    finding = opinion.finding(card.use)
+    if _withheld(heart):
+        return finding
+    inflammation = judge_inflammation(tissue, facts, sex=patient.sex, age_years=patient.age_years)
+    return replace(finding, criteria=(*finding.criteria, *inflammation))
+
+
+def _withheld(heart: Reading) -> Reason | None:
+    """Return why nothing is concluded; None where nothing of the heart is withheld."""
+    for flag in heart.flags:
+        if flag.severity is Severity.DO_NOT_REPORT:
+            return Reason(flag.code, "measurements of this heart are withheld")
+    return None
 
 
 def _facts(heart: Reading, series: Series, patient: Demographics) -> dict[str, Fact]:
     """Return what was measured, and the wall's shape; no value where anything is withheld."""
     facts = facts_of(withhold(heart.measurements, heart.flags))
-    for flag in heart.flags:
-        if flag.severity is Severity.DO_NOT_REPORT:
-            reason = Reason(flag.code, "measurements of this heart are withheld")
-            return {symbol: Fact(None, reason) for symbol in facts}
+    reason = _withheld(heart)
+    if reason is not None:
+        return {symbol: Fact(None, reason) for symbol in facts}
     segmentation = heart.segmentations.get(series.key)
     if segmentation is None:
         return facts

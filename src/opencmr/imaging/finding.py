@@ -1,7 +1,7 @@
 """A finding: what a heart's measurements may mean, or why nobody can say.  Decision support."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from opencmr.anatomy.reasons import Reason
@@ -35,6 +35,8 @@ class Criterion:
         Values beside cut-points.
     population, source, strength : str
         For whom it holds, where it stands, and how much it weighs.
+    table : str
+        The set of criteria that it is one of; empty: a rule of its own.
     """
 
     criterion: str
@@ -44,10 +46,20 @@ class Criterion:
     population: str
     source: str
     strength: str
+    table: str = ""
 
     def __post_init__(self) -> None:
         if (self.outcome is Outcome.NOT_ASSESSABLE) != (self.reason is not None):
             raise ValueError(f"{self.criterion}: not assessable has a reason, and only that")
+
+    @property
+    def full_name(self) -> str:
+        """What it says, with the set that it is one of."""
+        return f"{self.table}: {self.criterion}" if self.table else self.criterion
+
+    def of_table(self, table: str) -> "Criterion":
+        """Return the same as one of a set of criteria."""
+        return replace(self, table=table)
 
     @property
     def plain(self) -> dict[str, object]:
@@ -60,6 +72,7 @@ class Criterion:
             "population": self.population,
             "source": self.source,
             "strength": self.strength,
+            "table": self.table,
         }
 
 
@@ -139,7 +152,7 @@ class Finding:
     Attributes
     ----------
     criteria : tuple of Criterion
-        In the order of the table of rules.
+        In the order of the table of rules; after them those of other tables.
     doubts : tuple of Reason
         Why no group is named; empty where one is.
     probabilities : mapping from group to its probability, or None

@@ -21,6 +21,7 @@ from opencmr.report.finding_codes import (
     OUTCOMES,
     PROBABILITY,
     SUPPORT,
+    TEXT_LIMIT,
     YES,
     answer,
     because,
@@ -99,7 +100,7 @@ def _criterion(one: Criterion) -> "highdicom.sr.QualitativeEvaluation":
     return _evaluation(
         CRITERION_OUTCOME,
         OUTCOMES[one.outcome],
-        sr.TextContentItem(concept(CRITERION), shown(one.criterion), properties),
+        sr.TextContentItem(concept(CRITERION), shown(one.full_name, TEXT_LIMIT), properties),
         comment(because(one), properties),
     )
 

@@ -91,7 +91,7 @@ def _probabilities(finding: Finding) -> list[Resource]:
 def _criterion(one: Criterion) -> Resource:
     text = shown(f"{one.outcome.value}: {because(one)}", TEXT_LIMIT)
     return {
-        "code": coded(CRITERION, shown(one.criterion)),
+        "code": coded(CRITERION, shown(one.full_name, TEXT_LIMIT)),
         "valueCodeableConcept": coded(OUTCOMES[one.outcome]),
         "interpretation": [{"text": text}],
     }

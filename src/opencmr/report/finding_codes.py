@@ -11,6 +11,7 @@ from opencmr.anatomy.codes import PRIVATE_SCHEME
 from opencmr.anatomy.quantities import Code
 from opencmr.diagnose.facts import THICKENING
 from opencmr.diagnose.groups import in_words
+from opencmr.diagnose.lake_louise import RESTS_ON
 from opencmr.diagnose.rule_table import RULES
 from opencmr.imaging.finding import Criterion, Finding, Outcome
 from opencmr.imaging.measurement import Measurement
@@ -88,4 +89,5 @@ def rests_on(finding: Finding, measured: list[Measurement]) -> Iterator[Measurem
         if rule.criterion in judged
         for condition in rule.conditions
     }
+    symbols |= {symbol for criterion in judged for symbol in RESTS_ON.get(criterion, ())}
     yield from (one for one in measured if one.quantity.symbol in symbols)

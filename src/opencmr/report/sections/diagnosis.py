@@ -3,10 +3,11 @@
 Decision support: it stands below the measurements, and says what it is before anything else.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from opencmr.diagnose.classifier import NOVEL
 from opencmr.diagnose.groups import in_words
+from opencmr.diagnose.lake_louise import TABLE as LAKE_LOUISE
 from opencmr.imaging.finding import Criterion, Finding, Outcome
 from opencmr.imaging.flag import Severity
 from opencmr.report.blocks import Block, Cell, Column, Line, Look, Notes, Table, TableRow
@@ -20,6 +21,12 @@ GROUPS = (Column("Group", share=1), Column("Probability", "number"), Column("In 
 ONE_OF_FIVE = (
     "Probabilities: as each would be, had the heart to be of one of these five groups of ACDC, and "
     "were they as frequent as there, which they are in no clinic."
+)
+NOT_READ = (
+    "For patients in whom myocardial inflammation is suspected, which no program knows. "
+    "T2-weighted images, the pericardium and regional wall motion are not read. Segments are "
+    "compared with the limit of the whole wall; one above it may be chance and is near, two meet "
+    "the criterion. A part that is missing could still meet its criterion."
 )
 LOOKS: dict[Outcome, Look] = {Outcome.MET: "strong", Outcome.NOT_ASSESSABLE: "muted"}
 
@@ -35,9 +42,19 @@ def _told(finding: Finding, report: Report) -> tuple[Block, ...]:
     lines = (*_answer(finding), *_disagreements(finding))
     return (
         Notes(lines, TITLE, _first_look(report)),
-        Table(CRITERIA, tuple(_criteria(finding)), "Criteria"),
+        Table(CRITERIA, tuple(_rows(one for one in finding.criteria if not one.table)), "Criteria"),
+        *_inflammation(finding),
         *_resemblance(finding),
     )
+
+
+def _inflammation(finding: Finding) -> tuple[Block, ...]:
+    """Return the Lake Louise criteria; nothing where neither T1 nor T2 was mapped."""
+    rows = tuple(_rows(one for one in finding.criteria if one.table == LAKE_LOUISE))
+    if not rows:
+        return ()
+    title = f"{LAKE_LOUISE} (decision support, research use only)"
+    return Table(CRITERIA, rows, title), Notes((Line(NOT_READ),))
 
 
 def _answer(finding: Finding) -> tuple[Line, ...]:
@@ -61,10 +78,12 @@ def _first_look(report: Report) -> tuple[str, ...]:
     return (told,) * bool(doubtful)
 
 
-def _criteria(finding: Finding) -> Iterator[TableRow]:
+def _rows(criteria: Iterable[Criterion]) -> Iterator[TableRow]:
     before = ""
-    for one in finding.criteria:
+    for one in criteria:
         because = prose(one.reason, TEXT_LIMIT) or _units(one.evidence)
+        if one.table and one.reason and one.evidence:
+            because = f"{because} ({_units(one.evidence)})"
         look = LOOKS.get(one.outcome, "")
         yield TableRow(
             (

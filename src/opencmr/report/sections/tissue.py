@@ -41,8 +41,9 @@ ABOUT_OUTLINES = (
     "wall was left out."
 )
 BIASES = (
-    "No normal range is shown: one holds for a scanner, a field strength and a sequence alone. "
-    "MOLLI and ShMOLLI read T1 low; T2 by preparations or spin echoes reads high."
+    "A normal range holds for a scanner, a field strength and a sequence alone: none but the "
+    "site's own is applied. MOLLI and ShMOLLI read T1 low; T2 by preparations or spin echoes reads "
+    "high."
 )
 
 
