@@ -27,8 +27,6 @@ POOR_SHARE_PERCENT = 25.0
 reference masks one has more, of 16 infarcted hearts' none fewer)."""
 POOR_SHARE_MARGIN_PERCENT = 6.25
 """One segment of sixteen."""
-T2_STAR_MARGIN_MS = 1.0
-"""Proposal."""
 
 
 class Comparison(StrEnum):
@@ -126,7 +124,6 @@ ADULT = (18, 125)
 _ESC = "ESC heart failure guideline 2021 (at most 40, 41 to 49, at least 50 %)"
 _ESC_HCM = "ESC guideline on cardiomyopathies 2023: wall of 15 mm or more"
 _ACDC = "ACDC (Bernard et al., IEEE TMI 2018), class definitions"
-_IRON = "accepted limit of iron at 1.5 T (NCT01712581)"
 
 
 def _ef(symbol: str, comparison: Comparison, percent: float) -> Condition:
@@ -149,10 +146,6 @@ _POOR_SEGMENTS = Condition(
     POOR_SHARE_MARGIN_PERCENT,
     "share of segments that hardly thicken",
 )
-
-
-def _t2_star(ms: float) -> Condition:
-    return Condition("T2star", Comparison.BELOW, ms, "ms", T2_STAR_MARGIN_MS, "T2*")
 
 
 _OF_RANGES = (
@@ -262,6 +255,4 @@ RULES: tuple[Rule, ...] = (
         Strength.DATA_SET,
         group="RV",
     ),
-    Rule("Myocardial iron (T2* below 20 ms)", (_t2_star(20),), _IRON, Strength.GUIDELINE),
-    Rule("Severe myocardial iron (T2* below 10 ms)", (_t2_star(10),), _IRON, Strength.GUIDELINE),
 )
