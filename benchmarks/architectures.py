@@ -28,7 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from opencmr.models.card import read_card
 from opencmr.models.session import Network
 from opencmr.train.export import export
-from opencmr.train.loop import CHECKPOINT_FILE, train
+from opencmr.train.loop import CHECKPOINT_FILE, LOG_FILE, train
 from opencmr.train.recipe import read_recipe
 from opencmr.train.runner import averaged_network
 from opencmr.validate.case import WHOLE, MeasuredTwice, Score
@@ -182,7 +182,7 @@ def milliseconds(networks: dict[str, Network]) -> dict[str, float]:
 
 
 def training_seconds(run: Path) -> float:
-    lines = (run / "log.jsonl").read_text().splitlines()
+    lines = (run / LOG_FILE).read_text().splitlines()
     return round(sum(json.loads(line)["seconds"] for line in lines))
 
 

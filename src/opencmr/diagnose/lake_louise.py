@@ -5,8 +5,8 @@ inflammation, one supports it with lower specificity.  Every limit is that of a 
 fits the value; where there is none, nothing is compared.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from opencmr.anatomy.reasons import Reason
@@ -137,7 +137,7 @@ def judge_inflammation(
         _criterion(T1_BASED, injury.outcome, injury.reason, injury.evidence),
         _combined(BOTH, _both(pair), pair),
         _combined(ONE, _one_alone(pair), pair),
-        dysfunction.told.of_table(TABLE),
+        replace(dysfunction.told, table=TABLE),
     )
 
 
@@ -155,10 +155,10 @@ def _raised(kind: _Kind, tissue: Sequence[TissueValue]) -> _Part:
         reason = _why_not(kind, mine, measured)
         return _Part(kind.name, Outcome.NOT_ASSESSABLE, reason, "")
     outcomes = [_outcome(kind, one) for one in compared]
-    evidence = _evidence(kind, mine, compared, outcomes)
     pairs = list(zip(compared, outcomes, strict=True))
     whole = [outcome for one, outcome in pairs if one.segment is None]
     above = {one.segment for one, outcome in pairs if one.segment and outcome is Outcome.MET}
+    evidence = _evidence(kind, mine, compared, above)
     if Outcome.MET in whole or len(above) >= LEAST_SEGMENTS:
         return _Part(kind.name, Outcome.MET, None, evidence)
     if Outcome.NEAR in whole or above:
@@ -187,7 +187,7 @@ def _evidence(
     kind: _Kind,
     mine: Sequence[TissueValue],
     compared: Sequence[TissueValue],
-    outcomes: Sequence[Outcome],
+    above: Collection[int],
 ) -> str:
     """Return the values beside their limits, the segments that lie above, and what was not seen."""
     several = len({one.series for one in mine}) > 1
@@ -199,11 +199,6 @@ def _evidence(
                               one.fact.interval)  # fmt: skip
                 yield f"{text}, in {one.series}" if several else text
         seen = {one.segment for one in compared if one.segment}
-        above = {
-            one.segment
-            for one, outcome in zip(compared, outcomes, strict=True)
-            if one.segment and outcome is Outcome.MET
-        }
         if seen:
             which = "all" if above == seen else ", ".join(map(str, sorted(above))) or "none"
             yield f"of {len(seen)} segments above it: {which}"

@@ -1,7 +1,7 @@
 """A finding: what a heart's measurements may mean, or why nobody can say.  Decision support."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from opencmr.anatomy.reasons import Reason
@@ -56,10 +56,6 @@ class Criterion:
     def full_name(self) -> str:
         """What it says, with the set that it is one of."""
         return f"{self.table}: {self.criterion}" if self.table else self.criterion
-
-    def of_table(self, table: str) -> "Criterion":
-        """Return the same as one of a set of criteria."""
-        return replace(self, table=table)
 
     @property
     def plain(self) -> dict[str, object]:
