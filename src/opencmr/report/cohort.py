@@ -195,10 +195,10 @@ def _table(rows: Sequence[CohortRow], chief: Sequence[Quantity]) -> Block:
     worst_first = sorted(rows, key=lambda row: _badness(row.outcome), reverse=True)
     has_labels = any(row.label for row in rows)
     columns = (
-        Column("Study"),
+        Column("Study", "word"),
         *((Column("Label"),) if has_labels else ()),
         *(Column(_headed(one), "number") for one in chief),
-        Column("Not to be reported", share=1.0),
+        Column("Not to be reported", "word", share=1.0),
         Column("Review", share=1.0),
     )
     return Table(
