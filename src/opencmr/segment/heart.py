@@ -47,8 +47,6 @@ LEAST_LENGTH = 0.65
 
 In those masks at least 0.69.  What is shorter is a part of a heart, and small for that reason.
 """
-WHOLE = slice(None), slice(None)
-"""Every row and column."""
 LEAST_SCALE = 0.5
 """Finest grid over the network's own (proposal): it brings an LVEDV of 20 mL, below which nothing
 is reported, to the usual size.  On it a heart is sought where none is seen otherwise."""
@@ -140,50 +138,18 @@ def _shares(
 ) -> np.ndarray:
     """Return how much of a window's pixels ``(Z, Y, X)`` is of a structure, mean of a few phases.
 
-    The first phase is looked at as a whole, the others about the heart that it shows: elsewhere
-    its word stands.  ``named`` are the structures that count.
+    ``named`` are the structures that count.
     """
     wanted, scheme = network.card.input, network.card.output.scheme
     others = [0, *(label for label, one in scheme.structures.items() if one not in named)]
-
-    def of_phase(phase: int, place: tuple[slice, slice]) -> np.ndarray:
-        pixels = read_window(image.values[phase], window, wanted)[:, *place]
-        seen = (context_slices(z, len(pixels), wanted.context_slices) for z in range(len(pixels)))
-        return np.stack([1 - network(pixels[None, one])[0, others].sum(0) for one in seen])
-
-    first, *more = np.unique(
-        np.linspace(0, image.phases, LOCATING_PHASES, endpoint=False, dtype=int)
-    )
-    shares = of_phase(first, WHOLE)
-    if more:
-        place = _surroundings(shares, wanted)
-        summed = shares[:, *place] + sum(of_phase(phase, place) for phase in more)
-        shares[:, *place] = summed / (1 + len(more))
-    return shares
-
-
-def _surroundings(shares: np.ndarray, wanted: SegmentationInput) -> tuple[slice, slice]:
-    """Return rows and columns about the heaviest part of ``shares (Z, Y, X)``; all without any."""
-    heart = _heaviest_part(shares, LEAST_SHARE)
-    if heart is None:
-        return WHOLE
-    margin_px = math.ceil(MARGIN_MM / wanted.spacing_mm)
-    sides = []
-    for axes in ((0, 2), (0, 1)):
-        inside = np.flatnonzero(heart.any(axes))
-        first = max(int(inside[0]) - margin_px, 0) // wanted.stride_px * wanted.stride_px
-        length_px = int(inside[-1]) + margin_px - first
-        sides.append(slice(first, first + -(-length_px // wanted.stride_px) * wanted.stride_px))
-    return sides[0], sides[1]
-
-
-def _heaviest_part(shares: np.ndarray, least: float) -> np.ndarray | None:
-    """Return the heaviest connected part of ``shares (Z, Y, X)`` above ``least``, as a mask."""
-    parts, count = ndimage.label(shares > least, structure=np.ones((3, 3, 3)))
-    if count == 0:
-        return None
-    weights = ndimage.sum_labels(shares, parts, np.arange(1, count + 1))
-    return np.asarray(parts == 1 + int(np.argmax(weights)))
+    phases = np.unique(np.linspace(0, image.phases, LOCATING_PHASES, endpoint=False).astype(int))
+    shares = np.zeros((image.grid.shape[0], window.rows_px, window.columns_px), np.float32)
+    for phase in phases:
+        pixels = read_window(image.values[phase], window, wanted)
+        for z in range(pixels.shape[0]):
+            seen = context_slices(z, len(pixels), wanted.context_slices)
+            shares[z] += 1 - network(pixels[None, seen])[0, others].sum(0)
+    return shares / len(phases)
 
 
 def _heaviest(
@@ -194,9 +160,11 @@ def _heaviest(
     Through the stack, so that a stray spot in the liver moves nothing; None where a stack of
     :data:`STACK_SLICES` shows less than ``least_ml`` of it.
     """
-    heart = _heaviest_part(shares, least)
-    if heart is None:
+    parts, count = ndimage.label(shares > least, structure=np.ones((3, 3, 3)))
+    if count == 0:
         return None
+    weights = ndimage.sum_labels(shares, parts, np.arange(1, count + 1))
+    heart = parts == 1 + int(np.argmax(weights))
     grid = image.grid
     spacing_mm = grid.slice_spacing_mm or SINGLE_SLICE_MM
     pixel_cm2 = (
