@@ -330,8 +330,9 @@ def test_hard_slices_are_drawn_more_often():
     assert loop.draw_chances(slices, data) == pytest.approx(np.array([1, 2, 4]) / 7)
 
 
-def test_a_network_started_from_a_shipped_model_says_what_that_model_says():
-    recipe = still_recipe(context_slices=1)
+@pytest.mark.parametrize("architecture", ["unet", "recurrent_unet"])
+def test_a_network_started_from_a_shipped_model_says_what_that_model_says(architecture):
+    recipe = still_recipe(context_slices=1, architecture=architecture)
     network = loop.build_network(recipe)
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     start_from_model(network, "cine_sax@0.1.0", images, ACDC)

@@ -14,3 +14,6 @@ class SegmentationNetwork(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Return the logits ``(N, classes, H, W)`` of ``image (N, planes, H, W)``."""
         raise NotImplementedError
+
+    def change_nothing_yet(self) -> None:
+        """Silence what a plain U-Net lacks, for a start from the weights of one."""

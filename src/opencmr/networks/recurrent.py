@@ -38,21 +38,22 @@ class RecurrentUNet(UNet):
         self.memory = ConvolutionalGRU(widths[-1])
         self.both_ways = nn.Conv2d(2 * widths[-1], widths[-1], 1)
 
+    def change_nothing_yet(self) -> None:
+        """Let the memory say nothing: the middle slice is decoded from its own features."""
+        for parameter in self.both_ways.parameters():
+            nn.init.zeros_(parameter)
+
     def forward(self, image: Tensor) -> Tensor:
         """Return the logits ``(N, classes, H, W)`` of the middle of ``image (N, planes, H, W)``."""
-        planes = image.shape[1]
-        middle = planes // 2
-        levels = [self.encode(image[:, z : z + 1]) for z in range(planes)]
-        deepest = [features[-1] for features in levels]
-        up, down = (
-            self._read(deepest[first:last:step])
-            for first, last, step in (
-                (None, middle + 1, 1),
-                (None, middle - 1 if middle else None, -1),
-            )
-        )
-        joined = deepest[middle] + self.both_ways(torch.cat([up, down], dim=1))
-        return self.decode(levels[middle][:-1], joined)
+        middle = image.shape[1] // 2
+        levels = [
+            features.reshape(*image.shape[:2], *features.shape[1:])
+            for features in self.encode(image.flatten(0, 1).unsqueeze(1))
+        ]
+        *skips, middle_slice = [features[:, middle] for features in levels]
+        deepest = levels[-1].unbind(1)
+        up, down = self._read(deepest[: middle + 1]), self._read(deepest[middle:][::-1])
+        return self.decode(skips, middle_slice + self.both_ways(torch.cat([up, down], dim=1)))
 
     def _read(self, slices: Sequence[Tensor]) -> Tensor:
         memory = torch.zeros_like(slices[0])

@@ -22,7 +22,8 @@ def start_from_model(
 
     The export folds each batch normalisation into its convolution.  Here it is unfolded again:
     its mean and spread are those of the features of ``images (N, P, H, W)``, which training
-    would keep there.  Planes that the model did not see get weights of zero.  The classes of the
+    would keep there.  Planes that the model did not see get weights of zero; layers that it does
+    not have change nothing at first where the network can silence them.  The classes of the
     network are those of ``scheme``: a structure starts as that of the model, and one that the
     model does not know as the structure that holds it.
 
@@ -46,12 +47,12 @@ def start_from_model(
         if part in stored:
             stored[part] = stored[part][classes]
     network.eval()
+    network.change_nothing_yet()
+    parameters = dict(network.named_parameters())
     try:
         with torch.no_grad():
-            for name, layer in network.named_modules():
-                if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-                    for part, parameter in layer.named_parameters():
-                        parameter.copy_(_widened(stored[f"{name}.{part}"], parameter.shape))
+            for name in stored.keys() - _folded_biases(network):
+                parameters[name].copy_(_widened(stored[name], parameters[name].shape))
         _unfold(network, stored, images)
     except (KeyError, RuntimeError) as error:
         raise ModelError(f"the network of {title} does not fit the recipe: {error}") from error
@@ -87,6 +88,10 @@ def _normalised_convolutions(
             for place, (one, after) in enumerate(itertools.pairwise(layers)):
                 if isinstance(one, nn.Conv2d) and isinstance(after, nn.BatchNorm2d):
                     yield f"{name}.{place}", one, after
+
+
+def _folded_biases(network: SegmentationNetwork) -> set[str]:
+    return {f"{name}.weight_bias" for name, _, _ in _normalised_convolutions(network)}
 
 
 @torch.no_grad()
