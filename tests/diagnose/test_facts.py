@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opencmr.anatomy.policy import ACDC_POLICY, PapillaryRule
+from opencmr.anatomy.reasons import Reason
 from opencmr.diagnose.facts import Fact, facts_of, facts_of_rows, with_values
 from opencmr.errors import InputError
 from opencmr.imaging.measurement import Measurement
@@ -46,6 +47,16 @@ def test_a_null_is_a_fact_with_a_reason_and_a_curve_is_none() -> None:
     facts = facts_of_rows([row("LVEF", None), row("LVV", 120.0, phase=0)])
     assert facts["LVEF"].reason is not None
     assert set(facts) == {"LVEF"}
+
+
+def test_a_null_keeps_the_reason_that_the_file_tells() -> None:
+    told = row("LVEF", None, reason="SPLIT_STACK: withheld")
+    assert facts_of_rows([told])["LVEF"].reason == Reason("SPLIT_STACK", "withheld")
+    for hostile in (None, "", "NO_SUCH_CODE: withheld", 3):
+        facts = facts_of_rows([row("LVEF", None, reason=hostile)])
+        assert facts["LVEF"].reason == Reason(
+            "NOT_ASSESSABLE", "LVEF has no value in the measurements"
+        )
 
 
 def test_one_quantity_of_two_series_is_refused_and_not_chosen_from() -> None:

@@ -8,7 +8,9 @@ import pytest
 from opencmr.anatomy.reasons import Reason
 from opencmr.diagnose import study
 from opencmr.diagnose.classifier import Classifier, Sheet
+from opencmr.diagnose.facts import Fact
 from opencmr.diagnose.study import find
+from opencmr.diagnose.tissue_values import NO_LIMIT, TissueValue
 from opencmr.imaging.finding import Outcome
 from opencmr.imaging.flag import About, QualityFlag, Severity
 from opencmr.imaging.reading import Reading
@@ -34,22 +36,24 @@ def beating() -> tuple[Reading, Series]:
     return reading, Series("s01", image)
 
 
+SHEET = Sheet(
+    name="ejection",
+    symbols=("LVEF",),
+    mean=(45.0,),
+    sd=(10.0,),
+    coefficients=((9.0,), (-9.0,)),
+    intercepts=(0.0, 0.0),
+    scores=tuple(float(v) for v in np.linspace(0.005, 0.995, 100)),
+    centres=((1.0,), (-1.0,)),
+    precisions=(((1.0,),),) * 2,
+    distances=tuple(float(v) for v in range(100)),
+)
+"""Of two classes: the first above an ejection fraction of 45 %, else the second, and sure of it."""
+
+
 @pytest.fixture
 def by_ejection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A classifier that says A above an ejection fraction of 45 %, else B, and is sure of it."""
-    sheet = Sheet(
-        name="ejection",
-        symbols=("LVEF",),
-        mean=(45.0,),
-        sd=(10.0,),
-        coefficients=((9.0,), (-9.0,)),
-        intercepts=(0.0, 0.0),
-        scores=tuple(float(v) for v in np.linspace(0.005, 0.995, 100)),
-        centres=((1.0,), (-1.0,)),
-        precisions=(((1.0,),),) * 2,
-        distances=tuple(float(v) for v in range(100)),
-    )
-    made = Classifier(classes=("A", "B"), sheets=(sheet,), spans={}, cases=())
+    made = Classifier(classes=("A", "B"), sheets=(SHEET,), spans={}, cases=())
     monkeypatch.setattr(study, "load_classifier", lambda _: made)
 
 
@@ -119,6 +123,22 @@ def test_what_is_indeterminate_already_is_not_read_again(beating, by_ejection) -
     assert [doubt.code for doubt in found.doubts] == ["AGE_OUTSIDE_RANGE"]
     assert found.model is not None
     assert found.model.sha256 == CARD.sha256
+
+
+def test_a_normal_heart_with_inflamed_tissue_is_a_disagreement(beating, monkeypatch) -> None:
+    heart, series = beating
+    made = Classifier(classes=("NOR", "DCM"), sheets=(SHEET,), spans={}, cases=())
+    monkeypatch.setattr(study, "load_classifier", lambda _: made)
+    inflamed, healthy = (
+        (TissueValue("T2", "s2", None, Fact(ms), 52.0, NO_LIMIT),) for ms in (70.0, 45.0)
+    )
+    told, untold = (
+        find(heart, series, ADULT, CARD, None, tissue).disagreements
+        for tissue in (inflamed, healthy)
+    )
+    assert len(told) == len(untold) + 1
+    assert "T2-based" in told[-1]
+    assert "reads no tissue, says NOR" in told[-1]
 
 
 def test_a_reading_without_a_value_says_why(beating) -> None:

@@ -54,6 +54,18 @@ def test_a_withheld_measurement_makes_it_indeterminate(opencmr, tmp_path) -> Non
     assert found["indeterminate"]
 
 
+def test_what_a_check_withheld_in_part_is_concluded_from_in_no_part(opencmr, tmp_path) -> None:
+    path = Path(written(tmp_path, HEART | {"LVM": None}))
+    content = json.loads(path.read_bytes())
+    for one in content["measurements"]:
+        one["reason"] = "MISSING_SLICE: withheld" if one["symbol"] == "LVM" else ""
+    path.write_text(json.dumps(content))
+    outcome = opencmr("diagnose", path, "--json")
+    assert outcome.status == 3
+    assert {one["outcome"] for one in outcome.json["rules"]} == {"not assessable"}
+    assert "MISSING_SLICE" in str(outcome.json["indeterminate"])
+
+
 def test_people_read_the_same_with_the_warning_first(opencmr, tmp_path) -> None:
     done = opencmr("diagnose", written(tmp_path, HEART))
     assert done.status in (0, 3)

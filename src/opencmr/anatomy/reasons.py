@@ -203,6 +203,18 @@ class Reason:
     def __str__(self) -> str:
         return f"{self.code}: {self.sentence}"
 
+    @classmethod
+    def from_text(cls, text: str) -> "Reason | None":
+        """Return the reason that ``str`` made a text of, None where it is no such text.
+
+        >>> Reason.from_text(str(Reason("NOT_MR"))) == Reason("NOT_MR")
+        True
+        >>> Reason.from_text("of unknown origin: none") is None
+        True
+        """
+        code, _, sentence = text.partition(": ")
+        return cls(code, sentence) if code in REASON_CODES else None
+
 
 def require_known(code: str) -> None:
     """Raise a ``ValueError`` where a code does not stand in the table."""

@@ -1,7 +1,7 @@
 """``opencmr diagnose``: what measurements may mean, with reasons, or why nobody can say."""
 
 import json
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +11,6 @@ from opencmr.cli import console
 from opencmr.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
-    from opencmr.diagnose.facts import Fact, Facts
-    from opencmr.diagnose.tissue_values import TissueValue
     from opencmr.imaging.finding import Finding
     from opencmr.imaging.study import Demographics
 
@@ -45,32 +43,20 @@ def diagnose(
     From MEASUREMENTS, or from --ed and --es. Decision support: research use only, not for
     diagnosis. Exit status 3 where no group can be named; the output says what made it so.
     """
-    from opencmr.diagnose.body import with_indices
-    from opencmr.diagnose.classifier import load_classifier
-    from opencmr.diagnose.lake_louise import judge_inflammation
-    from opencmr.diagnose.opinion import form_opinion
+    from opencmr.diagnose.study import find_in_rows
     from opencmr.imaging.study import Demographics
     from opencmr.models.library import read_library
 
     body = Demographics(
         sex=console.parse_sex(sex), age_years=age, height_cm=height_cm, weight_kg=weight_kg
     )
+    card = read_library().choose_diagnosis()
     if measurements is None:
-        findings = _findings_of_pair(ed, es, spacing, body)
-        facts: Facts = {}
-        tissue: tuple[TissueValue, ...] = ()
+        finding = _finding_of_pair(ed, es, spacing, body) or find_in_rows([], [], body, card)
     elif ed is not None or es is not None or spacing is not None:
         raise ConfigurationError("name MEASUREMENTS, or --ed and --es (with --spacing), not both")
     else:
-        of_file, tissue = _facts_of_file(measurements)
-        findings, facts = (), with_indices(of_file, body)
-    card = read_library().choose_diagnosis()
-    if not findings:
-        opinion = form_opinion(facts, load_classifier(card), sex=body.sex, age_years=age)
-        found = opinion.finding(card.use)
-        inflammation = judge_inflammation(tissue, facts, sex=body.sex, age_years=age)
-        findings = (replace(found, criteria=(*found.criteria, *inflammation)),)
-    (finding,) = findings
+        finding = find_in_rows(*_rows_of_file(measurements), body, card)
     if as_json:
         console.print_json(finding.plain)
     else:
@@ -81,10 +67,9 @@ def diagnose(
         raise typer.Exit(INDETERMINATE)
 
 
-def _facts_of_file(path: Path) -> "tuple[dict[str, Fact], tuple[TissueValue, ...]]":
-    """Return the facts of the ventricles, and the values of tissue."""
-    from opencmr.diagnose.facts import facts_of_rows
-    from opencmr.diagnose.tissue_values import drawn_of, tissue_of_rows
+def _rows_of_file(path: Path) -> tuple[list[Mapping[str, object]], tuple[str, ...]]:
+    """Return the rows of a ``measurements.json``, and the series that no network outlined."""
+    from opencmr.diagnose.tissue_values import drawn_of
 
     console.require_file(path, "MEASUREMENTS")
     if not path.is_file() or path.stat().st_size > LARGEST_BYTES:
@@ -96,14 +81,13 @@ def _facts_of_file(path: Path) -> "tuple[dict[str, Fact], tuple[TissueValue, ...
     rows = content.get("measurements") if isinstance(content, dict) else None
     if not isinstance(rows, list):
         raise InputError('MEASUREMENTS has no list "measurements"; expected measurements.json')
-    drawn = drawn_of(content.get("segmentations"))
-    return facts_of_rows(rows), tissue_of_rows(rows, drawn)
+    return rows, drawn_of(content.get("segmentations"))
 
 
-def _findings_of_pair(
+def _finding_of_pair(
     ed: Path | None, es: Path | None, spacing: str | None, body: "Demographics"
-) -> "tuple[Finding, ...]":
-    """Return the findings on a pair of stacks, as the analysis makes them; none without a heart."""
+) -> "Finding | None":
+    """Return the finding on a pair of stacks, as the analysis makes it; None without a heart."""
     from opencmr.intake.studies import read_pair
     from opencmr.pipeline import Configuration, analyze_study
 
@@ -113,7 +97,7 @@ def _findings_of_pair(
     console.require_file(es, "--es")
     with read_pair(ed, es, spacing_mm=console.parse_spacing(spacing)) as studies:
         study = studies[0]
-    return analyze_study(study, Configuration(demographics=body)).findings
+    return next(iter(analyze_study(study, Configuration(demographics=body)).findings), None)
 
 
 def _lines(finding: "Finding") -> list[str]:

@@ -149,7 +149,9 @@ def fact_of_row(row: Mapping[str, object]) -> Fact:
         (rule for rule in PapillaryRule if str(row.get("policy")).startswith(rule.value)), None
     )
     if value is None:
-        return Fact(None, Reason("NOT_ASSESSABLE", f"{symbol} has no value in the measurements"))
+        told = Reason.from_text(str(row.get("reason")))
+        unsaid = Reason("NOT_ASSESSABLE", f"{symbol} has no value in the measurements")
+        return Fact(None, told or unsaid)
     ends = row.get("interval")
     interval = None
     if isinstance(ends, Sequence) and len(ends) == 2:

@@ -13,6 +13,8 @@ GROUPS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+NORMAL = "NOR"
+
 
 def in_words(group: str) -> str:
     """Return a group's name with its abbreviation; the abbreviation where it has no other.

@@ -54,6 +54,7 @@ T1_BASED = (
     "T1-based main criterion: native T1 or ECV above the upper limit of normal, or mid-wall or "
     "subepicardial late enhancement"
 )
+MAIN = (T2_BASED, T1_BASED)
 BOTH = "Both main criteria: strong evidence of acute inflammation"
 ONE = "One main criterion alone: supports inflammation, with lower specificity"
 LV_DYSFUNCTION = Rule(

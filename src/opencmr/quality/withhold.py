@@ -7,6 +7,9 @@ from opencmr.imaging.flag import About, QualityFlag, Severity
 from opencmr.imaging.measurements import Measured, Measurements
 from opencmr.quality.scope import OF_THE_PATIENT
 
+WITHHELD = "withheld"
+"""What is said of a measurement that a flag made null."""
+
 
 def withhold(measurements: Measurements, flags: Iterable[QualityFlag]) -> Measurements:
     """Return the measurements with those that a "do not report" flag concerns made null.
@@ -22,7 +25,7 @@ def withhold(measurements: Measurements, flags: Iterable[QualityFlag]) -> Measur
     for flag in flags:
         if flag.severity is Severity.DO_NOT_REPORT:
             withheld = tuple(
-                one.withheld(Reason(flag.code, "withheld")) if _concerns(flag.about, one) else one
+                one.withheld(Reason(flag.code, WITHHELD)) if _concerns(flag.about, one) else one
                 for one in withheld
             )
     return Measurements(withheld)
