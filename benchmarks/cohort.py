@@ -1,9 +1,10 @@
-"""Time and peak memory of ``opencmr analyze`` on the ACDC pairs as one cohort.
+"""Time and peak memory of ``opencmr analyze`` on the ACDC pairs as one cohort, and its table.
 
-    python benchmarks/cohort.py -o benchmarks/cohort.json [--patients 80] [--jobs 1 2]
+    python benchmarks/cohort.py -o benchmarks/cohort.json [--patients 80] [--jobs 1 2] [--checked 8]
 
 Each number of jobs begins anew; then the same command is given again, which finds all studies
-finished.  Peak memory adds up the resident sets of all processes every 20 ms.
+finished.  Peak memory adds up the resident sets of all processes every 20 ms.  Of some patients,
+spread over the set, each value and flag of the table is compared with a run on that patient alone.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from tree_memory import TreeMemory
 
@@ -28,6 +30,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--patients", type=int, default=80)
     parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--checked", type=int, default=8, metavar="PATIENTS")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
@@ -37,6 +40,9 @@ def main() -> None:
             out = place / f"jobs-{jobs}"
             result[f"jobs {jobs}"] = measured(place / "in", out, jobs) | rows(out)
             result[f"jobs {jobs}, all finished"] = measured(place / "in", out, jobs)
+            result[f"jobs {jobs}, against single runs"] = checked(
+                place / "in", out, options.checked
+            )
     options.output.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1))
 
@@ -70,6 +76,33 @@ def rows(out: Path) -> dict[str, int]:
     with (out / "cohort.csv").open(newline="", encoding="utf-8") as file:
         errors = [row["error"] for row in csv.DictReader(file)]
     return {"studies": len(errors), "failed": sum(map(bool, errors))}
+
+
+def checked(source: Path, out: Path, wanted: int) -> dict[str, object]:
+    """Return how many values of the table equal those of single runs, and which do not."""
+    with (out / "key.csv").open(newline="", encoding="utf-8") as file:
+        patients = {
+            row["key"]: Path(row["input"]).name.split("_")[0] for row in csv.DictReader(file)
+        }
+    with (out / "cohort.csv").open(newline="", encoding="utf-8") as file:
+        table = [row for row in csv.DictReader(file) if row["key"]]
+    compared, apart = 0, []
+    for row in table[:: max(1, len(table) // wanted)][:wanted]:
+        study = single(source, patients[row["key"]], out.parent / "single")
+        told = {s: "" if v is None else str(v) for s, v in study["measurements"].items()}
+        told["flags"] = " ".join(dict.fromkeys(study["flags"]))
+        compared += len(told)
+        apart += [f"{row['key']} {name}" for name, text in told.items() if row[name] != text]
+    return {"patients": min(wanted, len(table)), "values": compared, "apart": apart}
+
+
+def single(source: Path, patient: str, out: Path) -> dict[str, Any]:
+    """Return what ``analyze --json`` says of one patient's pair by itself."""
+    pair = [source / f"{patient}_{moment}.nii.gz" for moment in ("ed", "es")]
+    words = ["analyze", *pair, "-o", out, "--overwrite", "--json", "-q"]
+    told = subprocess.run([*PROGRAM, *words], stdout=subprocess.PIPE, check=False).stdout
+    (study,) = json.loads(told)["studies"]
+    return study
 
 
 if __name__ == "__main__":
