@@ -11,6 +11,7 @@ from opencmr import __version__
 from opencmr.analyses.analysis import Analysis, Parts
 from opencmr.analyses.contours import labels_from
 from opencmr.analyses.function import NAME as FUNCTION
+from opencmr.analyses.outlines import labels_of_outlines
 from opencmr.analyses.placing import place_labels
 from opencmr.analyses.plan import Planned, plan_study
 from opencmr.analyses.segments import labels_of_segments
@@ -26,6 +27,7 @@ from opencmr.imaging.finding import Finding
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.given_contours import GivenContours
 from opencmr.imaging.given_labels import GivenLabels
+from opencmr.imaging.given_outlines import GivenOutlines
 from opencmr.imaging.given_segments import GivenSegments
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import ModelUse, Reading
@@ -67,7 +69,7 @@ class Configuration:
         Of which cardiac phases the labels are written as DICOM.
     ranges : tuple of NormalRange
         A site's own, which go before the packaged ones.
-    labels : GivenLabels, GivenContours, GivenSegments or None
+    labels : GivenLabels, GivenContours, GivenOutlines, GivenSegments or None
         Drawn or corrected by a reader, and measured in place of a network's.
     spacing_mm : (slice, row, column) or None
         With which NIfTI files that lack it were read.
@@ -86,7 +88,7 @@ class Configuration:
     truth: Mapping[str, float] = field(default_factory=dict)
     seg_phases: SegPhases = SegPhases.ED_ES
     ranges: tuple[NormalRange, ...] = ()
-    labels: GivenLabels | GivenContours | GivenSegments | None = None
+    labels: GivenLabels | GivenContours | GivenOutlines | GivenSegments | None = None
     spacing_mm: tuple[float, float, float] | None = None
     sequence: Technique | None = None
     previous: EarlierResult | None = None
@@ -250,6 +252,8 @@ def _placed(
         return None, {}, ()
     if isinstance(given, GivenContours):
         given, remarks = labels_from(given, study, analyses)
+    elif isinstance(given, GivenOutlines):
+        given, remarks = labels_of_outlines(given, study, analyses)
     elif isinstance(given, GivenSegments):
         given = labels_of_segments(given, study, analyses)
     series, segmentation = place_labels(given, study, analyses)
@@ -322,7 +326,9 @@ def _with_demographics(study: Study, given: Demographics) -> Study:
     return replace(study, demographics=replace(study.demographics, **stated))
 
 
-def _labels_record(given: GivenLabels | GivenContours | GivenSegments | None) -> dict[str, object]:
+def _labels_record(
+    given: GivenLabels | GivenContours | GivenOutlines | GivenSegments | None,
+) -> dict[str, object]:
     """Return which labels were given, by whom; the name of their file stays out."""
     if given is None:
         return {}

@@ -8,6 +8,10 @@ import numpy as np
 import pydicom
 import pytest
 
+from opencmr.geometry.contours import outlines_mm
+from opencmr.intake.studies import read_studies
+from tests.structure_sets import Roi, in_patient, saved, structure_set
+
 VOLUMES = ("LVEDV", "LVESV", "LVSV", "LVM", "RVEDV", "RVESV", "RVSV")
 
 
@@ -78,6 +82,63 @@ def test_segmentation_objects_of_the_result_give_its_volumes_again(
         assert after[key]["value"] == pytest.approx(before[key]["value"], abs=1e-6)
     assert read["author_kind"] == "reader"
     assert read["derived_from"] == drawn["author"]
+
+
+@pytest.fixture(scope="module")
+def contoured(phantom, phantom_dicom, tmp_path_factory):
+    """The simulated heart's own masks, outlined in a Structure Set as a planning system does."""
+    grid, masks = phantom.labels.grid, phantom.labels.labels
+    with read_studies(phantom_dicom) as studies:
+        images = [one for one in studies[0].series if one.image.values.shape == masks.shape]
+    (series,) = images
+    # The stack may have been read from the other end.
+    corners, found = grid.affines[:, None, :3, 3], series.image.grid.affines[:, :3, 3]
+    order = np.linalg.norm(corners - found, axis=2).argmin(1)
+    pictures = np.array(series.image.instances, dtype=object)[:, order]
+    spacing_mm = grid.row_spacing_mm, grid.column_spacing_mm
+    rois = []
+    for name, values in (("LV Endo", [3]), ("LV Epi", [2, 3]), ("RV Endo", [1]), ("Liver", [2])):
+        rois.append(Roi(name, frame=series.frame_of_reference_uid))
+        for (t, z), picture in np.ndenumerate(pictures):
+            for line in outlines_mm(np.isin(masks[t, z], values), spacing_mm):
+                points = in_patient(line[:-1] / spacing_mm, grid, z)
+                rois[-1].contours.append((points, [picture]))
+    dataset = structure_set(*rois, series=series.uids[0])
+    return saved(dataset, tmp_path_factory.mktemp("contoured") / "RS.dcm")
+
+
+def test_a_structure_set_gives_the_volumes_of_the_masks_that_were_outlined(
+    opencmr, phantom, phantom_dicom, contoured, tmp_path
+):
+    words = ("--labels", contoured, "-o", tmp_path / "o", "--author", "A. Reader")
+    outcome = opencmr("measure", phantom_dicom, *words)
+    assert outcome.status in (0, 3), outcome.err
+    rows, (told,) = rows_of(tmp_path / "o")
+    masks, voxel_ml = phantom.labels.labels, phantom.labels.grid.voxel_mm3 / 1000
+    for symbol, label in (("LVV", 3), ("RVV", 1)):
+        for phase, mask in enumerate(masks):
+            expected_ml = ((mask == label).sum((1, 2)) * voxel_ml).sum()
+            assert rows[symbol, phase, None]["value"] == pytest.approx(expected_ml, rel=0.02)
+    wall_g = 1.05 * ((masks[0] == 2).sum((1, 2)) * voxel_ml).sum()
+    assert rows["LVM", None, None]["value"] == pytest.approx(wall_g, rel=0.03)
+    assert (told["author"], told["derived_from"]) == ("A. Reader", None)
+    report = (tmp_path / "o" / "report.html").read_text()
+    assert "CONTOURS_UNREAD" in report
+    assert "Liver" not in report
+
+
+def test_a_structure_set_of_another_study_is_refused_and_leaves_nothing(
+    opencmr, phantom_dicom, contoured, tmp_path
+):
+    dataset = pydicom.dcmread(contoured)
+    for roi in dataset.ROIContourSequence:
+        for contour in roi.ContourSequence:
+            contour.ContourImageSequence[0].ReferencedSOPInstanceUID = "1.2.3"
+    other = saved(dataset, tmp_path / "other.dcm")
+    outcome = opencmr("measure", phantom_dicom, "--labels", other, "-o", tmp_path / "o")
+    assert outcome.status == 4
+    assert "OTHER_PICTURES" in outcome.err
+    assert not (tmp_path / "o").exists()
 
 
 def test_a_correction_on_the_exported_image_changes_what_it_must(

@@ -18,6 +18,8 @@ CODED = {"Reason": 0, "QualityFlag": 1, "Unmeasurable": 0, "RefusedError": 0}
 LOOKS_LIKE_A_CODE = re.compile(r"([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)(?:: |$)")
 """A whole literal in capitals with an underscore, or one before a colon: ``CODE: reason``."""
 OTHER_CAPITALS = {q.symbol for q in EVERY_QUANTITY} | {
+    "CLOSED_PLANAR",  # geometric types of contours (DICOM)
+    "CLOSEDPLANAR_XOR",
     "GEMS_ACQU_01",  # GE's private creator
     "AS_SEGMENTED",  # of model.json
     "IN_CAVITY",  # of model.json

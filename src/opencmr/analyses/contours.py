@@ -12,7 +12,7 @@ from opencmr.anatomy.structures import Structure
 from opencmr.errors import GeometryError, InputError
 from opencmr.geometry.contours import mask_of_polygon
 from opencmr.imaging.flag import About, QualityFlag, Severity
-from opencmr.imaging.given_contours import Contour, GivenContours, Surface
+from opencmr.imaging.given_contours import GivenContours, Surface
 from opencmr.imaging.given_labels import GivenLabels
 from opencmr.imaging.study import Series, Study
 
@@ -56,7 +56,7 @@ def labels_from(
     labels = np.zeros(image.values.shape, dtype=np.uint8)
     inside: dict[tuple[int, Surface], np.ndarray] = {}
     for contour in given.contours:
-        mask = _filled(contour, image.grid.shape[1:])
+        mask = filled(contour.points, image.grid.shape[1:], contour.name)
         inside[contour.image_number, contour.surface] = mask
     # The endocardium last: what lies inside it is cavity.
     for surface, structure in (
@@ -150,18 +150,24 @@ def require_pictures_as_drawn(series: Series) -> None:
         )
 
 
-def _filled(contour: Contour, shape: tuple[int, int]) -> np.ndarray:
-    """Return the pixels ``(Y, X) bool`` inside a contour."""
+def filled(points: np.ndarray, shape: tuple[int, int], name: str) -> np.ndarray:
+    """Return the pixels ``(Y, X) bool`` inside a contour of ``(N, 2)`` points in pixels.
+
+    Raises
+    ------
+    GeometryError
+        When it leaves its image or encloses nothing, by the name of the contour.
+    """
     rows, columns = shape
-    low, high = contour.points.min(0), contour.points.max(0)
+    low, high = points.min(0), points.max(0)
     if (low < -0.5).any() or high[0] > rows - 0.5 or high[1] > columns - 0.5:
         raise GeometryError(
-            f"{contour.name} leaves its image of {rows} rows and {columns} columns: rows "
+            f"{name} leaves its image of {rows} rows and {columns} columns: rows "
             f"{low[0] + 1:.1f} to {high[0] + 1:.1f}, columns {low[1] + 1:.1f} to {high[1] + 1:.1f}"
         )
-    mask = mask_of_polygon(contour.points, shape)
+    mask = mask_of_polygon(points, shape)
     if not mask.any():
-        raise GeometryError(f"{contour.name} encloses no pixel's centre")
+        raise GeometryError(f"{name} encloses no pixel's centre")
     return mask
 
 
@@ -176,17 +182,20 @@ def _missing(
         return ()
     walled = {phase for number in outer for phase, _ in places[number]}
     is_partial = any(phase in walled for number in alone for phase, _ in places[number])
-    return (
-        QualityFlag(
-            Severity.REVIEW if is_partial else Severity.INFO,
-            "EPICARDIUM_MISSING",
-            "Endocardial contours without an epicardial one give the cavity and no wall: the mass "
-            "of a phase in which some slices have a wall and others none is too small."
-            if is_partial
-            else "Phases have endocardial contours and no epicardial one: they have a volume and "
-            "no mass.",
-            _images(alone),
-        ),
+    return (epicardium_missing(_images(alone), is_partial=is_partial),)
+
+
+def epicardium_missing(where: str, *, is_partial: bool) -> QualityFlag:
+    """Return the remark on cavities without a wall; partial where slices beside have one."""
+    return QualityFlag(
+        Severity.REVIEW if is_partial else Severity.INFO,
+        "EPICARDIUM_MISSING",
+        "Endocardial contours without an epicardial one give the cavity and no wall: the mass "
+        "of a phase in which some slices have a wall and others none is too small."
+        if is_partial
+        else "Phases have endocardial contours and no epicardial one: they have a volume and "
+        "no mass.",
+        where,
     )
 
 
@@ -196,18 +205,24 @@ def _crossing(inside: Mapping[tuple[int, Surface], np.ndarray]) -> tuple[Quality
         for (number, surface), mask in inside.items()
         if surface is Surface.ENDOCARDIUM
         and (outer := inside.get((number, Surface.EPICARDIUM))) is not None
-        and (mask & ~outer).sum() > MOST_OUTSIDE * mask.sum()
+        and is_outside(mask, outer)
     }
-    if not crossing:
-        return ()
-    return (
-        QualityFlag(
-            Severity.REVIEW,
-            "CONTOURS_CROSS",
-            f"More than {MOST_OUTSIDE:.0%} of the cavity lies outside the epicardial contour of "
-            "the same image: mass and wall thickness are not to be trusted. Check the contours.",
-            _images(crossing),
-        ),
+    return (contours_cross(_images(crossing)),) if crossing else ()
+
+
+def is_outside(inner: np.ndarray, outer: np.ndarray) -> bool:
+    """Return whether more than :data:`MOST_OUTSIDE` of one mask lies outside another."""
+    return bool((inner & ~outer).sum() > MOST_OUTSIDE * inner.sum())
+
+
+def contours_cross(where: str) -> QualityFlag:
+    """Return the remark on cavities that leave the epicardium."""
+    return QualityFlag(
+        Severity.REVIEW,
+        "CONTOURS_CROSS",
+        f"More than {MOST_OUTSIDE:.0%} of the cavity lies outside the epicardial contour of "
+        "the same image: mass and wall thickness are not to be trusted. Check the contours.",
+        where,
     )
 
 

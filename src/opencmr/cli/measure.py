@@ -15,6 +15,7 @@ from opencmr.errors import ConfigurationError, InputError
 if TYPE_CHECKING:
     from opencmr.imaging.given_contours import GivenContours
     from opencmr.imaging.given_labels import GivenLabels
+    from opencmr.imaging.given_outlines import GivenOutlines
     from opencmr.imaging.given_segments import GivenSegments
 
 
@@ -30,7 +31,7 @@ def measure(
         typer.Option(
             metavar="LABELS",
             help="Labels on the grid of one series of INPUT: NIfTI, a DICOM Segmentation object, "
-            "or a folder of these.",
+            "or a folder of these; or contours on its pictures, a DICOM RT Structure Set.",
             show_default=False,
         ),
     ] = None,
@@ -94,7 +95,8 @@ def measure(
     from opencmr.batch.one_study import analyze_only
     from opencmr.imaging.study import Demographics
     from opencmr.intake.contours import read_contours
-    from opencmr.intake.dicom.segments import is_dicom, read_segments
+    from opencmr.intake.dicom.given import read_given_objects
+    from opencmr.intake.dicom.label_objects import is_dicom
     from opencmr.intake.nifti.given import read_given_labels
     from opencmr.pipeline import Configuration
     from opencmr.report.earlier import earlier_result
@@ -105,8 +107,8 @@ def measure(
         raise ConfigurationError("--derived-from and --scheme belong to --labels")
     if labels is not None:
         console.require_file(labels, "--labels")
-    is_seg = labels is not None and is_dicom(labels)
-    if is_seg and (original, scheme) != (None, None):
+    are_dicom = labels is not None and is_dicom(labels)
+    if are_dicom and (original, scheme) != (None, None):
         raise ConfigurationError("--derived-from and --scheme belong to labels as NIfTI")
     if original is not None:
         console.require_file(original, "--derived-from")
@@ -126,9 +128,9 @@ def measure(
         storage.result_folder(output, overwrite=overwrite, inputs=inputs) as folder,
         console.progress_bar(quiet=quiet) as progress,
     ):
-        given: GivenLabels | GivenContours | GivenSegments
-        if labels is not None and is_seg:
-            given = read_segments(labels, author=author, series=series)
+        given: GivenLabels | GivenContours | GivenOutlines | GivenSegments
+        if labels is not None and are_dicom:
+            given = read_given_objects(labels, author=author, series=series)
         elif labels is not None:
             given = read_given_labels(
                 labels,

@@ -64,6 +64,19 @@ def refuse_damaged(dataset: Dataset) -> None:
     _refuse_deep(dataset)
 
 
+def refuse_cut(dataset: Dataset) -> None:
+    """Refuse an object that has no pixels to lack, and is not whole.
+
+    Raises
+    ------
+    RefusedError
+        ``TRUNCATED`` or ``NESTING``.
+    """
+    if any(map(is_cut, dataset.values())):
+        raise RefusedError("TRUNCATED")
+    _refuse_deep(dataset)
+
+
 def _inflated(data: bytes) -> bytes:
     """Return the file in explicit little endian if it is deflated, within the limits.
 

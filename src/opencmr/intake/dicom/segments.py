@@ -5,14 +5,13 @@ these by its label.  Which picture a frame marks is read from its source image, 
 from its order.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.pixels.utils import unpack_bits
-from pydicom.uid import UID, SegmentationStorage
 
 from opencmr.anatomy.codes import STRUCTURE_CODES
 from opencmr.anatomy.policy import ACDC_POLICY, BasalRule, ContourPolicy, PapillaryRule
@@ -21,13 +20,10 @@ from opencmr.errors import ConfigurationError, GeometryError, InputError
 from opencmr.imaging.given_segments import GivenSegments, SegmentFrame
 from opencmr.imaging.segmentation import Author, AuthorKind
 from opencmr.intake.containers import limits
-from opencmr.intake.dicom.parsing import open_dicom, refuse_damaged, text
-from opencmr.intake.refusal import RefusedError
+from opencmr.intake.dicom.label_objects import SEGMENTATIONS, Read, objects_in, silenced
+from opencmr.intake.dicom.parsing import text
 from opencmr.storage import sha256_of_bytes
 
-LABEL_MAP_STORAGE = UID("1.2.840.10008.5.1.4.1.1.66.7")
-STORAGE = (SegmentationStorage, LABEL_MAP_STORAGE)
-MOST_FILES = 1000
 OLDER_CODES = {
     ("T-32600", "SRT"): Structure.LV,
     ("T-32602", "SRT"): Structure.LV,
@@ -59,14 +55,6 @@ WORDS = {
 _POLICIES = [ContourPolicy(one, other) for one in PapillaryRule for other in BasalRule]
 
 
-def is_dicom(path: Path) -> bool:
-    """Whether a path is a folder, or a file that begins as DICOM files do (PS3.10 7.1)."""
-    if path.is_dir():
-        return True
-    with path.open("rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
-
-
 def read_segments(path: Path, *, author: str, series: str | None = None) -> GivenSegments:
     """Read a Segmentation object, or all of a folder: one for each cardiac phase, for instance.
 
@@ -88,50 +76,29 @@ def read_segments(path: Path, *, author: str, series: str | None = None) -> Give
     ConfigurationError
         When the author has no name.
     """
+    return segments_of(objects_in(path, SEGMENTATIONS), path, author=author, series=series)
+
+
+@silenced()
+def segments_of(
+    read: Sequence[Read], path: Path, *, author: str, series: str | None = None
+) -> GivenSegments:
+    """Return the segments of objects that were read from a path, as :func:`read_segments` does."""
     if not author.strip():
         raise ConfigurationError("the author of the labels needs a name")
-    read = sorted(_objects(path), key=lambda pair: pair[0])
-    if not read:
-        raise InputError(f"{path} holds no DICOM Segmentation object (SEG)")
     objects = [dataset for _, dataset in read]
     frames = tuple(frame for dataset in objects for frame in _frames(dataset))
     if not frames:
         raise InputError(f"the segments of {path} are empty: no frame has a pixel")
     return GivenSegments(
         frames,
-        _scheme_of(frames),
+        scheme_of({frame.structure for frame in frames}),
         _policy_of(objects),
         Author(AuthorKind.READER, author.strip()),
         sha256_of_bytes("\n".join(digest for digest, _ in read).encode("ascii")),
         _origin(objects),
         series,
     )
-
-
-def _objects(path: Path) -> Iterator[tuple[str, Dataset]]:
-    """Yield each Segmentation object with the hash of its file; links are not followed."""
-    in_folder = path.is_dir()
-    places = sorted(path.rglob("*")) if in_folder else [path]
-    if len(places) > MOST_FILES:
-        raise InputError(f"{path} holds more than {MOST_FILES} files; name the folder of the SEG")
-    for place in places:
-        if in_folder and (place.is_symlink() or not place.is_file() or not is_dicom(place)):
-            continue
-        if place.stat().st_size > limits.INSTANCE_BYTES:
-            raise InputError(f"{place} is larger than {limits.INSTANCE_BYTES >> 20} MiB")
-        data = place.read_bytes()
-        try:
-            dataset = open_dicom(data)
-            if str(dataset.get("SOPClassUID")) in STORAGE:
-                refuse_damaged(dataset)
-                yield sha256_of_bytes(data), dataset
-                continue
-        except RefusedError as error:
-            raise InputError(f"{place} cannot be read: {error}") from error
-        except Exception:  # hostile bytes raise anything
-            raise InputError(f"{place} is damaged: it cannot be parsed as DICOM") from None
-        if not in_folder:
-            raise InputError(f"{place} is no DICOM Segmentation object (SEG)")
 
 
 def _frames(dataset: Dataset) -> Iterator[SegmentFrame]:
@@ -207,12 +174,18 @@ def _structures(dataset: Dataset) -> dict[int, Structure]:
 
 
 def _structure_of(segment: Dataset) -> Structure | None:
-    coded = (segment.get("SegmentedPropertyTypeCodeSequence") or [Dataset()])[0]
+    coded = structure_coded(segment, "SegmentedPropertyTypeCodeSequence")
+    return coded or WORDS.get(text(segment, "SegmentLabel").strip().lower())
+
+
+def structure_coded(item: Dataset, keyword: str) -> Structure | None:
+    """Return the structure that the first code of a sequence stands for, or None."""
+    coded = (item.get(keyword) or [Dataset()])[0]
     key = text(coded, "CodeValue"), text(coded, "CodingSchemeDesignator")
     for structure, codes in STRUCTURE_CODES.items():
         if key == (codes.kind.value, codes.kind.scheme):
             return structure
-    return OLDER_CODES.get(key) or WORDS.get(text(segment, "SegmentLabel").strip().lower())
+    return OLDER_CODES.get(key)
 
 
 def _group(own: Dataset, shared: Dataset, keyword: str) -> Dataset | None:
@@ -259,13 +232,19 @@ def _pictures(own: Dataset) -> tuple[tuple[str, int], ...]:
     return tuple(found)
 
 
-def _scheme_of(frames: Sequence[SegmentFrame]) -> LabelScheme:
-    found = {frame.structure for frame in frames}
+def scheme_of(found: Set[Structure]) -> LabelScheme:
+    """Return the convention of the one series that has all the structures.
+
+    Raises
+    ------
+    InputError
+        When no series has them all.
+    """
     for scheme in (ACDC, EMIDEC):
         if found <= set(scheme.structures.values()):
             return scheme
     raise InputError(
-        "the segments hold scar and the right ventricle: those of several series, which are "
+        "the labels hold scar and the right ventricle: those of several series, which are "
         "measured one by one; name the files of one series, or a folder that holds them alone"
     )
 

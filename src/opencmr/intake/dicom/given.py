@@ -1,0 +1,44 @@
+"""Labels of a study that came as DICOM: Segmentations, or contours of an RT Structure Set."""
+
+from pathlib import Path
+
+from opencmr.errors import InputError
+from opencmr.imaging.given_outlines import GivenOutlines
+from opencmr.imaging.given_segments import GivenSegments
+from opencmr.intake.dicom.label_objects import (
+    SEGMENTATIONS,
+    STRUCTURE_SETS,
+    is_one_of,
+    objects_in,
+)
+from opencmr.intake.dicom.segments import segments_of
+from opencmr.intake.dicom.structure_sets import outlines_of
+
+
+def read_given_objects(
+    path: Path, *, author: str, series: str | None = None
+) -> GivenSegments | GivenOutlines:
+    """Read what a file or a folder holds.
+
+    Parameters
+    ----------
+    path : Path
+    author : str
+        Who drew or corrected the labels.
+    series : str or None
+        Key of the series that they belong to, where the caller knows.
+
+    Raises
+    ------
+    InputError, GeometryError, ConfigurationError
+        As :func:`.read_segments` and :func:`.read_outlines` do, and when both kinds are there.
+    """
+    read = objects_in(path, SEGMENTATIONS, STRUCTURE_SETS)
+    sets = [one for one in read if is_one_of(one[1], STRUCTURE_SETS)]
+    if not sets:
+        return segments_of(read, path, author=author, series=series)
+    if len(sets) < len(read):
+        raise InputError(
+            f"{path} holds Segmentations and RT Structure Sets; name the file of one of them"
+        )
+    return outlines_of(sets, path, author=author, series=series)

@@ -1,0 +1,287 @@
+"""DICOM RT Structure Sets of any maker, as outlines of the heart (PS3.3 A.19, C.8.8.5 to C.8.8.8).
+
+A region of interest (ROI) is known by its code, where it has none of ours by its name.  Which
+picture, and so which cardiac phase, a contour is of is read from its Contour Image Sequence.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import Dataset
+
+from opencmr.anatomy.policy import ACDC_POLICY
+from opencmr.anatomy.reasons import Reason
+from opencmr.anatomy.structures import Structure
+from opencmr.errors import ConfigurationError, GeometryError, InputError
+from opencmr.imaging.flag import QualityFlag, Severity
+from opencmr.imaging.given_outlines import EPICARDIUM, GivenOutlines, Outline, Region
+from opencmr.imaging.segmentation import Author, AuthorKind
+from opencmr.intake.dicom.label_objects import STRUCTURE_SETS, Read, objects_in, silenced
+from opencmr.intake.dicom.parsing import is_cut, text, texts, whole
+from opencmr.intake.dicom.segments import WORDS, scheme_of, structure_coded
+
+CLOSED = {"CLOSED_PLANAR": False, "CLOSEDPLANAR_XOR": True}
+"""Contour Geometric Types (C.8.8.6) that enclose something, and whether they may cross."""
+MOST_POINTS = 20_000
+"""Of one contour; an outline of a heart takes some hundreds."""
+MOST_CONTOURS = 50_000
+"""Of one object; three surfaces on 20 slices of 100 phases are 6000."""
+FARTHEST_MM = 10_000.0
+"""No point of a patient lies farther from the origin of any scanner."""
+MOST_NUMBERS = 12
+"""More numbers are not listed in a message."""
+_OUTER_WORDS = ("epi", "epicardium", "epicardial")
+_INNER_WORDS = ("endo", "endocardium", "endocardial")
+_LEFT = ("", "lv", "sa", "left ventricle ", "left ventricular ")
+_RIGHT = ("rv", "sarv", "right ventricle ", "right ventricular ")
+_PASSED_OVER = frozenset({"contour", "contours", "ed", "es", "manual", "auto"})
+"""Words of a name that do not say which structure it is."""
+
+
+def _plain(name: str) -> str:
+    """Return what two spellings of a name share.
+
+    >>> _plain("LV_Endo - ED"), _plain("LV endo"), _plain("saEpicardialContour")
+    ('lvendo', 'lvendo', 'saepicardial')
+    """
+    words = re.findall(r"\w+", name.lower().replace("_", " "))
+    return "".join(word for word in words if word not in _PASSED_OVER).removesuffix("contour")
+
+
+NAMES: Mapping[str, Region] = {
+    **{_plain(word): Region(structure) for word, structure in WORDS.items()},
+    **{_plain(side + word): EPICARDIUM for side in _LEFT for word in _OUTER_WORDS},
+    **{_plain(side + word): Region(Structure.LV) for side in _LEFT for word in _INNER_WORDS},
+    **{_plain(side + word): Region(Structure.RV) for side in _RIGHT for word in _INNER_WORDS},
+}
+"""Names of regions, as :func:`_plain` leaves them: those of segments, and of surfaces."""
+
+
+def read_outlines(path: Path, *, author: str, series: str | None = None) -> GivenOutlines:
+    """Read a Structure Set: a file, or the only one in a folder.
+
+    Parameters
+    ----------
+    path : Path
+    author : str
+        Who drew or corrected the contours.
+    series : str or None
+        Key of the series that they belong to, where the caller knows.
+
+    Raises
+    ------
+    InputError
+        When there is none or several, it is damaged, or no region is a structure of the heart.
+    GeometryError
+        When a contour is no polygon.
+    ConfigurationError
+        When the author has no name.
+    """
+    return outlines_of(objects_in(path, STRUCTURE_SETS), path, author=author, series=series)
+
+
+@silenced()
+def outlines_of(
+    read: Sequence[Read], path: Path, *, author: str, series: str | None = None
+) -> GivenOutlines:
+    """Return the outlines of what was read from a path, as :func:`read_outlines` does."""
+    if not author.strip():
+        raise ConfigurationError("the author of the contours needs a name")
+    if len(read) > 1:
+        raise InputError(
+            f"{path} holds {len(read)} DICOM RT Structure Sets; name the file of one of them"
+        )
+    ((digest, dataset),) = read
+    try:
+        rois = _rois(dataset)
+        regions = {number: _region(number, *row) for number, row in rois.items()}
+        outlines, left_out = _outlines(dataset, rois, regions)
+        origin = _origin(dataset, [rois[n][0] for n in sorted({one.roi for one in outlines})])
+        uids = frozenset(_series_uids(dataset))
+    except (InputError, GeometryError):
+        raise
+    except Exception:  # hostile headers raise anything
+        raise InputError(
+            "an RT Structure Set does not describe its regions and contours as PS3.3 C.8.8.5 and "
+            "C.8.8.6 ask"
+        ) from None
+    if not outlines:
+        known = ", ".join(structure.value for structure in Structure)
+        raise InputError(
+            "an RT Structure Set holds no closed contour of a region that is coded or named as "
+            f"one of the structures {known}, or as the endocardium or epicardium"
+        )
+    return GivenOutlines(
+        outlines,
+        scheme_of({one.region.structure for one in outlines}),
+        ACDC_POLICY,
+        Author(AuthorKind.READER, author.strip()),
+        digest,
+        origin,
+        series,
+        uids,
+        left_out,
+    )
+
+
+Roi = tuple[Dataset, Dataset]
+"""Items of the Structure Set ROI Sequence and of the RT ROI Observations Sequence."""
+
+
+def _rois(dataset: Dataset) -> dict[int, Roi]:
+    observed = {
+        int(one.ReferencedROINumber): one for one in dataset.get("RTROIObservationsSequence") or ()
+    }
+    found: dict[int, Roi] = {}
+    for one in dataset.StructureSetROISequence:
+        number = int(one.ROINumber)
+        if number in found:
+            raise InputError(f"an RT Structure Set describes ROI {number} twice")
+        found[number] = one, observed.get(number, Dataset())
+    return found
+
+
+def _region(number: int, roi: Dataset, observation: Dataset) -> Region | None:
+    """Return what a region is, or None: a code and a name that contradict each other are refused.
+
+    The code of the left ventricle stands for the organ too, so that the name may say more.
+    """
+    coded = structure_coded(observation, "RTROIIdentificationCodeSequence")
+    names = (text(roi, "ROIName"), text(observation, "ROIObservationLabel"))
+    named = next((NAMES[key] for key in map(_plain, names) if key in NAMES), None)
+    if coded is None or named is None:
+        return named if coded is None else Region(coded)
+    may_differ = coded is Structure.LV and named.structure is Structure.MYOCARDIUM
+    if coded is not named.structure and not may_differ:
+        raise InputError(
+            f"ROI {number} is coded as {coded.value} and named as {named.structure.value}"
+        )
+    return named
+
+
+def _outlines(
+    dataset: Dataset, rois: Mapping[int, Roi], regions: Mapping[int, Region | None]
+) -> tuple[tuple[Outline, ...], tuple[QualityFlag, ...]]:
+    """Return the closed contours of known regions, and remarks on the others."""
+    found: list[Outline] = []
+    unknown: set[int] = set()
+    open_ones: Counter[int] = Counter()
+    for item in dataset.ROIContourSequence:
+        number = int(item.ReferencedROINumber)
+        if number not in rois:
+            raise InputError(f"contours are of ROI {number}, which the Structure Set does not list")
+        contours, region = item.get("ContourSequence") or (), regions[number]
+        if region is None:
+            unknown |= {number} if contours else set()
+            continue
+        if len(contours) + len(found) > MOST_CONTOURS:
+            raise InputError(f"an RT Structure Set holds more than {MOST_CONTOURS} contours")
+        frame = text(rois[number][0], "ReferencedFrameOfReferenceUID").strip()
+        for contour in contours:
+            kind = text(contour, "ContourGeometricType").strip().upper()
+            if kind not in CLOSED:
+                open_ones[number] += 1
+                continue
+            points = _points(contour, number)
+            found.append(Outline(number, region, points, _pictures(contour), frame, CLOSED[kind]))
+    remarks = []
+    if unknown:
+        remarks.append(
+            _left_out(
+                "Regions of the Structure Set are coded and named as no structure that is "
+                "measured, and were not read.",
+                f"ROI {_listed(unknown)}",
+            )
+        )
+    if open_ones:
+        remarks.append(
+            _left_out(
+                "Points and open contours enclose nothing, and were not read.",
+                f"{open_ones.total()} of ROI {_listed(open_ones)}",
+            )
+        )
+    return tuple(found), tuple(remarks)
+
+
+def _left_out(message: str, evidence: str) -> QualityFlag:
+    return QualityFlag(Severity.INFO, "CONTOURS_UNREAD", message, evidence)
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    """Return numbers in order, the first of them.
+
+    >>> _listed({3, 1})
+    '1, 3'
+    """
+    ordered = sorted(numbers)
+    further = len(ordered) - MOST_NUMBERS
+    told = ", ".join(map(str, ordered[:MOST_NUMBERS]))
+    return f"{told} and {further} more" if further > 0 else told
+
+
+def _points(contour: Dataset, roi: int) -> np.ndarray:
+    """Return the points ``(N, 3)`` in mm of a contour.
+
+    Read from the bytes as they stand in the file: pydicom takes ten times as long for many numbers
+    and lets pass what is none.
+    """
+    element: Any = contour.get_item(tag_for_keyword("ContourData") or 0)
+    if element is None:
+        raise _bad(roi, "no points")
+    if is_cut(element):
+        raise _bad(roi, "points that end before their stated length")
+    stored = element.value
+    raw = stored if isinstance(stored, bytes) else text(contour, "ContourData").encode("ascii")
+    if raw.count(b"\\") >= 3 * MOST_POINTS:
+        raise _bad(roi, f"more than {MOST_POINTS} points")
+    try:
+        if raw.translate(None, b"0123456789+-.eE\\ \0"):
+            raise ValueError
+        values = np.array([float(part.strip(b" \0")) for part in raw.split(b"\\")])
+    except ValueError:
+        raise _bad(roi, "coordinates that are no numbers") from None
+    if len(values) % 3:
+        raise _bad(roi, f"{len(values)} coordinates, which are no triples of x, y and z")
+    stated = whole(contour, "NumberOfContourPoints")
+    if stated is not None and 3 * stated != len(values):
+        raise _bad(roi, f"{len(values) // 3} points and states {stated}")
+    if not (np.abs(values) <= FARTHEST_MM).all():
+        raise _bad(roi, f"a point more than {FARTHEST_MM / 1000:g} m away")
+    return values.reshape(-1, 3)
+
+
+def _bad(roi: int, what: str) -> GeometryError:
+    return GeometryError(Reason("BAD_CONTOUR", f"a contour of ROI {roi} has {what}"))
+
+
+def _pictures(contour: Dataset) -> tuple[tuple[str, int | None], ...]:
+    """Return the pictures that a contour names."""
+    found: dict[tuple[str, int | None], None] = {}
+    for image in contour.get("ContourImageSequence") or ():
+        numbers = texts(image, "ReferencedFrameNumber")
+        for number in map(int, numbers) if numbers else [None]:
+            found[str(image.ReferencedSOPInstanceUID), number] = None
+    return tuple(found)
+
+
+def _series_uids(dataset: Dataset) -> Iterator[str]:
+    for frame in dataset.get("ReferencedFrameOfReferenceSequence") or ():
+        for study in frame.get("RTReferencedStudySequence") or ():
+            for series in study.get("RTReferencedSeriesSequence") or ():
+                yield str(series.SeriesInstanceUID)
+
+
+def _origin(dataset: Dataset, rois: Sequence[Dataset]) -> str | None:
+    """Return the algorithms that made the regions that were read."""
+    maker = text(dataset, "ManufacturerModelName").strip()
+    names = dict.fromkeys(
+        text(roi, "ROIGenerationDescription").strip() or maker or "an algorithm without a name"
+        for roi in rois
+        if text(roi, "ROIGenerationAlgorithm").strip().upper() in ("AUTOMATIC", "SEMIAUTOMATIC")
+    )
+    return ", ".join(names) or None
