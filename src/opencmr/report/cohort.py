@@ -154,12 +154,12 @@ def _facts(outcomes: Sequence[StudyOutcome]) -> Block:
     versions = sorted({one.version for one in outcomes if one.version})
     models = sorted({model for one in outcomes for model in one.models})
     facts = (
-        Fact("Studies", str(len(outcomes))),
         Fact("Models", ", ".join(models)),
         Fact("Analysed by opencmr", ", ".join(versions)),
         Fact("The same numbers", TABLE_FILE),
     )
-    return Facts(facts, "Cohort", is_subject=True)
+    count = len(outcomes)
+    return Facts(facts, f"{count} {'study' if count == 1 else 'studies'}", is_subject=True)
 
 
 def _counts(outcomes: Sequence[StudyOutcome]) -> Block:
