@@ -10,10 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydicom.uid import MRImageStorage
 from pynetdicom import AE
 
 from opencmr.archive import connections
 from opencmr.archive.address import Address, parse_address
+from opencmr.archive.audit import Entry, Event, Outcome
 from opencmr.archive.commitment import Commitments
 from opencmr.archive.connections import Caps
 from opencmr.archive.database import Database
@@ -34,7 +36,10 @@ class Running:
         self.database = Database(f"sqlite:///{folder / 'node.db'}")
         self.store = Store(folder, self.database, least_free_bytes=1 << 20)
         commitments = Commitments(self.database, self.store, {})
-        self.receiver = Receiver(door, self.store, commitments, self.told.append)
+        self.recorded: list[Entry] = []
+        self.receiver = Receiver(
+            door, self.store, commitments, self.told.append, record=self.recorded.append
+        )
         self.port = self.receiver.port
 
     @property
@@ -105,6 +110,44 @@ def test_wrong_titles_are_rejected_with_their_reasons(running: Running) -> None:
     assert echo(running.port)
     assert rejection(running.port, called="OTHER") == (1, 1, 7)
     assert rejection(running.port, aet="STRANGER") == (1, 1, 3)
+    assert [(one.event, one.outcome, one.caller) for one in running.recorded] == [
+        (Event.NODE_AUTHENTICATION, Outcome.MINOR_FAILURE, caller)
+        for caller in ("SCANNER", "STRANGER")
+    ]
+    assert {one.address for one in running.recorded} == {"127.0.0.1"}
+
+
+def test_what_came_is_recorded_once_an_association_ends_however_it_does(running: Running) -> None:
+    wrong = instance(1)
+    wrong.StudyInstanceUID = ""
+    send(running.port, [instance(0), wrong, instance(2)])
+    entity = AE("SCANNER")
+    entity.add_requested_context(MRImageStorage)
+    association = entity.associate("127.0.0.1", running.port, ae_title="OPENCMR")
+    association.send_c_store(instance(3))
+    association.abort()
+    until = time.monotonic() + 30
+    while len(running.recorded) < 2 and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(0.2)  # for one that would be told twice
+    assert [(one.event, one.instances) for one in running.recorded] == [
+        (Event.INSTANCES_TRANSFERRED, 2),
+        (Event.INSTANCES_TRANSFERRED, 1),
+    ]
+    assert not any(word in str(running.recorded) for word in ("SECRET", "Secret", "1.2.826"))
+
+
+@pytest.mark.parametrize("running", [replace(DOOR, callers=("SCANNER",))], indirect=True)
+def test_nobody_is_let_in_because_the_trail_cannot_be_written(running, monkeypatch) -> None:
+    def full(_: Entry) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(running.receiver, "_record", full)
+    assert rejection(running.port, aet="STRANGER") == (1, 1, 3)
+    until = time.monotonic() + 30
+    while not any("audit trail" in line for line in running.told):
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("running", [replace(DOOR, callers=("SCANNER@10.9.8.7",))], indirect=True)
@@ -204,5 +247,10 @@ def test_tls_lets_in_who_has_a_certificate_and_a_silent_client_stops_nobody(tmp_
             for one in (named, nameless, call)
         ]
     running.close()
+    alerts = [one for one in running.recorded if "no TLS connection" in one.what]
+    assert {(one.event, one.address) for one in alerts} == {
+        (Event.NODE_AUTHENTICATION, "127.0.0.1")
+    }
+    assert len(alerts) >= 2
     assert codes[0] == 0
     assert all(codes[1:])

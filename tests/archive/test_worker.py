@@ -13,6 +13,7 @@ from sqlalchemy import select
 from opencmr import storage
 from opencmr.archive.address import Address, as_peer
 from opencmr.archive.archive import Sent, Tick, no_tick
+from opencmr.archive.audit import AUDIT_FILE, entries
 from opencmr.archive.commitment import Commitments
 from opencmr.archive.confirmation import Confirmations
 from opencmr.archive.database import COMMITMENTS, DELIVERIES, JOBS, Database, JobState, SendState
@@ -22,7 +23,7 @@ from opencmr.archive.push_model import ALL_SAFE, SOME_NOT
 from opencmr.archive.receiver import Door, Receiver
 from opencmr.archive.store import NotKeptError, Store
 from opencmr.archive.worker import Worker, result_of
-from opencmr.errors import ConfigurationError, ExternalServiceError
+from opencmr.errors import ConfigurationError, ExternalServiceError, InputError
 
 from .senders import STUDY, instance, received, send
 
@@ -260,3 +261,14 @@ def test_a_second_node_on_one_folder_refuses_to_start(tmp_path: Path) -> None:
         Node(tmp_path, Door(port=0), made)
     with Node(tmp_path, Door(port=0), made) as again:
         assert again.port
+
+
+def test_a_node_keeps_a_trail_of_starts_and_stops_and_refuses_a_changed_one(tmp_path: Path) -> None:
+    for _ in range(2):
+        with Node(tmp_path, Door(port=0), made):
+            pass
+    trail = tmp_path / AUDIT_FILE
+    assert [one["event"] for one in entries(trail)] == ["110120", "110121"] * 2
+    trail.write_bytes(trail.read_bytes().replace(b"starts", b"begins", 1))
+    with pytest.raises(InputError, match="audit trail"):
+        Node(tmp_path, Door(port=0), made)

@@ -12,7 +12,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -78,6 +78,10 @@ def is_without_association(association: Association) -> bool:
     return association.dul.state_machine.current_state in WITHOUT_ASSOCIATION
 
 
+def _tell_nobody(_: str) -> None:
+    pass
+
+
 class BoundedEntity(ApplicationEntity):
     """Counts as an association what asked for one."""
 
@@ -93,6 +97,7 @@ class BoundedServer(ThreadedAssociationServer):
     daemon_threads = True
     request_queue_size = 128
     caps = Caps()
+    tell_untrusted = staticmethod(_tell_nobody)
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         self._open: list[_Connection] = []
@@ -148,6 +153,8 @@ class BoundedServer(ThreadedAssociationServer):
                 )
             BoundedHandler(cast(Any, connection), client_address, self)
         except (OSError, ssl.SSLError):
+            if not isinstance(connection.request, ssl.SSLSocket) and self.ssl_context is not None:
+                self.tell_untrusted(connection.host)
             connection.is_refused = True
             self.shutdown_request(connection.request)
 
@@ -232,15 +239,22 @@ def start(
     handlers: list[Any],
     context: ssl.SSLContext | None,
     caps: Caps,
+    tell_untrusted: Callable[[str], None] = _tell_nobody,
 ) -> BoundedServer:
     """Listen in a thread of its own.
+
+    ``tell_untrusted`` is given the address of a caller with whom no TLS came about.
 
     Raises
     ------
     OSError
         When the address cannot be had.
     """
-    kind = type("BoundedServer", (BoundedServer,), {"caps": caps})
+    kind = type(
+        "BoundedServer",
+        (BoundedServer,),
+        {"caps": caps, "tell_untrusted": staticmethod(tell_untrusted)},
+    )
     entity.maximum_associations = caps.associations
     server = entity.make_server(
         address,

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Table, select, update
 
 from opencmr.archive.archive import Archive, Committing
+from opencmr.archive.audit import Entry, Event, Record, unrecorded
 from opencmr.archive.commitment import Commitments
 from opencmr.archive.confirmation import Confirmations
 from opencmr.archive.database import COMMITMENTS, DELIVERIES, JOBS, Database, SendState
@@ -48,6 +49,8 @@ class Courier:
     patience_s : float
         How long a destination may take to commit itself before the result is sent again.
     tell : callable
+    record : callable
+        Told of the audit trail's events: what was sent, and where to.
     """
 
     def __init__(
@@ -61,7 +64,9 @@ class Courier:
         first_wait_s: float = 1.0,
         patience_s: float = PATIENCE_S,
         tell: Callable[[str], None] = lambda _: None,
+        record: Record = unrecorded,
     ) -> None:
+        self._record_event = record
         self._database = database
         self._folder = folder
         self._destinations = destinations
@@ -154,6 +159,10 @@ class Courier:
         if failures:
             first = next(iter(failures.values()))
             raise ExternalServiceError(f"{len(failures)} of them were not stored ({first})")
+        name = str(key["destination"])
+        self._record_event(
+            Entry(Event.EXPORT, f"a result was sent to {name}", instances=len(files))
+        )
         if not isinstance(destination, Committing):
             return SendState.DONE
         instances = [(f.sop_class_uid, f.sop_instance_uid) for f in map(described, files)]

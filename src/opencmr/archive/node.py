@@ -8,6 +8,7 @@ from types import TracebackType
 
 from opencmr import storage
 from opencmr.archive.archive import Archive
+from opencmr.archive.audit import AUDIT_FILE, Audit
 from opencmr.archive.commitment import Commitments
 from opencmr.archive.confirmation import Confirmations
 from opencmr.archive.database import Database
@@ -79,6 +80,8 @@ class Node:
     ------
     ConfigurationError
         When another node has the folder, or the port cannot be had.
+    InputError
+        When the folder's audit trail was changed.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class Node:
         with ExitStack() as opened:
             opened.enter_context(storage.growing_folder(folder))
             place = folder.resolve()
+            audit = opened.enter_context(Audit(place / AUDIT_FILE))
             database = Database(url or f"sqlite:///{place / DATABASE_FILE}")
             opened.callback(database.close)
             store = Store(place, database, least_free_bytes=rules.least_free_bytes)
@@ -108,7 +112,13 @@ class Node:
             commitments = Commitments(database, store, by_title)
             confirmations = Confirmations(database)
             courier = Courier(
-                database, place, destinations, commitments, confirmations=confirmations, tell=tell
+                database,
+                place,
+                destinations,
+                commitments,
+                confirmations=confirmations,
+                tell=tell,
+                record=audit.record,
             )
             opened.callback(courier.stop)
             worker = Worker(
@@ -121,7 +131,9 @@ class Node:
                 tell=tell,
             )
             opened.callback(worker.stop)
-            self._receiver = Receiver(door, store, commitments, tell, confirmations=confirmations)
+            self._receiver = Receiver(
+                door, store, commitments, tell, confirmations=confirmations, record=audit.record
+            )
             opened.callback(self._receiver.close)
             self._opened = opened.pop_all()
 

@@ -10,10 +10,12 @@ from typing import cast
 from pydicom import uid as uids
 from pydicom.dataset import Dataset
 from pynetdicom import AllStoragePresentationContexts, evt
+from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 
 from opencmr.archive import tls
 from opencmr.archive.association import silence_pynetdicom
+from opencmr.archive.audit import Entry, Event, Outcome, Record, unrecorded
 from opencmr.archive.commitment import Commitments
 from opencmr.archive.confirmation import Confirmations
 from opencmr.archive.connections import (
@@ -143,6 +145,8 @@ class Receiver:
         Given a line on what was refused, without identifiers.
     confirmations : Confirmations or None
         Told what destinations report on what was sent to them.
+    record : callable
+        Told of the audit trail's events: who was not let in, how many instances came from whom.
 
     Raises
     ------
@@ -158,8 +162,11 @@ class Receiver:
         tell: Callable[[str], None] = lambda _: None,
         *,
         confirmations: Confirmations | None = None,
+        record: Record = unrecorded,
     ) -> None:
         self._confirmations = confirmations
+        self._record = record
+        self._kept: dict[Association, int] = {}
         self._door = door
         self._store = store
         self._commitments = commitments
@@ -167,6 +174,10 @@ class Receiver:
         silence_pynetdicom()
         handlers = [
             (evt.EVT_REQUESTED, self._on_request),
+            (evt.EVT_REJECTED, self._on_rejected),
+            (evt.EVT_RELEASED, self._on_end),
+            (evt.EVT_ABORTED, self._on_end),
+            (evt.EVT_CONN_CLOSE, self._on_end),
             (evt.EVT_DIMSE_RECV, _on_whole_message),
             (evt.EVT_C_STORE, self._on_store),
             (evt.EVT_N_ACTION, self._on_action),
@@ -175,7 +186,12 @@ class Receiver:
         context = door.tls.context() if door.tls is not None else None
         try:
             self._server = start(
-                _entity(door.aet), (door.host, door.port), handlers, context, door.caps
+                _entity(door.aet),
+                (door.host, door.port),
+                handlers,
+                context,
+                door.caps,
+                self._on_untrusted,
             )
         except OSError as error:
             raise ConfigurationError(
@@ -194,12 +210,42 @@ class Receiver:
         self._server.close_connections()
 
     def _on_request(self, event: evt.Event) -> None:
-        requestor = event.assoc.requestor
-        aet = str(getattr(requestor.primitive, "calling_ae_title", "")).strip()
-        if not self._door.lets_in(aet, str(requestor.address)):
+        if not self._door.lets_in(*_caller(event.assoc)):
             self._tell("refused an association: the caller is not on the list (--accept)")
             event.assoc.acse.send_reject(*CALLING_AE_NOT_RECOGNISED)
+            self._refused(event, "the caller is not on the list")
             event.assoc.kill()
+
+    def _on_rejected(self, event: evt.Event) -> None:
+        self._refused(event, "the association is rejected: another title was called, or too many")
+
+    def _on_untrusted(self, address: str) -> None:
+        what = "no TLS connection came about: no TLS, too old a version, or no trusted certificate"
+        self._write(Entry(Event.NODE_AUTHENTICATION, what, Outcome.MINOR_FAILURE, address=address))
+
+    def _refused(self, event: evt.Event, what: str) -> None:
+        caller, address = _caller(event.assoc)
+        self._write(Entry(Event.NODE_AUTHENTICATION, what, Outcome.MINOR_FAILURE, caller, address))
+
+    def _write(self, entry: Entry) -> None:
+        try:
+            self._record(entry)
+        except OSError:
+            self._tell("the audit trail cannot be written; is the disk full?")
+
+    def _on_end(self, event: evt.Event) -> None:
+        count = self._kept.pop(event.assoc, 0)
+        if count:
+            caller, address = _caller(event.assoc)
+            self._write(
+                Entry(
+                    Event.INSTANCES_TRANSFERRED,
+                    "instances were received and kept",
+                    caller=caller,
+                    address=address,
+                    instances=count,
+                )
+            )
 
     def _on_store(self, event: evt.Event) -> int | Dataset:
         request = cast(C_STORE, event.request)
@@ -217,6 +263,7 @@ class Receiver:
         except Exception as error:  # its message may quote a header
             self._tell(f"refused an instance: unexpected failure ({type(error).__name__})")
             return _answer(NOT_STORED, "unexpected failure")
+        self._kept[event.assoc] = self._kept.get(event.assoc, 0) + 1
         return SUCCESS
 
     def _on_action(self, event: evt.Event) -> tuple[int | Dataset, None]:
@@ -247,6 +294,13 @@ def _entity(aet: str) -> BoundedEntity:
     entity.add_supported_context(PUSH_MODEL, scu_role=True, scp_role=True)
     assert entity.maximum_pdu_size < LARGEST_PDU_BYTES
     return entity
+
+
+def _caller(association: Association) -> tuple[str, str]:
+    """Return the title that the caller claims, and its address."""
+    requestor = association.requestor
+    aet = str(getattr(requestor.primitive, "calling_ae_title", "")).strip()
+    return aet, str(requestor.address)
 
 
 def _on_whole_message(event: evt.Event) -> None:

@@ -82,6 +82,10 @@ def node(
             show_default=False,
         ),
     ] = None,
+    check_audit: Annotated[
+        bool,
+        typer.Option("--check-audit", help="Check the folder's audit trail, and end."),
+    ] = False,
     quiet: console.Quiet = False,
     verbose: console.Verbose = False,
 ) -> None:
@@ -93,6 +97,7 @@ def node(
     try:
         from opencmr.archive.address import as_peer, parse_address
         from opencmr.archive.archive import open_archive
+        from opencmr.archive.audit import AUDIT_FILE, entries
         from opencmr.archive.connections import Caps
         from opencmr.archive.node import AnalyzeReceived, Node, Rules
         from opencmr.archive.peers import DimsePeer, Peer, find_peer
@@ -103,6 +108,11 @@ def node(
             "install it with: pip install 'opencmr[serve]'"
         ) from error
 
+    if check_audit:
+        console.require_file(folder / AUDIT_FILE, "the audit trail of --folder")
+        count = sum(1 for _ in entries(folder / AUDIT_FILE))
+        console.say(f"{count} entries, each follows from the one before it", quiet=quiet)
+        return
     if (tls_certificate is None) != (tls_key is None):
         raise ConfigurationError("--tls-certificate and --tls-key go together")
     if tls_authority is not None and tls_certificate is None:
