@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydicom.uid import MRImageStorage
-from pynetdicom import AE
+from pynetdicom import AE, AllStoragePresentationContexts
 
 from opencmr.archive import connections
 from opencmr.archive.address import Address, parse_address
@@ -201,6 +202,61 @@ def test_what_is_no_dicom_is_closed_and_harms_nobody(
         except ConnectionResetError:
             pass
     assert echo(running.port)
+
+
+def association_request(contexts: int) -> bytes:
+    """Return what a caller that offers so many presentation contexts says first."""
+    entity = AE("SCANNER")
+    entity.acse_timeout = entity.network_timeout = 5
+    for context in AllStoragePresentationContexts[:contexts]:
+        entity.add_requested_context(context.abstract_syntax or "")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        caller = threading.Thread(target=entity.associate, args=("127.0.0.1", port))
+        caller.start()
+        peer, _ = listening.accept()
+        with peer:
+            said = peer.recv(8)
+            length = int.from_bytes(said[2:6], "big") + 6
+            while len(said) < length:
+                said += peer.recv(65536)
+        caller.join()
+    return said
+
+
+def mutant(said: bytes, random: np.random.Generator) -> bytes:
+    """Return a message with bytes changed, removed, doubled or promised, and one after it."""
+    content = bytearray(said)
+    kind = random.integers(5)
+    place, end = sorted(random.integers(0, len(content), 2))
+    if kind == 0:
+        for one in random.integers(0, len(content), random.integers(1, 9)):
+            content[one] = random.integers(256)
+    elif kind == 1:
+        del content[place:]
+    elif kind == 2:
+        content[place:place] = content[place:end] * int(random.integers(1, 50))
+    elif kind == 3:
+        content[2:6] = random.bytes(4)
+    else:
+        del content[place:end]
+    return bytes(content) + random.bytes(int(random.integers(0, 64)))
+
+
+def test_broken_requests_for_an_association_harm_nobody(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "ARTIM_S", 1.0)
+    whole = [association_request(contexts) for contexts in (1, 100)]
+    random = np.random.default_rng(7)
+    for number in range(80):
+        with socket.create_connection(("127.0.0.1", running.port), timeout=20) as peer:
+            peer.sendall(mutant(whole[number % 2], random))
+            peer.shutdown(socket.SHUT_WR)
+            if number % 8 == 0:
+                assert echo(running.port)
+    assert echo(running.port)
+    assert running.kept == []
 
 
 def test_beyond_this_machine_nothing_goes_in_clear_unless_asked() -> None:
