@@ -74,6 +74,7 @@ def analyze(
     weight_kg: float | None = None,
     heart_rate_bpm: float | None = None,
     haematocrit: float | None = None,
+    synthetic_haematocrit: bool = False,
     previous: AnyPath | None = None,
     same_patient: bool = False,
     progress: Progress = silent,
@@ -89,6 +90,8 @@ def analyze(
         Name of the segmentation model; the newest that fits by default.
     sex, age_years, height_cm, weight_kg, heart_rate_bpm, haematocrit
         What headers lack or get wrong: whatever is given here wins.
+    synthetic_haematocrit : bool
+        Where no haematocrit is given, estimate it from T1 of blood (MOLLI at 1.5 T), and say so.
     previous : str, Path or None
         Result folder of an earlier study of the same patient, whose values are set beside the
         new ones in ``Report.comparison``.
@@ -105,7 +108,15 @@ def analyze(
     ConfigurationError
         When ``previous`` is no result of one study, or not known to be of the same patient.
     """
-    stated = Demographics(sex, age_years, height_cm, weight_kg, heart_rate_bpm, haematocrit)
+    stated = Demographics(
+        sex,
+        age_years,
+        height_cm,
+        weight_kg,
+        heart_rate_bpm,
+        haematocrit,
+        may_use_synthetic_haematocrit=synthetic_haematocrit,
+    )
     configuration = Configuration(
         model,
         stated,

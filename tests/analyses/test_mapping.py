@@ -164,6 +164,65 @@ def test_extracellular_volume_that_lacks_something_says_what(
     assert found.value("T1_POST_SEPTUM") == pytest.approx(AFTER.septum, rel=0.002)
 
 
+@pytest.mark.parametrize(
+    ("field_t", "description", "is_given"),
+    [
+        (1.5, "T1 MOLLI", True),
+        (1.494, "T1 MOLLI", True),
+        (3.0, "T1 MOLLI", False),
+        (None, "T1 MOLLI", False),
+    ],
+)
+def test_a_synthetic_haematocrit_is_used_on_request_where_it_was_made_and_labelled(
+    cine: Series, after_function: Reading, field_t: float | None, description: str, is_given: bool
+) -> None:
+    native = molli()
+    native = replace(native, header=replace(native.header, series_description=description))
+    study = study_of(cine, native, molli("s03", tissue=AFTER, contrast_agent="Gadolinium"))
+    study = replace(
+        study,
+        scanner=Scanner(field_strength_t=field_t),
+        demographics=Demographics(may_use_synthetic_haematocrit=True),
+    )
+    found = read(study, after_function)
+    ecv = found.measurements.find("ECV_SEPTUM")
+    flags = [one for one in found.flags if one.code == "SYNTHETIC_HAEMATOCRIT"]
+    if not is_given:
+        assert ecv.reason.code == "NO_HAEMATOCRIT"
+        assert flags == []
+        return
+    haematocrit = 866.0 / T1_MS.blood - 0.1232
+    expected = ecv_of(T1_MS.septum, AFTER.septum) * (1 - haematocrit) / (1 - HAEMATOCRIT)
+    assert ecv.value == pytest.approx(expected, rel=0.01)
+    assert "synthetic haematocrit" in ecv.evidence
+    assert [one.about.series for one in flags] == ["s03"]
+    measured = replace(study, demographics=Demographics(haematocrit=0.3,
+                       may_use_synthetic_haematocrit=True))  # fmt: skip
+    again = read(measured, after_function)
+    assert "synthetic" not in again.measurements.find("ECV_SEPTUM").evidence
+    assert not [one for one in again.flags if one.code == "SYNTHETIC_HAEMATOCRIT"]
+
+
+def test_a_map_of_another_scheme_gives_no_synthetic_haematocrit(
+    cine: Series, after_function: Reading
+) -> None:
+    values = tissue_at(MAP_GRID, MOMENT, T1_MS)
+    native = finished("s02", values, Technique.T1_MAPPING, Unit.MILLISECONDS, "T1 MAP")
+    header = replace(native.header, series_description="ShMOLLI T1 map")
+    study = study_of(
+        cine,
+        replace(native, header=header),
+        molli("s03", tissue=AFTER, contrast_agent="Gadolinium"),
+    )
+    study = replace(
+        study,
+        scanner=Scanner(field_strength_t=1.5),
+        demographics=Demographics(may_use_synthetic_haematocrit=True),
+    )
+    reason = read(study, after_function).measurements.find("ECV").reason
+    assert (reason.code, "shmolli" in reason.sentence) == ("NO_HAEMATOCRIT", True)
+
+
 def test_without_contrast_nothing_is_said_of_extracellular_volume(
     cine: Series, after_function: Reading
 ) -> None:

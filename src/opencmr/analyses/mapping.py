@@ -22,7 +22,13 @@ from opencmr.imaging.relaxation import MapKind, RelaxationSeries, TimeMap
 from opencmr.imaging.study import Series, Study
 from opencmr.intake.relaxation_series import SCHEME_WORDS
 from opencmr.intake.relaxation_times import T2_PREPARATION, refuse_impossible
-from opencmr.measure.relaxometry.extracellular import ECV_QUANTITIES, T1OfRegions, measure_ecv
+from opencmr.measure.relaxometry.extracellular import (
+    ECV_QUANTITIES,
+    SYNTHETIC_FIELD_T,
+    T1OfRegions,
+    measure_ecv,
+    synthetic_haematocrit,
+)
 from opencmr.measure.relaxometry.in_wall import (
     blood_time_ms,
     iron_mark_ms,
@@ -80,14 +86,17 @@ def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
                 found = replace(found, wall=carried.segmentation)
                 of_map = measure_in_wall(found, carried, profile, series.key)
                 if kind is MapKind.T1:
-                    t1_maps.append(_T1Map(found, _blood_ms(found, carried), of_map))
+                    blood_ms = _blood_ms(found, carried)
+                    t1_maps.append(_T1Map(found, blood_ms, of_map, _scheme_words(series).lower()))
             except Unmeasurable as unfit:
                 wanted = quantities_of(kind, after_contrast=after).all
                 of_map = tuple(null(one, series.key, unfit.reason) for one in wanted)
         maps[series.key] = found
         measurements += of_map
         flags += [*_of_map(series), *_iron(parts.study, series, kind, of_map)]
-    measurements += _extracellular(t1_maps, parts.study.demographics.haematocrit)
+    spaces, remarks = _extracellular(t1_maps, parts.study)
+    measurements += spaces
+    flags += remarks
     return Reading(measurements=Measurements(tuple(measurements)), flags=tuple(flags), maps=maps)
 
 
@@ -101,6 +110,8 @@ class _T1Map:
     found: TimeMap
     blood_ms: float | None
     measured: tuple[Measurement, ...]
+    scheme: str
+    """Of its pulses, in small letters; empty where no word of the header names it."""
 
     @property
     def series(self) -> str:
@@ -146,9 +157,12 @@ def _middles_mm(grid: Grid) -> np.ndarray:
     )
 
 
-def _extracellular(t1_maps: Sequence[_T1Map], haematocrit: float | None) -> list[Measurement]:
+def _extracellular(
+    t1_maps: Sequence[_T1Map], study: Study
+) -> tuple[list[Measurement], list[QualityFlag]]:
     """Return the extracellular volume at every map after contrast; of a study without one, none."""
     found: list[Measurement] = []
+    flags: list[QualityFlag] = []
     for post in (one for one in t1_maps if one.found.after_contrast):
         native = next(
             (
@@ -160,16 +174,61 @@ def _extracellular(t1_maps: Sequence[_T1Map], haematocrit: float | None) -> list
         )
         if native is None:
             reason = Reason("NO_NATIVE_T1", "no T1 map before contrast lies at its slices")
-        elif haematocrit is None:
-            reason = Reason("NO_HAEMATOCRIT", "the haematocrit is not given")
         else:
-            before, after = native.regions, post.regions
-            if not isinstance(before, Reason) and not isinstance(after, Reason):
-                found += measure_ecv(before, after, haematocrit)
+            haematocrit, before, after = _haematocrit(native, study), native.regions, post.regions
+            parts = (haematocrit, before, after)
+            lacking = [one for one in parts if isinstance(one, Reason)]
+            if not lacking:
+                assert isinstance(haematocrit, float)
+                assert isinstance(before, T1OfRegions)
+                assert isinstance(after, T1OfRegions)
+                is_synthetic = study.demographics.haematocrit is None
+                found += measure_ecv(before, after, haematocrit, is_synthetic=is_synthetic)
+                flags += [_synthetic(haematocrit, post.series)] * is_synthetic
                 continue
-            reason = next(one for one in (before, after) if isinstance(one, Reason))
+            reason = lacking[0]
         found += [null(one, post.series, reason) for one in ECV_QUANTITIES]
+    return found, flags
+
+
+def _haematocrit(native: _T1Map, study: Study) -> float | Reason:
+    """Return the haematocrit: what is stated, else on request what T1 of blood goes with."""
+    stated, field_t = study.demographics.haematocrit, study.scanner.field_strength_t
+    if stated is not None:
+        return stated
+    if not study.demographics.may_use_synthetic_haematocrit:
+        return Reason("NO_HAEMATOCRIT", "the haematocrit is not given")
+    low_t, high_t = SYNTHETIC_FIELD_T
+    if field_t is None or not low_t <= field_t <= high_t:
+        where = "an unknown field strength" if field_t is None else f"{field_t:g} T"
+        return Reason(
+            "NO_HAEMATOCRIT", f"a synthetic haematocrit is known for 1.5 T alone, not for {where}"
+        )
+    if native.scheme not in ("", "molli"):
+        return Reason(
+            "NO_HAEMATOCRIT",
+            f"a synthetic haematocrit is known for T1 by MOLLI alone, not by {native.scheme}",
+        )
+    found = None if native.blood_ms is None else synthetic_haematocrit(native.blood_ms)
+    if found is None:
+        return Reason("NO_HAEMATOCRIT", f"T1 of blood in {native.series} goes with none")
     return found
+
+
+def _synthetic(haematocrit: float, series: str) -> QualityFlag:
+    return QualityFlag(
+        Severity.REVIEW,
+        "SYNTHETIC_HAEMATOCRIT",
+        f"The extracellular volume rests on a haematocrit of {haematocrit:.2f} that nobody "
+        "measured: it was estimated from T1 of blood, as was asked for. It may be wrong by several "
+        "points, and in children it hardly follows the measured one.",
+        about=About(series, NAME, frozenset(one.symbol for one in ECV_QUANTITIES)),
+    )
+
+
+def _scheme_words(series: Series) -> str:
+    words = SCHEME_WORDS.search(f"{series.header.series_description} {series.header.protocol_name}")
+    return words[0] if words else ""
 
 
 def kind_of(series: Series) -> MapKind:
@@ -240,8 +299,7 @@ def _pictures_of(series: Series, kind: MapKind) -> RelaxationSeries:
             f"{series.image.phases} pictures state no three different inversion or echo times "
             f"or T2 preparations; expected one in each picture of a {kind.text} series"
         )
-    words = SCHEME_WORDS.search(f"{series.header.series_description} {series.header.protocol_name}")
-    scheme = words[0] if words and kind is MapKind.T1 else ""
+    scheme = _scheme_words(series) if kind is MapKind.T1 else ""
     what = "echo time"
     if isinstance(along, Preparation):
         is_t2 = along.kind is PreparationKind.T2_PREPARATION

@@ -108,6 +108,11 @@ _CODES = (
     ReasonCode("SEVERAL_LGE", "Several late enhancements; one was measured.", "Check which."),
     ReasonCode("NOT_MAPPED", "No map can be made of a mapping series.", "Check its times."),
     ReasonCode("NO_HAEMATOCRIT", "The haematocrit is not given.", "Give --haematocrit."),
+    ReasonCode(
+        "SYNTHETIC_HAEMATOCRIT",
+        "The haematocrit was estimated from T1 of blood.",
+        "Measure it and give --haematocrit.",
+    ),
     ReasonCode("NO_NATIVE_T1", "No T1 before contrast at that slice.", "None needed."),
     ReasonCode("NO_TISSUE", "The values are those of no known tissue.", "Look at the maps."),
     ReasonCode("MAP_UNIT", "The values of a map are in no known unit.", "Export it in ms."),

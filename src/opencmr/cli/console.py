@@ -64,6 +64,13 @@ Haematocrit = Annotated[
         help="Fraction of cells in blood, for extracellular volume.",
     ),
 ]
+SyntheticHaematocrit = Annotated[
+    bool,
+    typer.Option(
+        "--synthetic-haematocrit",
+        help="Where no haematocrit is given, estimate it from T1 of blood (MOLLI, 1.5 T).",
+    ),
+]
 SegPhasesWritten = Annotated[
     SegPhases, typer.Option(help="Cardiac phases that are written as DICOM SEG.")
 ]

@@ -74,6 +74,7 @@ def measure(
     age: console.AgeYears = None,
     heart_rate: console.HeartRate = None,
     haematocrit: console.Haematocrit = None,
+    synthetic_haematocrit: console.SyntheticHaematocrit = False,
     spacing: console.Spacing = None,
     sequence: console.StatedSequence = None,
     ranges: console.RangesFile = None,
@@ -120,6 +121,7 @@ def measure(
         weight_kg=weight_kg,
         heart_rate_bpm=heart_rate,
         haematocrit=haematocrit,
+        may_use_synthetic_haematocrit=synthetic_haematocrit,
     )
     own_ranges = console.read_ranges(ranges)
     earlier = earlier_result(previous, is_same_patient=same_patient)

@@ -47,6 +47,8 @@ class Demographics:
     heart_rate_bpm: float | None = None
     haematocrit: float | None = None
     """Volume of cells in blood, as a fraction."""
+    may_use_synthetic_haematocrit: bool = False
+    """It may be estimated from T1 of blood where nobody states it."""
 
 
 @dataclass(frozen=True, slots=True)

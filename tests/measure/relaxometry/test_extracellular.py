@@ -10,6 +10,7 @@ from opencmr.measure.relaxometry.extracellular import (
     T1OfRegions,
     ecv_percent,
     measure_ecv,
+    synthetic_haematocrit,
 )
 
 
@@ -41,6 +42,19 @@ def test_regions_have_their_own_and_what_one_map_lacks_has_none() -> None:
     assert "haematocrit 0.4" in wall.evidence
     assert septum.value is None
     assert [(one.segment, one.value) for one in segments] == [(8, pytest.approx(45.0))]
+
+
+@given(st.floats(0.15, 0.7))
+def test_a_synthetic_haematocrit_comes_back_from_the_blood_that_it_makes(haematocrit) -> None:
+    """The regression the other way round: rate of blood = (Hct + 0.1232) / 866 ms."""
+    found = synthetic_haematocrit(866.0 / (haematocrit + 0.1232))
+    assert found is None or found == pytest.approx(haematocrit)
+    assert found is not None or min(haematocrit - 0.15, 0.7 - haematocrit) < 1e-6
+
+
+@pytest.mark.parametrize("blood_ms", [300.0, 900.0, 4000.0])
+def test_what_is_no_blood_before_contrast_goes_with_no_haematocrit(blood_ms) -> None:
+    assert synthetic_haematocrit(blood_ms) is None
 
 
 @pytest.mark.parametrize("blood_after_ms", [1700.0, 1590.0])
