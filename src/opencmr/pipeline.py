@@ -112,7 +112,7 @@ class Configuration:
             "normal_ranges": SITES_OWN if self.ranges else "packaged",
             **_labels_record(self.labels),
             **_previous_record(self.previous, self.is_same_patient),
-            "given_by_the_caller": sorted(name for name in given if given[name] is not None),
+            "given_by_the_caller": sorted(k for k in given if given[k] not in (None, False)),
             "given_sha256": sha256_of_bytes(decided.encode("utf-8")),
         }
 
