@@ -147,7 +147,7 @@ def write_report(report: Report, folder: AnyPath, *, overwrite: bool = False) ->
     """
     place = Path(folder)
     with storage.result_folder(place, overwrite=overwrite) as new:
-        written = writers.write_report(report, new)
+        written = writers.write_report(report, new, supersedes=place)
     return [place / path.relative_to(new) for path in written]
 
 

@@ -27,7 +27,7 @@ from opencmr.archive.receiver import Door
 class Analysis:
     takes_s: float
 
-    def __call__(self, source: Path, result: Path) -> str:
+    def __call__(self, source: Path, result: Path, _supersedes: Path | None) -> str:
         paths = sorted(source.glob("*.dcm"))
         with storage.result_folder(result, overwrite=False) as folder:
             time.sleep(self.takes_s)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from pydicom.dataset import Dataset
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from opencmr import storage
+from opencmr.archive import worker as archive_worker
 from opencmr.archive.address import Address, as_peer
 from opencmr.archive.archive import Sent, Tick, no_tick
 from opencmr.archive.audit import AUDIT_FILE, entries
@@ -22,7 +23,7 @@ from opencmr.archive.node import Node
 from opencmr.archive.push_model import ALL_SAFE, SOME_NOT
 from opencmr.archive.receiver import Door, Receiver
 from opencmr.archive.store import NotKeptError, Store
-from opencmr.archive.worker import Worker, result_of
+from opencmr.archive.worker import Analyse, Worker, result_of
 from opencmr.errors import ConfigurationError, ExternalServiceError, InputError
 
 from .senders import STUDY, instance, received, send
@@ -36,7 +37,7 @@ def analyses_are_found_by_their_process(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.syspath_prepend(Path(__file__).resolve().parents[2])
 
 
-def made(source: Path, result: Path) -> str:
+def made(source: Path, result: Path, _supersedes: Path | None) -> str:
     """Stand for an analysis: one object that says how many instances it saw."""
     with storage.result_folder(result, overwrite=False) as folder:
         (folder / "dicom").mkdir()
@@ -45,18 +46,36 @@ def made(source: Path, result: Path) -> str:
     return ""
 
 
-def refuses(_source: Path, _result: Path) -> str:
+def made_and_told(source: Path, result: Path, supersedes: Path | None) -> str:
+    """Stand for an analysis that notes which result it supersedes."""
+    made(source, result, supersedes)
+    told = supersedes.relative_to(result.parent).name if supersedes else "nothing"
+    (result / "supersedes").write_text(told)
+    return ""
+
+
+def refuses(_source: Path, _result: Path, _supersedes: Path | None) -> str:
     return "no study that can be analysed"
 
 
-def dies(_source: Path, _result: Path) -> str:
+def dies(_source: Path, _result: Path, _supersedes: Path | None) -> str:
     os.kill(os.getpid(), signal.SIGKILL)
     return ""
 
 
-def waits(_source: Path, _result: Path) -> str:
+def waits(_source: Path, _result: Path, _supersedes: Path | None) -> str:
     time.sleep(PATIENCE_S)
     return ""
+
+
+class InThread:
+    """Stands for processes where what is tested is not theirs."""
+
+    def __init__(self, task: Callable[[int], str], _jobs: int) -> None:
+        self._task = task
+
+    def answers(self, numbers: Sequence[int]) -> Iterator[tuple[int, str]]:
+        return ((number, self._task(number)) for number in numbers)
 
 
 class Heap:
@@ -87,15 +106,16 @@ class Queue:
 
     def worker(
         self,
-        analyse: Callable[[Path, Path], str],
+        analyse: Analyse,
         quiet_s: float = 0.1,
         expected: int | None = None,
+        destinations: Sequence[str] = ("heap",),
     ) -> Worker:
         worker = Worker(
             self.database,
             self.store,
             analyse,
-            destinations=("heap",),
+            destinations=destinations,
             quiet_s=quiet_s,
             expected=expected,
             tell=self.told.append,
@@ -158,6 +178,38 @@ def test_late_instances_make_a_new_result_that_supersedes_the_earlier_one(queue:
     assert not any(STUDY in line for line in queue.told)
 
 
+@pytest.mark.parametrize(
+    ("destinations", "states", "told"),
+    [
+        ((), (), "000002"),  # results are fetched from the folder
+        (("heap",), (SendState.DONE, SendState.DONE), "000002"),
+        (("heap",), (SendState.DONE, SendState.SUPERSEDED), "000001"),
+        (("heap",), (SendState.ASKED, SendState.WAITING), "nothing"),
+        (("heap", "pile"), (SendState.DONE, SendState.WAITING), "000001"),
+    ],
+)
+def test_a_result_supersedes_the_last_one_that_was_delivered(
+    destinations: tuple[str, ...],
+    states: tuple[SendState, ...],
+    told: str,
+    queue: Queue,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(archive_worker, "Processes", InThread)
+    for count in (1, 2, 3):
+        queue.store.keep(received(count))
+        worker = queue.worker(made_and_told, destinations=destinations)
+        queue.until(lambda count=count: queue.jobs()[count - 1 :] == [(count, JobState.DONE, "")])
+        worker.stop()
+        with queue.database.transaction() as connection:
+            for job, state in enumerate(states[:count], start=1):
+                row = {"job": job, "destination": "heap"}
+                connection.execute(update(DELIVERIES).filter_by(**row).values(state=state))
+    first, last = (queue.store.folder / result_of(STUDY, count) for count in (1, 3))
+    assert (first / "supersedes").read_text() == "nothing"
+    assert (last / "supersedes").read_text() == told
+
+
 def test_a_study_that_grows_while_it_is_analysed_is_analysed_again(queue: Queue) -> None:
     queue.store.keep(received(1))
     worker = queue.worker(waits)
@@ -211,7 +263,7 @@ def test_a_transfer_that_breaks_off_waits_is_marked_and_its_rest_supersedes_it(
     [(refuses, "no study that can be analysed"), (dies, "its process died 2 times")],
 )
 def test_what_cannot_be_analysed_fails_alone_and_with_its_reason(
-    analyse: Callable[[Path, Path], str], reason: str, queue: Queue
+    analyse: Analyse, reason: str, queue: Queue
 ) -> None:
     queue.store.keep(received(1))
     worker = queue.worker(analyse)

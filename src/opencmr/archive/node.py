@@ -27,7 +27,7 @@ class AnalyzeReceived:
 
     model: str | None = None
 
-    def __call__(self, source: Path, result: Path) -> str:
+    def __call__(self, source: Path, result: Path, supersedes: Path | None) -> str:
         """Write the result of a study; return why there is none, or nothing."""
         from opencmr.batch.one_study import analyze_only
         from opencmr.errors import InputError
@@ -42,7 +42,8 @@ class AnalyzeReceived:
                 if len(studies) != 1:
                     found = "no study" if not len(studies) else f"{len(studies)} studies"
                     raise InputError(f"expected one study that can be analysed, found {found}")
-                analyze_only(studies, Configuration(model=self.model), folder, result)
+                configuration = Configuration(model=self.model)
+                analyze_only(studies, configuration, folder, result, supersedes=supersedes)
         except InputError as error:
             return str(error)
         return ""

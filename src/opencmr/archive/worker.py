@@ -37,9 +37,9 @@ MOST_LOST = 2
 """A study whose process died as often is not tried again."""
 RESULTS = "results"
 
-Analyse = Callable[[Path, Path], str]
-"""Of a folder of instances and a folder that becomes the result; returns why there is none, or
-nothing.  Sent to another process: picklable."""
+Analyse = Callable[[Path, Path, Path | None], str]
+"""Of a folder of instances, a folder that becomes the result, and that of the result which it
+supersedes; returns why there is none, or nothing.  Sent to another process: picklable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ class Job:
     instances: int
     lacking: str = ""
     """What is said of it where it has not as many instances as were announced."""
+    supersedes: Path | None = None
+    """Folder, below the node's, of the last earlier result that was delivered."""
 
     @property
     def key(self) -> str:
@@ -75,11 +77,12 @@ class _Task:
     analyse: Analyse
     source: Path
     result: Path
+    supersedes: Path | None
 
     def __call__(self, _number: int) -> str:
         if (self.result / storage.RUN_FILE).is_file():  # whole, from before a crash
             return ""
-        return self.analyse(self.source, self.result)
+        return self.analyse(self.source, self.result, self.supersedes)
 
 
 class Worker:
@@ -166,7 +169,9 @@ class Worker:
                 lacking = self._lacking(connection, uid)
                 is_whole = self._expected is not None and not lacking
                 if is_whole or self._store.quiet_s(uid) >= self._quiet_s:
-                    return Job(self._leased(connection, uid, instances), uid, instances, lacking)
+                    job = self._leased(connection, uid, instances)
+                    earlier = self._delivered(connection, uid, instances)
+                    return Job(job, uid, instances, lacking, earlier)
         return None
 
     def _lacking(self, connection: Connection, uid: str) -> str:
@@ -197,12 +202,30 @@ class Worker:
         assert made is not None
         return int(made[0])
 
+    def _delivered(self, connection: Connection, uid: str, instances: int) -> Path | None:
+        """Return the last result of fewer instances that a destination has, if there is one.
+
+        One that no destination has would be a predecessor that nobody can look up.  Without
+        destinations, results are fetched from the folder: every one counts.
+        """
+        earlier = select(JOBS.c.instances).where(
+            JOBS.c.study_instance_uid == uid,
+            JOBS.c.instances < instances,
+            JOBS.c.state.in_((JobState.DONE, JobState.SUPERSEDED)),
+        )
+        if self._destinations:
+            there = select(DELIVERIES.c.job).where(DELIVERIES.c.state == SendState.DONE)
+            earlier = earlier.where(JOBS.c.job.in_(there))
+        found = connection.execute(earlier.order_by(JOBS.c.instances.desc())).scalar()
+        return None if found is None else result_of(uid, found)
+
     def _do(self, job: Job) -> None:
         lacking = f" ({job.lacking})" if job.lacking else ""
         self._tell(f"study {job.key}: {job.instances} instances{lacking}, analysed now")
         result = self._store.folder / job.result
         result.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        task = _Task(self._analyse, self._store.files_of(job.study_instance_uid), result)
+        earlier = job.supersedes and self._store.folder / job.supersedes
+        task = _Task(self._analyse, self._store.files_of(job.study_instance_uid), result, earlier)
         try:
             ((_, answer),) = Processes(task, 1).answers([0])
         except Exception as error:

@@ -91,6 +91,7 @@ class StudyTask:
                 shown,
                 orphans=self.studies.left_out,
                 networks=self.networks,
+                supersedes=folder,
             )
 
 

@@ -24,6 +24,7 @@ def analyze_one(
     networks: Networks | None = None,
     progress: Progress = silent,
     beside: Sequence[Path] = (),
+    supersedes: Path | None = None,
 ) -> StudyOutcome:
     """Analyse a study and write its result into ``folder``.
 
@@ -41,13 +42,15 @@ def analyze_one(
     progress : callable
     beside : sequence of Path
         Files of the result that are there already.
+    supersedes : Path or None
+        Folder of the result that this one takes the place of; there may be none in it.
     """
     networks = networks or Networks()
     report = analyze_study(
         with_orphans(study, orphans), configuration, networks=networks, progress=progress
     )
     networks.forget()  # pages need the memory more than the next study a tenth of a second
-    write_report(report, folder, progress, beside=beside)
+    write_report(report, folder, progress, beside=beside, supersedes=supersedes)
     return read_outcome(folder, shown_as)
 
 
@@ -57,6 +60,8 @@ def analyze_only(
     folder: Path,
     shown_as: Path,
     progress: Progress = silent,
+    *,
+    supersedes: Path | None = None,
 ) -> tuple[list[StudyOutcome], tuple[str, ...]]:
     """Analyse the only study of an input; return its outcome and the remarks on models."""
     networks = Networks()
@@ -69,6 +74,7 @@ def analyze_only(
             orphans=studies.left_out,
             networks=networks,
             progress=progress,
+            supersedes=supersedes,
         )
         for study in studies
     )

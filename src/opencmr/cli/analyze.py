@@ -157,7 +157,9 @@ def analyze(
                 console.say(f"the demographics: no study for line {lines}", quiet=quiet)
         if len(studies) == 1:
             storage.require_replaceable(output, overwrite=overwrite)
-            outcomes, remarks = analyze_only(studies, configurations[0], folder, output, progress)
+            outcomes, remarks = analyze_only(
+                studies, configurations[0], folder, output, progress, supersedes=output
+            )
             for remark in remarks:
                 console.say(remark, quiet=quiet)
         else:

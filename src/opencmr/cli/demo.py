@@ -93,6 +93,7 @@ def demo(
                 orphans=studies.left_out,
                 progress=progress,
                 beside=simulated_files,
+                supersedes=output,
             )
     console.say(outcome.text, quiet=quiet)
     console.say_if_no_pdf(quiet=quiet)

@@ -162,7 +162,9 @@ def measure(
                     f"the input holds {len(studies)} studies; name the one that the labels "
                     "or contours belong to"
                 )
-            outcomes, remarks = analyze_only(studies, configuration, folder, output, progress)
+            outcomes, remarks = analyze_only(
+                studies, configuration, folder, output, progress, supersedes=output
+            )
     for remark in remarks:
         console.say(remark, quiet=quiet)
     tell(outcomes, studies.left_out, as_json=as_json, quiet=quiet)

@@ -11,6 +11,7 @@ from opencmr.imaging.brief import brief
 from opencmr.imaging.change import Comparison
 from opencmr.imaging.finding import Finding
 from opencmr.imaging.flag import QualityFlag
+from opencmr.imaging.image import Instance
 from opencmr.imaging.landmarks import Landmarks
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import ModelUse
@@ -65,6 +66,9 @@ class Report:
         What the measurements may mean: decision support.
     comparison : Comparison or None
         An earlier result of the patient beside this one.
+    superseded : tuple of Instance
+        Measurement reports of earlier results of the study, which this result takes the place of,
+        newest first.
     """
 
     study: Study
@@ -80,6 +84,7 @@ class Report:
     findings: tuple[Finding, ...] = ()
     comparison: Comparison | None = None
     seg_type: SegType = SegType.BINARY
+    superseded: tuple[Instance, ...] = ()
 
     __repr__ = brief
 

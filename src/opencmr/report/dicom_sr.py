@@ -23,10 +23,10 @@ from opencmr.report.dicom_frames import SINGLE_FRAME
 from opencmr.report.dicom_seg import STORAGE, seg_instances
 from opencmr.report.dicom_study import (
     FIRST_SERIES_NUMBER,
-    FOLDER,
     LO,
     as_stated,
     begin,
+    coded,
     device_uid_of,
     legal,
     reference,
@@ -36,11 +36,13 @@ from opencmr.report.dicom_study import (
 )
 from opencmr.report.plain_text import shown
 from opencmr.report.sr_items import comment, concept
+from opencmr.report.superseded import REPORT_FILE, predecessors_of
 
 if TYPE_CHECKING:
     import highdicom.sr
 
 SERIES_NUMBER = FIRST_SERIES_NUMBER + 90
+ROLE = "SR"
 WITHOUT_HIGHDICOM = "highdicom is not installed; it comes with the extra dicom"
 TEXT_LIMIT = 1000
 """Characters kept of a remark on a measurement."""
@@ -48,6 +50,7 @@ PROCEDURE = Code("241620005", "SCT", "Cardiac MRI")
 CYCLE_POINT = Code("272518008", "SCT", "Cardiac Cycle Point")
 LOWER = Code("385524004", "SCT", "Normal Range Lower Limit")
 UPPER = Code("371933006", "SCT", "Normal Range Upper Limit")
+REPLACED = Code("121360", "DCM", "Replaced report")
 VERDICTS = {
     "within": Code("17621005", "SCT", "Normal"),
     "below": Code("371880002", "SCT", "Abnormally Low"),
@@ -76,7 +79,7 @@ def write(report: Report, folder: Path) -> list[Path]:
     if why_no_report(report):
         return []
     with as_stated():
-        return [save(_dataset(report), folder / FOLDER / "sr.dcm")]
+        return [save(_dataset(report), folder / REPORT_FILE)]
 
 
 def _dataset(report: Report) -> Dataset:
@@ -84,8 +87,8 @@ def _dataset(report: Report) -> Dataset:
     d = begin(
         report,
         ComprehensiveSRStorage,
-        "SR",
-        series_role="SR",
+        ROLE,
+        series_role=ROLE,
         modality="SR",
         series_number=SERIES_NUMBER,
         series_description="opencmr measurements, research use",
@@ -102,6 +105,8 @@ def _dataset(report: Report) -> Dataset:
     d.PerformedProcedureCodeSequence = []
     d.ReferencedPerformedProcedureStepSequence = []
     d.CurrentRequestedProcedureEvidenceSequence = [_by_series(report.study.uid, evidence)]
+    if predecessors := predecessors_of(d.SOPInstanceUID, report.superseded):
+        d.PredecessorDocumentsSequence = [_replaced(report.study.uid, predecessors)]
     scheme = Dataset()
     scheme.CodingSchemeDesignator = PRIVATE_SCHEME
     scheme.CodingSchemeName = "opencmr quantities"
@@ -117,22 +122,32 @@ def _evidence(report: Report) -> list[Instance]:
     segs = seg_instances(report)
     pictures = [one for seg in segs for one in seg.series.image.instances[seg.phase]]
     everything = (*pictures, *(seg.instance for seg in segs))
-    return list({one.sop_instance_uid: one for one in everything}.values())
+    each = {one.sop_instance_uid: one for one in everything}.values()
+    return sorted(each, key=lambda one: one.series_instance_uid)
 
 
 def _by_series(study_uid: str, instances: Sequence[Instance]) -> Dataset:
-    """Return references by study and series (PS3.3 table C.17-3)."""
+    """Return references by study and series (PS3.3 table C.17-3), series as they come first."""
     found: dict[str, list[Instance]] = {}
     for one in instances:
         found.setdefault(one.series_instance_uid, []).append(one)
     study = Dataset()
     study.StudyInstanceUID = study_uid
     study.ReferencedSeriesSequence = []
-    for uid, members in sorted(found.items()):
+    for uid, members in found.items():
         series = Dataset()
         series.SeriesInstanceUID = uid
         series.ReferencedSOPSequence = [reference(one) for one in members]
         study.ReferencedSeriesSequence.append(series)
+    return study
+
+
+def _replaced(study_uid: str, predecessors: Sequence[Instance]) -> Dataset:
+    """Return the references to reports that this one replaces (CID 7009), newest first."""
+    study = _by_series(study_uid, predecessors)
+    for series in study.ReferencedSeriesSequence:
+        for one in series.ReferencedSOPSequence:
+            one.PurposeOfReferenceCodeSequence = [coded(REPLACED)]
     return study
 
 

@@ -13,8 +13,8 @@ from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.measurements import finite
 from opencmr.report import fhir_finding
 from opencmr.report.contents import DISCLAIMER, Report
-from opencmr.report.dicom_sr import told
-from opencmr.report.dicom_study import legal_date, why_none
+from opencmr.report.dicom_sr import ROLE, told
+from opencmr.report.dicom_study import legal_date, uid_of, why_none
 from opencmr.report.fhir_parts import (
     IMAGING,
     SYSTEMS,
@@ -28,14 +28,17 @@ from opencmr.report.fhir_parts import (
     role_of,
     to,
     url,
+    uuid_in,
 )
 from opencmr.report.plain_text import iso_date, shown
+from opencmr.report.superseded import predecessors_of
 from opencmr.storage import write_json
 
 FOLDER = "fhir"
 PROCEDURE = Code("241620005", "SCT", "Magnetic resonance imaging of heart")
 INTERPRETATIONS = {"within": ("N", "Normal"), "below": ("L", "Low"), "above": ("H", "High")}
 """Words of a verdict in HL7's ObservationInterpretation."""
+REPLACES = "http://hl7.org/fhir/StructureDefinition/diagnosticReport-replaces"
 GENDERS = {"M": "male", "F": "female", "O": "other"}
 
 
@@ -71,9 +74,11 @@ def _around(report: Report) -> list[Resource]:
 
 
 def _report(report: Report, observations: list[Resource]) -> Resource:
+    """Return what the DICOM measurement report is, under the same UUID, whether that is written."""
     return {
         "resourceType": "DiagnosticReport",
-        "id": identity(report, "FHIR report"),
+        "id": identity(report, ROLE),
+        **_replaces(report),
         "status": "preliminary",
         "code": coded(Code("18755-9", "LN", "MRI report"), "Cardiac MRI measurements"),
         "subject": to(report, "FHIR patient"),
@@ -83,6 +88,22 @@ def _report(report: Report, observations: list[Resource]) -> Resource:
         "result": [{"reference": url(one["id"])} for one in observations],
         "conclusion": f"{DISCLAIMER}.",
     }
+
+
+def _replaces(report: Report) -> Resource:
+    """Return the extension that names the report before this one; R4 has no element for it."""
+    newest = predecessors_of(uid_of(report, ROLE), report.superseded)[:1]
+    found = [
+        {
+            "url": REPLACES,
+            "valueReference": {
+                "reference": url(uuid_in(one.sop_instance_uid)),
+                "type": "DiagnosticReport",
+            },
+        }
+        for one in newest
+    ]
+    return {"extension": found} if found else {}
 
 
 def _instant(report: Report) -> str:

@@ -42,7 +42,16 @@ def interpretation(code: str, display: str) -> Resource:
 
 def identity(report: Report, role: str) -> str:
     """Return the UUID that the DICOM UID of the same role holds."""
-    return str(uuid.UUID(int=int(uid_of(report, role).removeprefix("2.25."))))
+    return uuid_in(uid_of(report, role))
+
+
+def uuid_in(uid: str) -> str:
+    """Return the UUID that a UID of ours holds (PS3.5 B.2).
+
+    >>> uuid_in("2.25.1")
+    '00000000-0000-0000-0000-000000000001'
+    """
+    return str(uuid.UUID(int=int(uid.removeprefix("2.25."))))
 
 
 def url(resource_id: str) -> str:

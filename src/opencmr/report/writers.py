@@ -1,6 +1,7 @@
 """Every output of a report, and the one function that writes them all."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from opencmr.progress import Progress, silent
@@ -16,6 +17,7 @@ from opencmr.report import (
     tables,
 )
 from opencmr.report.contents import Report
+from opencmr.report.superseded import superseded_reports
 
 REPORTING = "reporting"
 Writer = Callable[[Report, Path], list[Path]]
@@ -38,6 +40,7 @@ def write_report(
     progress: Progress = silent,
     *,
     beside: Sequence[Path] = (),
+    supersedes: Path | None = None,
 ) -> list[Path]:
     """Write every output into ``folder`` and, last, the record of the run.
 
@@ -50,12 +53,16 @@ def write_report(
     progress : Progress
     beside : sequence of Path
         Files already in ``folder`` that are part of the result; the record lists them too.
+    supersedes : Path or None
+        Folder of the result that this one takes the place of, where there is one; its measurement
+        report is named as the predecessor of the new one.
 
     Returns
     -------
     list of Path
         Every file written, ``run.json`` last.
     """
+    report = replace(report, superseded=superseded_reports(supersedes, report.study.uid))
     written: list[Path] = []
     total = len(WRITERS) + 1
     for number, (_, write) in enumerate(WRITERS):
