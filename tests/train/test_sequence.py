@@ -1,6 +1,9 @@
 """A small network learns sequences from frames, whatever the order of the slices."""
 
+from pathlib import Path
+
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
@@ -8,10 +11,12 @@ from opencmr.sort.frames import CHANNELS, HEIGHTS, SIDE_PX
 from opencmr.train.sequence import (
     Examples,
     SequenceNetwork,
+    SequenceShares,
     altered,
     logits_of,
     temperature_of,
     train,
+    write_weights,
 )
 
 
@@ -74,3 +79,18 @@ def test_the_temperature_of_drawn_answers_is_found(true_temperature: float) -> N
     classes = np.array([random.choice(4, p=share) for share in shares])
     found = temperature_of(logits, classes, np.ones(len(classes)))
     assert found == pytest.approx(true_temperature, rel=0.15)
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's exporter warns about itself
+def test_onnx_gives_the_shares_of_torch_for_any_number_of_stacks(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    network = SequenceNetwork(5).eval()
+    write_weights(network, 2.0, tmp_path / "weights.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "weights.onnx")
+    for stacks in (1, 5):
+        planes = torch.rand(stacks, 12, SIDE_PX, SIDE_PX)
+        (shares,) = session.run(None, {"planes": planes.numpy()})
+        with torch.no_grad():
+            expected = SequenceShares(network, 2.0)(planes).numpy()
+        np.testing.assert_allclose(shares, expected, atol=1e-5)
+        np.testing.assert_allclose(shares.sum(1), 1.0, atol=1e-5)

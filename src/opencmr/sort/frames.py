@@ -50,7 +50,7 @@ def averaging(pixels: int, width: float) -> np.ndarray:
 
 
 def _numbers(values: np.ndarray) -> np.ndarray:
-    return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    return np.asarray(np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0))
 
 
 def _channels(pictures: np.ndarray) -> np.ndarray:
@@ -62,4 +62,4 @@ def _channels(pictures: np.ndarray) -> np.ndarray:
     change = pictures.std(0) / (high - low)
     shown = (np.stack([mean, pictures[0], pictures[-1]]) - low) / (high - low)
     channels = np.stack([shown[0], change, shown[1], shown[2]])
-    return np.clip(channels, 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip(channels, 0.0, 1.0), dtype=np.float32)

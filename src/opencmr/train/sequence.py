@@ -5,6 +5,7 @@ Frames are what :func:`opencmr.sort.frames.frames_of` gives, in training as in u
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 from torch.nn import functional
 
-from opencmr.sort.frames import CHANNELS
+from opencmr.sort.frames import CHANNELS, HEIGHTS, SIDE_PX
 
 WIDTHS = (12, 24, 48, 96)
 """Feature channels of the layers, each of which halves the resolution."""
@@ -65,7 +66,7 @@ class SequenceNetwork(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         """Return the logits."""
         features = self.encoder(frames.flatten(0, 1)).mean((2, 3))
-        joined = features.unflatten(0, (-1, frames.shape[1])).mean(1)
+        joined = features.view(-1, frames.shape[1], features.shape[1]).mean(1)
         logits: Tensor = self.head(self.dropout(joined))
         return logits
 
@@ -114,8 +115,8 @@ def _places(examples: Examples) -> list[list[np.ndarray]]:
 
 
 def _draw(places: Sequence[Sequence[np.ndarray]], random: np.random.Generator) -> int:
-    domains = places[random.integers(len(places))]
-    return int(random.choice(domains[random.integers(len(domains))]))
+    domains = places[int(random.integers(len(places)))]
+    return int(random.choice(domains[int(random.integers(len(domains)))]))
 
 
 def altered(frames: Tensor) -> Tensor:
@@ -134,7 +135,7 @@ def altered(frames: Tensor) -> Tensor:
     shaded = (turned * (1 + slope)).clamp(0, 1) ** torch.exp(_chances(count, -0.5, 0.5))
     if torch.rand(()) < 0.5:
         blurred = functional.avg_pool2d(shaded.flatten(0, 1), 3, 1, 1)
-        shaded = torch.lerp(shaded, blurred.unflatten(0, (count, -1)), _chances(count))
+        shaded = torch.lerp(shaded, blurred.view_as(shaded), _chances(count))
     return shaded + _chances(count, 0.0, 0.06) * torch.randn_like(shaded)
 
 
@@ -146,7 +147,7 @@ def logits_of(network: nn.Module, frames: np.ndarray) -> np.ndarray:
     """Return the logits ``(N, C)`` of frames ``(N, 3, 4, H, W)`` uint8."""
     with torch.no_grad():
         given = torch.from_numpy(frames.astype(np.float32) / 255.0)
-        return np.concatenate([network(part).numpy() for part in given.split(64)])
+        return np.concatenate([network(part).numpy() for part in torch.split(given, 64)])
 
 
 def temperature_of(logits: np.ndarray, classes: np.ndarray, weights: np.ndarray) -> float:
@@ -164,3 +165,36 @@ def temperature_of(logits: np.ndarray, classes: np.ndarray, weights: np.ndarray)
 
     found = minimize_scalar(loss, bounds=tuple(np.log(TEMPERATURES)), method="bounded")
     return float(np.exp(found.x))
+
+
+class SequenceShares(nn.Module):
+    """A network with its temperature: planes ``(N, 12, H, W)`` to calibrated shares ``(N, C)``.
+
+    The planes are the channels of the first slice, then those of the second and the third.
+    """
+
+    def __init__(self, network: nn.Module, temperature: float) -> None:
+        super().__init__()
+        self.network = network
+        self.temperature = temperature
+
+    def forward(self, planes: Tensor) -> Tensor:
+        """Return the shares."""
+        frames = planes.view(-1, len(HEIGHTS), len(CHANNELS), *planes.shape[2:])
+        return functional.softmax(self.network(frames) / self.temperature, 1)
+
+
+def write_weights(network: nn.Module, temperature: float, path: Path) -> None:
+    """Write the network with its temperature as ONNX: one input, one output, any batch."""
+    planes = len(HEIGHTS) * len(CHANNELS)
+    torch.onnx.export(
+        SequenceShares(network, temperature).eval(),
+        (torch.zeros(2, planes, SIDE_PX, SIDE_PX),),
+        path,
+        input_names=["planes"],
+        output_names=["shares"],
+        dynamic_shapes={"planes": {0: torch.export.Dim("batch")}},
+        external_data=False,
+        dynamo=True,
+        verbose=False,
+    )
