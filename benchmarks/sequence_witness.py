@@ -38,7 +38,7 @@ from opencmr.simulate.acquire import Scan, acquire, world_of
 from opencmr.simulate.heart import heart_shape
 from opencmr.simulate.physics import TISSUES
 from opencmr.simulate.study import plane_grid
-from opencmr.sort.frames import frames_of
+from opencmr.sort.frames import CHANNELS, frames_of
 from opencmr.train.emidec import ARCHIVE, read_cases, read_pictures
 from opencmr.train.sequence import Examples, logits_of, temperature_of, train
 
@@ -322,11 +322,13 @@ def shares_of(logits, temperature):
 
 
 def told(table, places, logits, temperature=1.0):
-    """Return by source and truth: how many, how many right, what they were taken for."""
+    """Return by source, truth and form: how many, how many right, what they were taken for."""
     shares = shares_of(logits, temperature)
     found = {}
     for place, share in zip(places, shares, strict=True):
-        key = f"{table.sources[place]}: {CLASSES[table.labels[place]]}"
+        still = not table.frames[place][:, CHANNELS.index("change")].any()
+        form = "a single picture" if still else "several pictures"
+        key = f"{table.sources[place]}: {CLASSES[table.labels[place]]}, {form}"
         row = found.setdefault(key, {"stacks": 0, "right": 0, "told": {}, "sure": {}})
         best = int(share.argmax())
         row["stacks"] += 1
@@ -351,7 +353,7 @@ def judge(examples, output):
         output.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
         print(name)
         for key, row in figures[name].items():
-            print(f"   {key:36} {row['right']:3} of {row['stacks']:3}  {row['told']}", flush=True)
+            print(f"   {key:52} {row['right']:3} of {row['stacks']:3}  {row['told']}", flush=True)
 
     simulated_seeds = np.array([int(p.split()[1]) if p.startswith("simulated") else 0
                                 for p in table.patients])  # fmt: skip
