@@ -38,7 +38,7 @@ from opencmr.simulate.acquire import Scan, acquire, world_of
 from opencmr.simulate.heart import heart_shape
 from opencmr.simulate.physics import TISSUES
 from opencmr.simulate.study import plane_grid
-from opencmr.sort.frames import CHANNELS, frames_of
+from opencmr.train.frames import CHANNELS, frames_of
 from opencmr.train.emidec import ARCHIVE, read_cases, read_pictures
 from opencmr.train.sequence import Examples, logits_of, temperature_of, train
 
@@ -48,7 +48,7 @@ CLASSES = (
 CINE, LGE, T1_RAW, T1_MAP, T2_RAW, T2_STAR, BLACK_BLOOD, SCOUT, NOT_CARDIAC = range(len(CLASSES))
 TECHNIQUES = {"cine": CINE, "LGE": LGE, "T1 mapping": T1_RAW, "T2 mapping": T2_RAW,
               "T2* mapping": T2_STAR, "scout": SCOUT}  # fmt: skip
-STUDIES = 4
+STUDIES = 16
 VARIANTS = 4
 """Of each stack that is learnt from; the first is the stack as it is."""
 FOLDS = 2

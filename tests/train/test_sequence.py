@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 import torch
 
-from opencmr.sort.frames import CHANNELS, HEIGHTS, SIDE_PX
+from opencmr.train.frames import CHANNELS, HEIGHTS, SIDE_PX
 from opencmr.train.sequence import (
     Examples,
     SequenceNetwork,

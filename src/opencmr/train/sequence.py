@@ -1,6 +1,6 @@
 """Learning to tell sequences from pictures: a small network over the frames of a stack.
 
-Frames are what :func:`opencmr.sort.frames.frames_of` gives, in training as in use.
+Frames are what :func:`opencmr.train.frames.frames_of` gives, in training as in use.
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 from torch.nn import functional
 
-from opencmr.sort.frames import CHANNELS, HEIGHTS, SIDE_PX
+from opencmr.train.frames import CHANNELS, HEIGHTS, SIDE_PX
 
 WIDTHS = (12, 24, 48, 96)
 """Feature channels of the layers, each of which halves the resolution."""
-STEPS, BATCH = 300, 32
+STEPS, BATCH = 1500, 32
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 1e-2
 LABEL_SMOOTHING = 0.05
 TEMPERATURES = (0.2, 10.0)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from opencmr.geometry.grid import grid_from_spacing
 from opencmr.imaging.image import Image, untimed_image
-from opencmr.sort.frames import CHANNELS, HEIGHTS, SIDE_PX, averaging, frames_of
+from opencmr.train.frames import CHANNELS, HEIGHTS, SIDE_PX, averaging, frames_of
 
 
 def image_of(values: np.ndarray, row_mm: float = 1.5, column_mm: float = 1.5) -> Image:
