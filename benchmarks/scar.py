@@ -155,7 +155,6 @@ def network_figures(
     data: Path, network: SegmentationRunner, fold: int, spacing: str
 ) -> dict[str, Any]:
     """Return the figures of a network on one fold and on the unstretched stacks."""
-    finder = Networks().segmentation(View.SAX, Technique.CINE)
     results = []
     for case in (c for c in read_cases(data) if c.fold == fold):
         image, drawn = pictures(data, case)
@@ -166,29 +165,23 @@ def network_figures(
         )
         grid = grid_from_spacing(drawn.shape, (NOMINAL_SLICE_SPACING_MM, *in_plane_mm))
         shown = untimed_image(image[None], grid)
-        found = segment_short_axis(shown, network, finder=finder) or empty_segmentation(
-            shown, network
-        )
+        found = segment_short_axis(shown, network) or empty_segmentation(shown, network)
         results.append(compared(case, drawn, found.labels[0], wall_given=False))
     return {
         "what": f"{network.card.title} on EMIDEC fold {fold}, spacing {spacing}",
         "figures": summary(results),
         "cases": [asdict(result) for result in results],
-        "unstretched": native_figures(data, network, finder),
+        "unstretched": native_figures(data, network),
     }
 
 
-def native_figures(
-    data: Path, network: SegmentationRunner, finder: SegmentationRunner
-) -> dict[str, dict[str, float]]:
+def native_figures(data: Path, network: SegmentationRunner) -> dict[str, dict[str, float]]:
     """Return the Dice of myocardium and cavity on each stack of ``lge_native``."""
     figures = {}
     for path in sorted((data / "lge_native").glob("*_DE.nii.gz")):
         image = read_nifti(path).image
         drawn = read_nifti(path.with_name(path.name.replace("_DE", "_DE_manual"))).image.values[0]
-        found = segment_short_axis(image, network, finder=finder) or empty_segmentation(
-            image, network
-        )
+        found = segment_short_axis(image, network) or empty_segmentation(image, network)
         figures[path.name.removesuffix("_DE.nii.gz")] = {
             structure.value: round(dice(ACDC.mask(drawn, structure), found.mask(structure)[0]), 3)
             for structure in (Structure.MYOCARDIUM, Structure.LV)

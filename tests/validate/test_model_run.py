@@ -114,7 +114,7 @@ def hearts(tmp_path_factory):
 
 def run(folder, network=None, folds=None):
     data = read_data(str(folder / "manifest.json"), folder, folds)
-    return ModelRun(network or Grey(), None, data, folder)
+    return ModelRun(network or Grey(), data, folder)
 
 
 @pytest.fixture

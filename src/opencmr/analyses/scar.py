@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from opencmr.analyses.analysis import Analysis, Earlier, Need, Parts, flags_of
 from opencmr.analyses.cine_contours import CineContours
 from opencmr.analyses.function import NAME as FUNCTION
-from opencmr.analyses.function import NETWORK as FINDER
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
@@ -71,15 +70,13 @@ def _segmented(
     if series.key in parts.labels:
         return parts.labels[series.key], None, ()
     network = networks.segmentation(NETWORK.view, NETWORK.technique, name=parts.model)
-    finder = networks.segmentation(FINDER.view, FINDER.technique)
     with parts.clock("segment scar"):
         segmentation = segment_short_axis(
             series.image,
             network,
-            finder=finder,
             progress=lambda done, total: parts.progress("segmenting scar", done, total),
         )
-    return segmentation, network.card, (network.card.use, finder.card.use)
+    return segmentation, network.card, (network.card.use,)
 
 
 def _carried(cine: CineContours, earlier: Earlier, series: Series) -> Carried | Reason:

@@ -74,16 +74,12 @@ def segment(
         networks = Networks()
         technique = Technique[sequence.name]
         network = networks.segmentation(View.SAX, technique, name=model)
-        finder = (
-            None if technique is Technique.CINE else networks.segmentation(View.SAX, Technique.CINE)
-        )
         for remark in networks.remarks:
             console.say(remark, quiet=quiet)
         progress = places.enter_context(console.progress_bar(quiet=quiet))
         segmentation = segment_short_axis(
             read.image,
             network,
-            finder=finder,
             keep_probabilities=probabilities is not None,
             progress=lambda done, total: progress("segmenting", done, total),
         )

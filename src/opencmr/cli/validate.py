@@ -155,7 +155,6 @@ def _validate_model(
     quiet: bool,
     progress: "Progress",
 ) -> "tuple[Cohort, list[Path]]":
-    from opencmr.anatomy.techniques import Technique
     from opencmr.models.session import Networks
     from opencmr.validate.data_set import remarks_on
     from opencmr.validate.model_run import ModelRun, read_data, validate_model
@@ -164,12 +163,9 @@ def _validate_model(
     networks = Networks()
     card = networks.library.choose_segmentation(model)
     network = networks.segmentation(card.input.view, card.input.technique, name=card.reference)
-    finder = None
-    if card.input.technique is not Technique.CINE:
-        finder = networks.segmentation(card.input.view, Technique.CINE)
     for remark in (*networks.remarks, *remarks_on(card, labelled)):
         console.say(remark, quiet=quiet)
-    run = ModelRun(network, finder, labelled, data_folder)
+    run = ModelRun(network, labelled, data_folder)
     return validate_model(run, output, overwrite=overwrite, progress=progress)
 
 

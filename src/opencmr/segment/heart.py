@@ -1,13 +1,12 @@
 """Where the heart is, and how large: the same network on the whole image, at a few phases."""
 
 import math
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
 
-from opencmr.anatomy.structures import Structure
+from opencmr.anatomy.structures import LabelScheme, Structure
 from opencmr.imaging.image import Image
 from opencmr.imaging.segmentation import Segmentation
 from opencmr.models.card import SegmentationInput
@@ -24,8 +23,6 @@ LEAST_HEART_ML = 5.0
 """A smaller foreground in a stack of :data:`STACK_SLICES` or more slices is no heart."""
 LEAST_SHARE = 1 / 3
 """What has a greater share of the heart is counted to it."""
-LEAST_SHARES_TOGETHER = LEAST_SHARE**2
-"""The same for the product of two networks' shares."""
 STACK_SLICES = 5
 """Fewer slices show less of a heart: the least volume shrinks with their number."""
 SINGLE_SLICE_MM = 8.0
@@ -82,13 +79,17 @@ class _Found:
 def find_heart(image: Image, network: SegmentationRunner) -> HeartBox | None:
     """Return the box of the heart in source pixels, or None where none is seen.
 
+    The heart is the heaviest of what the network takes for it.  One that does not name the right
+    ventricle learnt from pictures cropped to the heart, and takes arms and liver for hearts: of
+    what it takes for one, the wall must enclose the cavity.
+
     Where it is small, or none is seen, it is sought again on a finer grid.  That it is small is
     believed only where both grids say so and it is whole: a part of a heart, or a stray spot, is
     no reason to look closer.  The sizes are those of both ventricles and the wall: where the
     network does not name the right one, the heart is what is found at once.
     """
     found = _seek(image, network, 1.0)
-    if Structure.RV not in network.card.output.scheme.structures.values():
+    if not _names_right_ventricle(network):
         return None if found is None else found.box
     if found is not None and (found.area_cm2 >= _least_area_cm2(image) or not found.whole):
         return found.box
@@ -107,64 +108,67 @@ def _scale(found: _Found, image: Image) -> float:
     return min(max(math.sqrt(found.area_cm2 / usual_cm2), LEAST_SCALE), 1.0)
 
 
-def find_heart_together(
-    image: Image, network: SegmentationRunner, witness: SegmentationRunner
-) -> HeartBox | None:
-    """Return the box of what both networks take for the heart, or None where they agree on none.
-
-    Each errs somewhere else: one that learnt from pictures cropped to the heart takes arms for
-    hearts, one that learnt from another contrast the liver.  The product of their shares of what
-    the first one names is the heart.
-    """
-    named = set(network.card.output.scheme.structures.values())
-    window = whole_window(image, network.card.input)
-    shares = _shares(image, network, window, named)
-    seen = whole_window(image, witness.card.input)
-    shares *= window.cut(seen.paste(_shares(image, witness, seen, named)))
-    found = _heaviest(shares, LEAST_SHARES_TOGETHER, image, window, LEAST_HEART_ML)
-    return None if found is None else found.box
-
-
 def _seek(image: Image, network: SegmentationRunner, scale: float) -> _Found | None:
     """Return the heart as it is seen on a grid of ``scale`` times the network's own spacing."""
     window = whole_window(image, network.card.input, scale)
-    named = set(network.card.output.scheme.structures.values())
-    shares = _shares(image, network, window, named)
-    return _heaviest(shares, LEAST_SHARE, image, window, LEAST_HEART_ML * scale**3)
+    shares, scheme = _shares(image, network, window), network.card.output.scheme
+    parts, count = ndimage.label(shares[0] > LEAST_SHARE, structure=np.ones((3, 3, 3)))
+    if count == 0:
+        return None
+    weights = ndimage.sum_labels(shares[0], parts, np.arange(1, count + 1))
+    if not _names_right_ventricle(network):
+        weights *= _enclosed(shares, scheme, parts, count) ** 2
+    heart = parts == 1 + int(np.argmax(weights))
+    return _found(heart, image, window, LEAST_HEART_ML * scale**3)
 
 
-def _shares(
-    image: Image, network: SegmentationRunner, window: Window, named: Collection[Structure]
-) -> np.ndarray:
-    """Return how much of a window's pixels ``(Z, Y, X)`` is of a structure, mean of a few phases.
+def _names_right_ventricle(network: SegmentationRunner) -> bool:
+    return Structure.RV in network.card.output.scheme.structures.values()
 
-    ``named`` are the structures that count.
+
+def _shares(image: Image, network: SegmentationRunner, window: Window) -> np.ndarray:
+    """Return how much of a window's pixels ``(C, Z, Y, X)`` is of each class, mean of a few phases.
+
+    The first holds, in place of the background, what is of any structure.
     """
-    wanted, scheme = network.card.input, network.card.output.scheme
-    others = [0, *(label for label, one in scheme.structures.items() if one not in named)]
+    wanted = network.card.input
     phases = np.unique(np.linspace(0, image.phases, LOCATING_PHASES, endpoint=False).astype(int))
-    shares = np.zeros((image.grid.shape[0], window.rows_px, window.columns_px), np.float32)
+    shares = None
     for phase in phases:
         pixels = read_window(image.values[phase], window, wanted)
         for z in range(pixels.shape[0]):
-            seen = context_slices(z, len(pixels), wanted.context_slices)
-            shares[z] += 1 - network(pixels[None, seen])[0, others].sum(0)
+            seen = network(pixels[None, context_slices(z, len(pixels), wanted.context_slices)])[0]
+            if shares is None:
+                shares = np.zeros((len(seen), len(pixels), *seen.shape[1:]), np.float32)
+            shares[0, z] += 1 - seen[0]
+            shares[1:, z] += seen[1:]
+    assert shares is not None, "an image has phases and slices"
     return shares / len(phases)
 
 
-def _heaviest(
-    shares: np.ndarray, least: float, image: Image, window: Window, least_ml: float
-) -> _Found | None:
-    """Return the heaviest connected part of ``shares (Z, Y, X)`` above ``least``.
+def _enclosed(shares: np.ndarray, scheme: LabelScheme, parts: np.ndarray, count: int) -> np.ndarray:
+    """Return how much of the cavity's rim is wall, of each part ``(count,)``.
 
-    Through the stack, so that a stray spot in the liver moves nothing; None where a stack of
-    :data:`STACK_SLICES` shows less than ``least_ml`` of it.
+    Of the hearts of EMIDEC fold 0 and MS-CMRSeg 0.92 to 1.00, of what else two networks took for
+    one 0.83 and less where it was of any size.
     """
-    parts, count = ndimage.label(shares > least, structure=np.ones((3, 3, 3)))
-    if count == 0:
-        return None
-    weights = ndimage.sum_labels(shares, parts, np.arange(1, count + 1))
-    heart = parts == 1 + int(np.argmax(weights))
+    labels = np.concatenate([1 - shares[:1], shares[1:]]).argmax(0)
+    cavity, wall = (scheme.mask(labels, one) for one in (Structure.LV, Structure.MYOCARDIUM))
+    of_part = ndimage.grey_dilation(
+        np.where(cavity, parts, 0), footprint=np.ones((1, 3, 3), dtype=bool)
+    )
+    rim = np.where(cavity, 0, of_part)
+    around, closed = (
+        np.bincount(rim[where], minlength=count + 1)[1:] for where in (rim > 0, (rim > 0) & wall)
+    )
+    return np.asarray(closed / np.maximum(around, 1))
+
+
+def _found(heart: np.ndarray, image: Image, window: Window, least_ml: float) -> _Found | None:
+    """Return where the pixels ``heart (Z, Y, X)`` of a window lie.
+
+    None where a stack of :data:`STACK_SLICES` shows less than ``least_ml`` of it.
+    """
     grid = image.grid
     spacing_mm = grid.slice_spacing_mm or SINGLE_SLICE_MM
     pixel_cm2 = (

@@ -15,7 +15,6 @@ from opencmr.segment.heart import (
     SINGLE_SLICE_MM,
     HeartBox,
     find_heart,
-    find_heart_together,
     heart_window,
 )
 from opencmr.segment.intensity import intensity_limits
@@ -28,7 +27,6 @@ def segment_short_axis(
     image: Image,
     network: SegmentationRunner,
     *,
-    finder: SegmentationRunner | None = None,
     box: HeartBox | None = None,
     keep_probabilities: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -41,9 +39,6 @@ def segment_short_axis(
         Any spacing, field of view, in-plane rotation and slice order.
     network : Runner
         A ``segmentation`` model for SAX stacks of the image's technique.
-    finder : Runner or None
-        A second model that must see the heart in the same place.  A network that learnt from
-        pictures cropped to the heart takes arms and liver for hearts.
     box : HeartBox or None
         Where the heart lies, when that is known: it is not sought.
     keep_probabilities : bool
@@ -57,7 +52,7 @@ def segment_short_axis(
         On the image's own grid; None when no heart is seen.  A heart smaller than any that the
         network learnt from is segmented on a finer grid, which ``grid_scale`` tells.
     """
-    box = box or _found(image, network, finder)
+    box = box or find_heart(image, network)
     if box is None:
         return None
     wanted, given = network.card.input, network.card.output
@@ -87,19 +82,6 @@ def segment_short_axis(
             labels[t] = keep_possible_scar(labels[t], given.scheme, _voxel_ml(image))
     labels = steady_presence(labels, given.scheme)
     return replace(_segmentation(image, network, labels, shares), grid_scale=box.scale)
-
-
-def _found(
-    image: Image, network: SegmentationRunner, finder: SegmentationRunner | None
-) -> HeartBox | None:
-    """Return where the heart lies; where two networks agree on no place, the finder's word."""
-    if finder is None:
-        return find_heart(image, network)
-    return (
-        find_heart_together(image, network, finder)
-        or find_heart(image, finder)
-        or find_heart(image, network)
-    )
 
 
 def _voxel_ml(image: Image) -> float:

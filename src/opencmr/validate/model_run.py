@@ -44,16 +44,12 @@ class ModelRun:
     ----------
     network : Runner
         Of segmentation.
-    finder : Runner or None
-        The second model that must see the heart in the same place; see
-        :func:`opencmr.segment.short_axis.segment_short_axis`.
     data : LabelledData
     folder : Path
         Of the data sets, below which the manifest's paths lie.
     """
 
     network: SegmentationRunner
-    finder: SegmentationRunner | None
     data: LabelledData
     folder: Path
 
@@ -151,7 +147,7 @@ def _segment(run: ModelRun, subject: str, rows: Sequence[Row], folder: Path, mad
     """Segment a subject's images together and write the labels of each row."""
     readings = _read(rows, run, made.stacks)
     image = readings[0].image if len(rows) == 1 else as_phases(readings).image
-    found = segment_short_axis(image, run.network, finder=run.finder)
+    found = segment_short_axis(image, run.network)
     if found is None:
         made.unseen.append(subject)
         found = empty_segmentation(image, run.network)
@@ -208,7 +204,7 @@ def _background(run: ModelRun, made: _Made) -> Background:
             "are empty and are scored.",
         )
     folds = ", ".join(map(str, data.folds))
-    models = [one.card.use for one in (run.network, run.finder) if one is not None]
+    models = [run.network.card.use]
     return Background(
         facts=(("Model", card.title), ("Data", data.name), ("Folds", folds)),
         remarks=remarks,
