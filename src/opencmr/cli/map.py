@@ -35,14 +35,13 @@ def map_relaxation(
             "place of what the input names."
         ),
     ] = None,
-    motion_correction: Annotated[
+    no_motion_correction: Annotated[
         bool,
         typer.Option(
-            "--motion-correction/--no-motion-correction",
-            help="Lay pictures that moved in the plane on one another, where the curve fits the "
-            "better for it.",
+            "--no-motion-correction",
+            help="Leave pictures that moved in the plane where they lie.",
         ),
-    ] = True,
+    ] = False,
     overwrite: console.Overwrite = False,
     as_json: console.AsJson = False,
     quiet: console.Quiet = False,
@@ -52,7 +51,8 @@ def map_relaxation(
 
     Beside it: OUT_se.nii.gz, the standard error in ms, OUT_residual.nii.gz, what the curve
     leaves in the unit of the pictures, and OUT.json, how it was made.  What cannot be fitted is
-    NaN.  A NIfTI file needs the time of each picture in a JSON file of its own name.
+    NaN.  Pictures that moved in the plane are laid on one another where the curve fits the better
+    for it.  A NIfTI file needs the time of each picture in a JSON file of its own name.
     """
     from opencmr.intake.nifti.write import sidecar_of, write_map_nifti
     from opencmr.intake.relaxation_series import is_nifti, read_relaxation_series
@@ -71,7 +71,7 @@ def map_relaxation(
     ):
         series = read_relaxation_series(source, kind, scheme=scheme, progress=progress)
         method = method_of(series, kind)
-        mapped = map_of_series(series, method, corrects_motion=motion_correction)
+        mapped = map_of_series(series, method, corrects_motion=not no_motion_correction)
         for suffix, path in files.items():
             write_map_nifti(
                 place / path.name,
@@ -80,7 +80,7 @@ def map_relaxation(
                 like=like,
             )
         flags = (*series.flags, *mapped.motion.flags(About()))
-        told = _record(series, method, mapped, flags, sought=motion_correction)
+        told = _record(series, method, mapped, flags, sought=not no_motion_correction)
         storage.write_json(place / record.name, told)
     for remark in series.remarks:
         console.say(remark, quiet=quiet)
