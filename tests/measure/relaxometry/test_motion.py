@@ -38,12 +38,12 @@ def soft(distance, width=0.5):
     return 1 / (1 + np.exp(np.clip(distance / width, -60, 60)))
 
 
-def picture(signal, off_px=(0.0, 0.0)):
+def picture(signal, off_px=(0.0, 0.0), radii=RADII):
     """One picture of the phantom, its heart that far down and right of the middle."""
     row, column = np.indices((SIDE, SIDE)) - (SIDE - 1) / 2
     chest = soft(np.abs(np.hypot(row, 0.9 * column) - 61) - 5)
     row, column = row - off_px[0], column - off_px[1]
-    cavity, heart = (soft(np.hypot(row, column) - radius) for radius in RADII)
+    cavity, heart = (soft(np.hypot(row, column) - radius) for radius in radii)
     right = soft(np.hypot(0.8 * row, column + 28) - 12) * (1 - heart)
     return (
         signal["wall"] * (heart - cavity)
@@ -237,6 +237,15 @@ def test_a_picture_of_something_else_is_not_forced_onto_the_others():
     values = series_of(recovery, MOLLI_MS, np.zeros((8, 2)), noise=2.0)
     values[5] = np.random.default_rng(4).permutation(values[5].ravel()).reshape(SIDE, SIDE)
     assert not motion_of(values, MOLLI_MS, MOLLI).moved
+
+
+def test_a_heart_that_changes_its_shape_is_not_shifted_for_it():
+    larger_px = np.random.default_rng(0).uniform(-1.5, 1.5, 8)
+    pictures = []
+    for time_ms, more in zip(MOLLI_MS, larger_px, strict=True):
+        radii = (RADII[0] + more, RADII[1] + 0.6 * more)
+        pictures.append(np.abs(picture(recovery(time_ms), radii=radii)))
+    assert not motion_of(np.array(pictures), MOLLI_MS, MOLLI).moved
 
 
 def test_shifting_between_pixels_keeps_the_noise_and_loses_what_was_outside():
