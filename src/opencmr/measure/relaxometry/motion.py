@@ -259,11 +259,11 @@ class _Slice:
             moved = laid_back(self._values, tried_px)
             after = self._curve(moved)
             first, last = _squares(fit, after)
-            if not last < first:
+            if last < first:
+                shifts_px, values, fit = tried_px, moved, after
+                damping /= 3
+            else:
                 damping *= 10
-                continue
-            shifts_px, values, fit = tried_px, moved, after
-            damping /= 3
             if np.abs(step_px).max() <= SETTLED_PX:
                 break
         return shifts_px
