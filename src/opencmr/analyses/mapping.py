@@ -292,7 +292,7 @@ def _map_of(
 def _heart_of(carried: Carried) -> np.ndarray:
     """Return where the heart lies ``(Z, Y, X) bool``, with what lies close about it."""
     grid = carried.segmentation.grid
-    labelled = carried.segmentation.labels[0] != 0
+    labelled = carried.segmentation.labels[0].astype(bool)
     apart_mm = [
         distance_transform_edt(~one, sampling=(grid.row_spacing_mm, grid.column_spacing_mm))
         if one.any()
