@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from opencmr.analyses.analysis import Parts
 from opencmr.analyses.function import NAME as FUNCTION
@@ -17,6 +18,7 @@ from opencmr.imaging.reading import Reading
 from opencmr.imaging.relaxation import MapKind
 from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Demographics, Scanner, Series, Study
+from opencmr.measure.relaxometry.method import Method, map_of
 from opencmr.measure.ventricles import Unmeasurable
 from opencmr.measure.wall.carried import carried_to, nearest_phase
 from opencmr.models.session import Networks
@@ -75,6 +77,39 @@ def test_t1_of_wall_and_septum_is_that_of_the_tissue_wherever_the_map_lies_in_pl
     assert 0 < found.value("T1_SD") < 60
     assert "phase 8" in found.find("T1").evidence
     assert "not registered" in found.find("T1").evidence
+
+
+def moved(series: Series, pictures: dict[int, tuple[float, float]]) -> Series:
+    """A series of which some pictures lie further down and right, in mm."""
+    image = series.image
+    values = image.values.copy()
+    for n, (down_mm, right_mm) in pictures.items():
+        px = down_mm / image.grid.row_spacing_mm, right_mm / image.grid.column_spacing_mm
+        values[n] = ndimage.shift(values[n], (0, *px), order=1, mode="nearest")
+    return replace(series, image=replace(image, values=values))
+
+
+def test_a_series_that_lies_still_is_not_touched(cine: Series, after_function: Reading) -> None:
+    found = read(study_of(cine, molli()), after_function).maps["s02"]
+    plain = map_of(molli().image.values[:, 0], MOLLI_MS, Method(MapKind.T1), magnitude=True)
+    np.testing.assert_array_equal(found.values_ms[0], plain.values_ms.astype(np.float32))
+    assert "shifted" not in found.made_by
+
+
+@pytest.mark.parametrize(("mm", "is_large"), [(6.0, False), (14.4, True)])
+def test_pictures_that_moved_are_laid_on_the_others_and_told(
+    cine: Series, after_function: Reading, mm: float, is_large: bool
+) -> None:
+    series = moved(molli(), {2: (mm, 0.0), 5: (-3.6, 2.4)})
+    reading = read(study_of(cine, series), after_function)
+    plain = read(study_of(cine, molli()), after_function)
+    found, still = reading.measurements, plain.measurements
+    assert found.value("T1_SEPTUM") == pytest.approx(T1_MS.septum, rel=0.01)
+    assert found.value("T1_SD") == pytest.approx(still.value("T1_SD"), rel=0.3)
+    assert "6 of 24 pictures shifted by up to" in reading.maps["s02"].made_by
+    assert [f.about.series for f in reading.flags if f.code == "MOVED_PICTURES"] == (
+        ["s02"] if is_large else []
+    )
 
 
 def test_each_aha_segment_holds_its_own_tissue(cine: Series, after_function: Reading) -> None:

@@ -334,6 +334,58 @@ def unpacked(phantoms, folder, part):
     return folder
 
 
+def moving(shifts_px, side=96):
+    """Pictures (x, y, slice, N) of a ring of muscle about blood that lies where each says."""
+    pictures = []
+    for time_ms, (right, down) in zip(MOLLI_MS, shifts_px, strict=True):
+        x, y = np.indices((side, side)) - (side - 1) / 2
+        apart = np.hypot(x - right, y - down)
+        cavity, heart = (1 / (1 + np.exp(2 * (apart - radius))) for radius in (9, 16))
+        muscle, blood = (1 - 1.9 * np.exp(-time_ms * 0.9 / t1_ms) for t1_ms in (1000, 1600))
+        pictures.append(500 * np.abs(muscle * (heart - cavity) + blood * cavity))
+    return np.stack(pictures, axis=-1)[:, :, None]
+
+
+def test_a_picture_that_moved_is_laid_back_and_told_unless_that_is_left_out(
+    opencmr, save, tmp_path
+):
+    shifts_px = np.zeros((8, 2))
+    shifts_px[3] = [2.6, -1.8]
+    source = save(moving(shifts_px), {"inversion_times_ms": MOLLI_MS, "scheme": "MOLLI"})
+    words = ("map", source, "-o", tmp_path / "t1.nii.gz", "--kind", "t1", "--overwrite", "--json")
+    x, y = np.indices((96, 96)) - 47.5
+    ring = np.abs(np.hypot(x, y) - 12.5) < 1.5
+    corrected = opencmr(*words)
+    after_ms = values_of(tmp_path / "t1.nii.gz")[..., 0][ring]
+    plain = opencmr(*words, "--no-motion-correction")
+    before_ms = values_of(tmp_path / "t1.nii.gz")[..., 0][ring]
+    assert "1 of 8 pictures shifted by up to 4." in corrected.err
+    told = corrected.json["motion"]
+    assert told["misfit_after"] < 0.2 * told["misfit_before"]
+    assert told["greatest_shift_mm"] == pytest.approx(np.hypot(2.6 * 1.5, 1.8 * 1.4), abs=0.4)
+    assert plain.json["motion"] is None
+    assert "shifted" not in plain.err
+    assert np.abs(after_ms / 1000 - 1).max() < 0.01
+    assert np.abs(before_ms / 1000 - 1).max() > 0.03
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("part", "kind"),
+    [("dicomT1/raw", "t1"), ("dicomT2/raw", "t2"), ("Konrad_Shmolli/ShMOLLI_192i_e11_12", "t1")],
+)
+def test_phantoms_that_lie_still_are_mapped_to_the_bit_with_and_without_correction(
+    opencmr, phantoms, tmp_path, part, kind
+):
+    folder = unpacked(phantoms, tmp_path / "raw", part)
+    words = ("map", folder, "-o", tmp_path / "o.nii.gz", "--kind", kind, "--overwrite", "--json")
+    outcome = opencmr(*words)
+    one = values_of(tmp_path / "o.nii.gz")
+    assert outcome.json["motion"]["moved_pictures"] == 0
+    assert opencmr(*words, "--no-motion-correction").status == 0
+    np.testing.assert_array_equal(one, values_of(tmp_path / "o.nii.gz"))
+
+
 @pytest.mark.real_data
 @pytest.mark.parametrize(("part", "kind"), [("dicomT1", "t1"), ("dicomT2", "t2")])
 def test_the_digital_phantoms_give_their_truth_within_1_percent(

@@ -70,6 +70,15 @@ def test_a_map_is_a_montage_in_colour_with_a_bar_in_ms(mapped: Report) -> None:
     assert "not registered" in " ".join(montage.hint.split())
 
 
+def test_what_was_shifted_stands_with_the_misfit_before_and_after(mapped: Report) -> None:
+    told = "3 of 8 pictures shifted by up to 4.7 mm: misfit 25.1 before, 1.2 after"
+    found = replace(mapped.maps["s02"], made_by=f"MOLLI: 8 pictures, S = A; {told}")
+    notes = tissue.tell(replace(mapped, maps={"s02": found}))[-1]
+    assert isinstance(notes, Notes)
+    assert told in notes.lines[0].text
+    assert "where no shift is told, none was made" in " ".join(notes.small)
+
+
 def test_the_truth_of_tissue_stands_beside_its_only_measurement(mapped: Report) -> None:
     known = {"T1": 1010.0, "T1_SEPTUM": 990.0, "ECV": 26.0}
     (table,) = truth.tell(replace(mapped, truth=known))

@@ -32,7 +32,7 @@ def fitted(pictures: Pictures, kind: MapKind, what: str, scheme: str = "") -> np
     axis = axis_of(pictures.times_ms[order][:, None], what, saturates=scheme == "SASHA")
     grid = grid_from_spacing(values.shape[1:], (1.0, 1.0, 1.0))
     series = RelaxationSeries(Image(values.astype(np.float32), grid, axis), scheme=scheme)
-    found, _ = map_of_series(series, method_of(series, kind))
+    found = map_of_series(series, method_of(series, kind)).found
     return np.asarray(found.values_ms[0, 0])
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 
 from opencmr.analyses.analysis import Analysis, Earlier, Parts, flags_of
 from opencmr.analyses.cine_contours import CineContours
@@ -39,6 +40,7 @@ from opencmr.measure.relaxometry.in_wall import (
 from opencmr.measure.relaxometry.of_series import map_of_series, method_of
 from opencmr.measure.ventricles import Unmeasurable
 from opencmr.measure.wall.carried import PARALLEL_DEG, Carried
+from opencmr.measure.wall.profile import WallProfile
 from opencmr.models.session import Networks
 from opencmr.sort.roles import MAPS, is_finished_map
 
@@ -54,6 +56,9 @@ in seconds it is 2, in tenths of ms 15,000 or more (proposal)."""
 ONE_MOMENT_SHARE = 0.3
 """Of the heartbeat: pictures whose trigger times span more show different moments: a scout of
 inversion times, not a map (proposal)."""
+ABOUT_HEART_MM = 10.0
+"""What is nearer to the heart is registered with it: its outline is the clearest edge that it has
+(proposal)."""
 SAME_SLICE_MM = 5.0
 """Maps before and after contrast whose planes lie further apart show other muscle (proposal)."""
 OF_PICTURES = frozenset(
@@ -72,8 +77,9 @@ def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
     for series in parts.series.values():
         with parts.clock("map"):
             kind, after = kind_of(series), bool(series.header.contrast_agent)
+            wall = _wall_of(cine, series)
             try:
-                found = _map_of(series, kind, after_contrast=after)
+                found, moved = _map_of(series, kind, wall, after_contrast=after)
             except (InputError, ConfigurationError, Unmeasurable) as refused:
                 reason = _reason_of(refused)
                 mean = quantities_of(kind, after_contrast=after).mean
@@ -81,19 +87,23 @@ def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
                 flags.append(_not_mapped(series, kind, reason))
                 continue
         with parts.clock("measure"):
-            try:
-                carried, profile = cine.carried(series)
+            wanted = quantities_of(kind, after_contrast=after).all
+            if isinstance(wall, Reason):
+                of_map = tuple(null(one, series.key, wall) for one in wanted)
+            else:
+                carried, profile = wall
                 found = replace(found, wall=carried.segmentation)
-                of_map = measure_in_wall(found, carried, profile, series.key)
-                if kind is MapKind.T1:
-                    blood_ms = _blood_ms(found, carried)
-                    t1_maps.append(_T1Map(found, blood_ms, of_map, _scheme_words(series).lower()))
-            except Unmeasurable as unfit:
-                wanted = quantities_of(kind, after_contrast=after).all
-                of_map = tuple(null(one, series.key, unfit.reason) for one in wanted)
+                try:
+                    of_map = measure_in_wall(found, carried, profile, series.key)
+                    if kind is MapKind.T1:
+                        blood_ms = _blood_ms(found, carried)
+                        scheme = _scheme_words(series).lower()
+                        t1_maps.append(_T1Map(found, blood_ms, of_map, scheme))
+                except Unmeasurable as unfit:
+                    of_map = tuple(null(one, series.key, unfit.reason) for one in wanted)
         maps[series.key] = found
         measurements += of_map
-        flags += [*_of_map(series), *_iron(parts.study, series, kind, of_map)]
+        flags += [*_of_map(series), *moved, *_iron(parts.study, series, kind, of_map)]
     spaces, remarks = _extracellular(t1_maps, parts.study)
     measurements += spaces
     flags += remarks
@@ -141,6 +151,13 @@ class _T1Map:
         parallel = np.abs((normals[0] * normals[1]).sum(1)) > np.cos(np.radians(PARALLEL_DEG))
         apart_mm = ((_middles_mm(own) - _middles_mm(other)) * normals[0]).sum(1)
         return bool((parallel & (np.abs(apart_mm) < SAME_SLICE_MM)).all())
+
+
+def _wall_of(cine: CineContours, series: Series) -> tuple[Carried, WallProfile] | Reason:
+    try:
+        return cine.carried(series)
+    except Unmeasurable as unfit:
+        return unfit.reason
 
 
 def _blood_ms(found: TimeMap, carried: Carried) -> float | None:
@@ -248,20 +265,41 @@ def kind_of(series: Series) -> MapKind:
     return KINDS[series.sequence]
 
 
-def _map_of(series: Series, kind: MapKind, *, after_contrast: bool) -> TimeMap:
-    """Return the map of a series: the scanner's own as it is, pictures fitted."""
+def _map_of(
+    series: Series,
+    kind: MapKind,
+    wall: tuple[Carried, WallProfile] | Reason,
+    *,
+    after_contrast: bool,
+) -> tuple[TimeMap, tuple[QualityFlag, ...]]:
+    """Return the map of a series, the scanner's own as it is, pictures fitted; and its remarks."""
     grid = series.image.grid
     if is_finished_map(series):
         values_ms = _in_ms(series, kind)
-        made_by = "the scanner's own map"
-    else:
-        pictures = _pictures_of(series, kind)
-        method = method_of(pictures, kind)
-        fitted, _ = map_of_series(pictures, method)
-        values_ms = fitted.values_ms
-        named = f"{pictures.scheme}: " if pictures.scheme else ""
-        made_by = f"{named}{len(series.image.values)} pictures, {method.curve}"
-    return TimeMap(kind, values_ms, grid, made_by, after_contrast)
+        return TimeMap(kind, values_ms, grid, "the scanner's own map", after_contrast), ()
+    pictures = _pictures_of(series, kind)
+    method = method_of(pictures, kind)
+    heart = None if isinstance(wall, Reason) else _heart_of(wall[0])
+    mapped = map_of_series(pictures, method, heart=heart)
+    named = f"{pictures.scheme}: " if pictures.scheme else ""
+    made_by = f"{named}{len(series.image.values)} pictures, {method.curve}"
+    if mapped.motion.sentence:
+        made_by += f"; {mapped.motion.sentence}"
+    found = TimeMap(kind, mapped.found.values_ms, grid, made_by, after_contrast)
+    return found, mapped.motion.flags(About(series.key, NAME))
+
+
+def _heart_of(carried: Carried) -> np.ndarray:
+    """Return where the heart lies ``(Z, Y, X) bool``, with what lies close about it."""
+    grid = carried.segmentation.grid
+    labelled = carried.segmentation.labels[0].astype(bool)
+    apart_mm = [
+        distance_transform_edt(~one, sampling=(grid.row_spacing_mm, grid.column_spacing_mm))
+        if one.any()
+        else np.full(one.shape, np.inf)
+        for one in labelled
+    ]
+    return np.asarray(np.stack(apart_mm) <= ABOUT_HEART_MM)
 
 
 def _in_ms(series: Series, kind: MapKind) -> np.ndarray:

@@ -116,6 +116,7 @@ _CODES = (
     ReasonCode("NO_NATIVE_T1", "No T1 before contrast at that slice.", "None needed."),
     ReasonCode("NO_TISSUE", "The values are those of no known tissue.", "Look at the maps."),
     ReasonCode("MAP_UNIT", "The values of a map are in no known unit.", "Export it in ms."),
+    ReasonCode("MOVED_PICTURES", "The heart moved far between pictures.", "Look at the map."),
     ReasonCode("MODEL_HASH", "The weights are not the model card's.", "Install the model again."),
     # Measurements
     ReasonCode("SINGLE_PHASE", "One cardiac phase: no ED and ES.", "Give --ed and --es."),

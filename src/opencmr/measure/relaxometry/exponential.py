@@ -91,6 +91,23 @@ class ExponentialFit:
             return np.full_like(self.residual_squares, np.nan)
         return np.asarray(np.sqrt(self.residual_squares / spare))
 
+    @property
+    def predicted(self) -> np.ndarray:
+        """The curve ``(N, P)`` at the times of the pictures, with its sign."""
+        exponential = np.exp(-self.times_ms[:, None] / self.constant_ms)
+        shape = self.curve.columns(exponential)[-1]
+        return np.asarray(self.offset + self.amplitude * shape)
+
+    @property
+    def jacobian(self) -> np.ndarray:
+        """Derivatives ``(Q, N, P)`` of the curve by (offset,) amplitude and logarithm of ``T``."""
+        finite_ms = np.where(np.isfinite(self.times_ms), self.times_ms, 0)[:, None]
+        exponential = np.exp(-self.times_ms[:, None] / self.constant_ms)
+        slope = exponential * finite_ms / self.constant_ms * self.amplitude
+        if self.curve is Curve.SATURATION:
+            slope = -slope
+        return np.stack([*self.curve.columns(exponential), slope])
+
     def standard_error(self, gradient: np.ndarray) -> np.ndarray:
         """Return the standard error ``(P,)`` of a quantity that depends on the parameters.
 
@@ -101,12 +118,7 @@ class ExponentialFit:
         gradient : (Q, P)
             Derivatives of the quantity by (offset,) amplitude and the logarithm of ``T``.
         """
-        finite_ms = np.where(np.isfinite(self.times_ms), self.times_ms, 0)[:, None]
-        exponential = np.exp(-self.times_ms[:, None] / self.constant_ms)
-        slope = exponential * finite_ms / self.constant_ms * self.amplitude
-        if self.curve is Curve.SATURATION:
-            slope = -slope
-        jacobian = np.stack([*self.curve.columns(exponential), slope])
+        jacobian = self.jacobian
         lengths = np.sqrt((jacobian**2).sum(1))
         with np.errstate(divide="ignore", invalid="ignore"):
             unit = jacobian / lengths[:, None]

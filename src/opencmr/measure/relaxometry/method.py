@@ -8,9 +8,11 @@ import numpy as np
 
 from opencmr.errors import ConfigurationError, InputError
 from opencmr.imaging.relaxation import MapKind
-from opencmr.measure.relaxometry.decay import exponential_decay, truncated_decay
+from opencmr.measure.relaxometry.decay import T2_LIMITS_MS, exponential_decay, truncated_decay
+from opencmr.measure.relaxometry.exponential import Curve
 from opencmr.measure.relaxometry.recovery import (
     SHMOLLI_PICTURES,
+    T1_LIMITS_MS,
     t1_inversion_recovery,
     t1_saturation_recovery,
     t1_shmolli,
@@ -93,6 +95,18 @@ class Method:
     def truncates(self) -> bool:
         """Whether late echoes in the noise are left out."""
         return self.kind is MapKind.T2_STAR and self.parameters != 3
+
+    @property
+    def function(self) -> Curve:
+        """The function of time that is fitted to every picture."""
+        if self.fitted_parameters == 3:
+            return Curve.OFFSET
+        return Curve.SATURATION if self.kind is MapKind.T1 else Curve.DECAY
+
+    @property
+    def limits_ms(self) -> tuple[float, float]:
+        """Between which times the fit looks."""
+        return T1_LIMITS_MS if self.kind is MapKind.T1 else T2_LIMITS_MS
 
     @property
     def curve(self) -> str:

@@ -47,6 +47,13 @@ BIASES = (
 )
 
 
+MOTION = (
+    "Pictures of a series that lay off the others in the plane were shifted onto them where the "
+    "curve fits clearly better for it; where no shift is told, none was made. Motion through the "
+    "plane and change of the heart's shape stay in."
+)
+
+
 def tell(report: Report) -> tuple[Block, ...]:
     """Return maps, numbers, bull's-eyes and method; nothing where no series was mapped."""
     measured = report.measurements.of(MAPPING)
@@ -124,4 +131,4 @@ def _method(report: Report) -> Notes:
         Line(shown(found.made_by, TEXT_LIMIT), f"{_named(found)}, {key}:")
         for key, found in report.maps.items()
     )
-    return Notes(lines, "How the maps were made", (BIASES,))
+    return Notes(lines, "How the maps were made", (MOTION, BIASES))
