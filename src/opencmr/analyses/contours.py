@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from opencmr.analyses.analysis import Analysis
-from opencmr.analyses.placing import among_series, takes
+from opencmr.analyses.placing import drawn_on, series_taking
 from opencmr.anatomy.structures import Structure
 from opencmr.errors import GeometryError, InputError
 from opencmr.geometry.contours import mask_of_polygon
@@ -70,16 +70,7 @@ def labels_from(
     remarks = (*given.remarks, *_missing(inside, places), *_crossing(inside))
     about = About(series=series.key)
     return (
-        GivenLabels(
-            labels,
-            image.grid,
-            given.scheme,
-            given.policy,
-            given.author,
-            given.sha256,
-            "the folder of contours",
-            series=series.key,
-        ),
+        drawn_on(series, labels, given, "the folder of contours"),
         tuple(replace(flag, about=about) for flag in remarks),
     )
 
@@ -88,11 +79,7 @@ def _series_of(
     given: GivenContours, study: Study, analyses: Sequence[Analysis]
 ) -> tuple[Series, Places]:
     """Return the cine whose images the contours name, and where its numbers are."""
-    cines = [
-        one
-        for one in among_series(study, given.series)
-        if takes(given.scheme, one, study, analyses)
-    ]
+    cines = series_taking(given, study, analyses)
     if not cines:
         where = f"series {given.series}" if given.series else "the input"
         raise InputError(f"{where} has no short-axis cine that contours could belong to")

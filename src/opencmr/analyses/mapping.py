@@ -21,7 +21,7 @@ from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import Reading
 from opencmr.imaging.relaxation import MapKind, RelaxationSeries, TimeMap
 from opencmr.imaging.study import Series, Study
-from opencmr.intake.relaxation_series import SCHEME_WORDS
+from opencmr.intake.relaxation_series import scheme_words
 from opencmr.intake.relaxation_times import T2_PREPARATION, refuse_impossible
 from opencmr.measure.relaxometry.extracellular import (
     ECV_QUANTITIES,
@@ -97,7 +97,7 @@ def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
                     of_map = measure_in_wall(found, carried, profile, series.key)
                     if kind is MapKind.T1:
                         blood_ms = _blood_ms(found, carried)
-                        scheme = _scheme_words(series).lower()
+                        scheme = scheme_words(series.header).lower()
                         t1_maps.append(_T1Map(found, blood_ms, of_map, scheme))
                 except Unmeasurable as unfit:
                     of_map = tuple(null(one, series.key, unfit.reason) for one in wanted)
@@ -191,21 +191,31 @@ def _extracellular(
         )
         if native is None:
             reason = Reason("NO_NATIVE_T1", "no T1 map before contrast lies at its slices")
-        else:
-            haematocrit, before, after = _haematocrit(native, study), native.regions, post.regions
-            parts = (haematocrit, before, after)
-            lacking = [one for one in parts if isinstance(one, Reason)]
-            if not lacking:
-                assert isinstance(haematocrit, float)
-                assert isinstance(before, T1OfRegions)
-                assert isinstance(after, T1OfRegions)
-                is_synthetic = study.demographics.haematocrit is None
-                found += measure_ecv(before, after, haematocrit, is_synthetic=is_synthetic)
-                flags += [_synthetic(haematocrit, post.series)] * is_synthetic
-                continue
-            reason = lacking[0]
-        found += [null(one, post.series, reason) for one in ECV_QUANTITIES]
+            found += [null(one, post.series, reason) for one in ECV_QUANTITIES]
+            continue
+        spaces, remarks = _space_of(native, post, study)
+        found += spaces
+        flags += remarks
     return found, flags
+
+
+def _space_of(
+    native: _T1Map, post: _T1Map, study: Study
+) -> tuple[tuple[Measurement, ...], tuple[QualityFlag, ...]]:
+    """Return the extracellular volume of two maps of the same slices, and remarks."""
+
+    def lacking(reason: Reason) -> tuple[tuple[Measurement, ...], tuple[QualityFlag, ...]]:
+        return tuple(null(one, post.series, reason) for one in ECV_QUANTITIES), ()
+
+    if isinstance(haematocrit := _haematocrit(native, study), Reason):
+        return lacking(haematocrit)
+    if isinstance(before := native.regions, Reason):
+        return lacking(before)
+    if isinstance(after := post.regions, Reason):
+        return lacking(after)
+    is_synthetic = study.demographics.haematocrit is None
+    spaces = measure_ecv(before, after, haematocrit, is_synthetic=is_synthetic)
+    return spaces, (_synthetic(haematocrit, post.series),) if is_synthetic else ()
 
 
 def _haematocrit(native: _T1Map, study: Study) -> float | Reason:
@@ -241,11 +251,6 @@ def _synthetic(haematocrit: float, series: str) -> QualityFlag:
         "points, and in children it hardly follows the measured one.",
         about=About(series, NAME, frozenset(one.symbol for one in ECV_QUANTITIES)),
     )
-
-
-def _scheme_words(series: Series) -> str:
-    words = SCHEME_WORDS.search(f"{series.header.series_description} {series.header.protocol_name}")
-    return words[0] if words else ""
 
 
 def kind_of(series: Series) -> MapKind:
@@ -337,7 +342,7 @@ def _pictures_of(series: Series, kind: MapKind) -> RelaxationSeries:
             f"{series.image.phases} pictures state no three different inversion or echo times "
             f"or T2 preparations; expected one in each picture of a {kind.text} series"
         )
-    scheme = _scheme_words(series) if kind is MapKind.T1 else ""
+    scheme = scheme_words(series.header) if kind is MapKind.T1 else ""
     what = "echo time"
     if isinstance(along, Preparation):
         is_t2 = along.kind is PreparationKind.T2_PREPARATION

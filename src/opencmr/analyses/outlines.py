@@ -15,7 +15,7 @@ from opencmr.analyses.contours import (
     is_outside,
     require_pictures_as_drawn,
 )
-from opencmr.analyses.placing import among_series, takes
+from opencmr.analyses.placing import drawn_on, series_taking
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import Structure, with_inside
 from opencmr.errors import GeometryError, InputError
@@ -90,17 +90,7 @@ def labels_of_outlines(
     about = About(series=series.key)
     remarks = (*given.remarks, *_missing(held), *crossed)
     return (
-        GivenLabels(
-            labels,
-            image.grid,
-            given.scheme,
-            given.policy,
-            given.author,
-            given.sha256,
-            "the RT Structure Set",
-            given.derived_from,
-            series.key,
-        ),
+        drawn_on(series, labels, given, "the RT Structure Set"),
         tuple(replace(flag, about=about) for flag in remarks),
     )
 
@@ -112,11 +102,7 @@ def _series_of(
     stated = given.series_uids
     if stated and stated.isdisjoint(uid for one in study.series for uid in one.uids):
         raise _other("the series that the RT Structure Set refers to is not in the input")
-    taking = [
-        one
-        for one in among_series(study, given.series)
-        if takes(given.scheme, one, study, analyses)
-    ]
+    taking = series_taking(given, study, analyses)
     naming = [one for one in given.outlines if one.pictures]
     if not naming:
         one = _by_position(given, taking)

@@ -10,9 +10,15 @@ from opencmr.anatomy.structures import LabelScheme, Structure
 from opencmr.anatomy.techniques import Technique
 from opencmr.errors import ConfigurationError, GeometryError, InputError
 from opencmr.geometry.orientation import apart_mm, is_grid_of_file
+from opencmr.imaging.given_contours import GivenContours
 from opencmr.imaging.given_labels import GivenLabels
+from opencmr.imaging.given_outlines import GivenOutlines
+from opencmr.imaging.given_segments import GivenSegments
 from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Series, Study
+
+Given = GivenContours | GivenOutlines | GivenSegments
+"""What is drawn on pictures and becomes labels of their series."""
 
 
 def alone(study: Study, one: Series) -> Study:
@@ -82,6 +88,39 @@ def among_series(study: Study, key: str | None) -> list[Series]:
         keys = ", ".join(one.key for one in study.series)
         raise ConfigurationError(f"the input has no series {key}; it has {keys}")
     return among
+
+
+def series_taking(given: Given, study: Study, analyses: Sequence[Analysis]) -> list[Series]:
+    """Return the series that a caller may mean and that are measured from such labels.
+
+    Raises
+    ------
+    ConfigurationError
+        When the caller names a series that is not there.
+    """
+    return [
+        one
+        for one in among_series(study, given.series)
+        if takes(given.scheme, one, study, analyses)
+    ]
+
+
+def drawn_on(series: Series, labels: np.ndarray, given: Given, called: str) -> GivenLabels:
+    """Return labels ``(T, Z, Y, X)`` of a series that were made of what a caller gave.
+
+    ``called``: as the caller's own errors name what was given.
+    """
+    return GivenLabels(
+        labels,
+        series.image.grid,
+        given.scheme,
+        given.policy,
+        given.author,
+        given.sha256,
+        called,
+        given.derived_from,
+        series.key,
+    )
 
 
 def _series_of(given: GivenLabels, study: Study, analyses: Sequence[Analysis]) -> Series:

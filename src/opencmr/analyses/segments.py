@@ -7,7 +7,7 @@ import numpy as np
 
 from opencmr.analyses.analysis import Analysis
 from opencmr.analyses.contours import require_pictures_as_drawn
-from opencmr.analyses.placing import among_series, takes
+from opencmr.analyses.placing import drawn_on, series_taking
 from opencmr.anatomy.structures import with_inside
 from opencmr.errors import GeometryError, InputError
 from opencmr.imaging.given_labels import GivenLabels
@@ -52,17 +52,7 @@ def labels_of_segments(
     for frame in sorted(given.frames, key=lambda one: -len(with_inside(one.structure))):
         for phase, z in _marked(frame, places, series):
             labels[phase, z][frame.mask] = given.scheme.label_of(frame.structure)
-    return GivenLabels(
-        labels,
-        image.grid,
-        given.scheme,
-        given.policy,
-        given.author,
-        given.sha256,
-        "the segmentation",
-        given.derived_from,
-        series.key,
-    )
+    return drawn_on(series, labels, given, "the segmentation")
 
 
 def _series_of(
@@ -71,8 +61,7 @@ def _series_of(
     """Return the series of which most frames mark a picture, and where its pictures are."""
     found = [
         (one, places, sum(any(p in places for p in frame.pictures) for frame in given.frames))
-        for one in among_series(study, given.series)
-        if takes(given.scheme, one, study, analyses)
+        for one in series_taking(given, study, analyses)
         for places in [_places(one)]
     ]
     series, places, marked = max(found, key=lambda row: row[2], default=(None, {}, 0))

@@ -16,6 +16,25 @@ FEWEST_POINTS = 3
 """Fewer points enclose nothing."""
 
 
+def require_polygon(points: np.ndarray, axes: int, name: str) -> None:
+    """Refuse points ``(N, axes)`` that are no polygon, by the name of their contour.
+
+    Raises
+    ------
+    GeometryError
+        When they have another shape, are not finite, or are too few different ones.
+    """
+    if points.ndim != 2 or points.shape[1] != axes:
+        raise GeometryError(f"{name} must have (N, {axes}) points, found {points.shape}")
+    if not np.isfinite(points).all():
+        raise GeometryError(f"{name} holds a point that is not finite")
+    different = len(np.unique(points, axis=0))
+    if different < FEWEST_POINTS:
+        raise GeometryError(
+            f"{name} has {different} different points; expected at least {FEWEST_POINTS}"
+        )
+
+
 class Surface(StrEnum):
     """Which surface of the left ventricle an outline follows."""
 
@@ -47,15 +66,7 @@ class Contour:
     points: np.ndarray = field(repr=False)
 
     def __post_init__(self) -> None:
-        if self.points.ndim != 2 or self.points.shape[1] != 2:
-            raise GeometryError(f"{self.name} must have (N, 2) points, found {self.points.shape}")
-        if not np.isfinite(self.points).all():
-            raise GeometryError(f"{self.name} holds a point that is not finite")
-        different = len(np.unique(self.points, axis=0))
-        if different < FEWEST_POINTS:
-            raise GeometryError(
-                f"{self.name} has {different} different points; expected at least {FEWEST_POINTS}"
-            )
+        require_polygon(self.points, 2, self.name)
 
     @property
     def name(self) -> str:

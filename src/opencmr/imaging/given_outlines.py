@@ -6,10 +6,9 @@ import numpy as np
 
 from opencmr.anatomy.policy import ContourPolicy
 from opencmr.anatomy.structures import LabelScheme, Structure
-from opencmr.errors import GeometryError
 from opencmr.imaging.brief import brief
 from opencmr.imaging.flag import QualityFlag
-from opencmr.imaging.given_contours import FEWEST_POINTS
+from opencmr.imaging.given_contours import require_polygon
 from opencmr.imaging.segmentation import Author
 
 
@@ -64,17 +63,7 @@ class Outline:
     may_cross: bool = False
 
     def __post_init__(self) -> None:
-        if self.points_mm.ndim != 2 or self.points_mm.shape[1] != 3:
-            raise GeometryError(
-                f"{self.name} must have (N, 3) points, found {self.points_mm.shape}"
-            )
-        if not np.isfinite(self.points_mm).all():
-            raise GeometryError(f"{self.name} holds a point that is not finite")
-        different = len(np.unique(self.points_mm, axis=0))
-        if different < FEWEST_POINTS:
-            raise GeometryError(
-                f"{self.name} has {different} different points; expected at least {FEWEST_POINTS}"
-            )
+        require_polygon(self.points_mm, 3, self.name)
 
     @property
     def name(self) -> str:

@@ -11,6 +11,7 @@ from opencmr.errors import InputError
 from opencmr.geometry.grid import Grid, grid_from_spacing
 from opencmr.imaging.image import Image
 from opencmr.imaging.relaxation import MapKind, RelaxationSeries
+from opencmr.imaging.study import SeriesHeader
 from opencmr.intake.containers.files import HEAD_BYTES, Kind, kind_of, walk
 from opencmr.intake.dicom.decode import DicomReader
 from opencmr.intake.dicom.frame import Frame
@@ -39,6 +40,12 @@ SCHEME_WORDS = re.compile(r"shmolli|molli|sasha", re.IGNORECASE)
 """Words of a series' description that name its scheme; no DICOM field does."""
 SECONDS_BELOW = 20.0
 """A map of T1 or T2 whose greatest value is lower is in seconds."""
+
+
+def scheme_words(header: SeriesHeader) -> str:
+    """Return the scheme that a series calls itself, as it is written; empty where it has none."""
+    words = SCHEME_WORDS.search(f"{header.series_description} {header.protocol_name}")
+    return words[0] if words else ""
 
 
 def is_nifti(path: Path) -> bool:
@@ -157,14 +164,11 @@ def series_of(
 def _from_frames(
     frames: list[Frame], of_input: int, kind: MapKind, scheme: str | None
 ) -> RelaxationSeries:
-    words = SCHEME_WORDS.search(
-        f"{frames[0].header.series_description} {frames[0].header.protocol_name}"
-    )
     remarks = []
     if of_input > len(frames):
         remarks.append(f"{len(frames)} of {of_input} pictures are of the series that was fitted")
     if scheme is None:
-        scheme = words[0] if words and kind is MapKind.T1 else ""
+        scheme = scheme_words(frames[0].header) if kind is MapKind.T1 else ""
         if scheme:
             remarks.append(f"the scheme {scheme} is the one that the series calls itself")
     what = _what(frames, kind)
