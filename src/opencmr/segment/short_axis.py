@@ -11,6 +11,7 @@ from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.models.runner import SegmentationRunner
 from opencmr.segment.components import keep_possible
 from opencmr.segment.context import context_slices
+from opencmr.segment.enclosure import keep_enclosed
 from opencmr.segment.heart import (
     SINGLE_SLICE_MM,
     HeartBox,
@@ -77,8 +78,11 @@ def segment_short_axis(
             if shares is not None:
                 shares[:, t, z] = pasted
             progress(t * pixels.shape[0] + z + 1, total)
+        shows_scar = Structure.SCAR in given.scheme.structures.values()
+        if shows_scar:
+            labels[t] = keep_enclosed(labels[t], given.scheme)
         labels[t] = keep_possible(labels[t], given.scheme)
-        if Structure.SCAR in given.scheme.structures.values():
+        if shows_scar:
             labels[t] = keep_possible_scar(labels[t], given.scheme, _voxel_ml(image))
     labels = steady_presence(labels, given.scheme)
     return replace(_segmentation(image, network, labels, shares), grid_scale=box.scale)
