@@ -41,6 +41,7 @@ def start_from_model(
     stored = {
         i.name.removeprefix("network."): torch.tensor(numpy_helper.to_array(i))
         for i in graph.initializer
+        if i.name.startswith("network.")  # the others are constants of the graph
     }
     classes = _classes_to_start_from(scheme, card.output.scheme)
     for part in ("head.weight", "head.bias"):
