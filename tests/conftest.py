@@ -22,7 +22,7 @@ def pytest_configure() -> None:
     third of the time of a run on two cores.
     """
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    if worker and hasattr(os, "sched_setaffinity"):
+    if worker and hasattr(os, "sched_getaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
 

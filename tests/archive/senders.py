@@ -66,16 +66,18 @@ def send(
     called: str = "OPENCMR",
     acknowledged: list[str] | None = None,
     is_aborted: bool = False,
+    timeout_s: float = 30,
     **associate: Any,
 ) -> list[int | None]:
     """Send instances in one association; return their statuses, None where it broke.
 
-    Its end is a release, or an abort as of a sender that dies.
+    Its end is a release, or an abort as of a sender that dies.  An answer that a killed peer owes
+    is waited for until the timeout: pynetdicom does not tell that the connection is gone.
     """
     from pynetdicom import AE
 
     entity = AE(aet)
-    entity.dimse_timeout = entity.network_timeout = entity.acse_timeout = 30
+    entity.dimse_timeout = entity.network_timeout = entity.acse_timeout = timeout_s
     entity.add_requested_context(MRImageStorage, ExplicitVRLittleEndian)
     association = entity.associate("127.0.0.1", port, ae_title=called, **associate)
     statuses: list[int | None] = []
@@ -93,6 +95,8 @@ def send(
         association.abort()
     if association.is_established:
         association.release()
+    if association.dul.socket is not None:  # left open where the peer was killed
+        association.dul.socket.close()
     return statuses
 
 

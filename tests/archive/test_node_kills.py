@@ -76,7 +76,10 @@ def test_kills_while_receiving_lose_nothing_that_was_acknowledged(tmp_path: Path
         halves = [[instance(n, study) for n in range(k, 400, 2)] for k in (0, 1)]
         senders = [
             threading.Thread(
-                target=send, args=(port, half), kwargs={"acknowledged": acknowledged}, daemon=True
+                target=send,
+                args=(port, half),
+                kwargs={"acknowledged": acknowledged, "timeout_s": 3},
+                daemon=True,
             )
             for half in halves
         ]
