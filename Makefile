@@ -20,12 +20,13 @@ help:
 demo: .venv/core.stamp
 	$(BIN)/opencmr demo -o demo --overwrite
 
+# Four workers for two cores: a third of the tests wait, for archives, kills and disks.
 test: .venv/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 4
 
 check-long: .venv/test.stamp
 	$(BIN)/python benchmarks/fuzz.py -o benchmarks/fuzz.json

@@ -11,6 +11,7 @@ DICOMweb and by C-GET: ``from-web/``, ``from-get/``.
 import base64
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ from opencmr.archive.database import CONFIRMATIONS, DELIVERIES, JOBS, STUDIES, D
 from .orthanc_round_trip import HTTP, OURS, PEERS, opencmr, started
 
 QUIET_S = 3
+SENT_AGAIN = 20
 PATIENCE_S = 400
 
 
@@ -106,7 +108,11 @@ def talk(work: Path) -> dict[str, object]:
         (uid,) = {one[0] for one in held()}
         for peer in ("web", "get"):
             assert do("fetch", peer, "--study", uid, "-o", work / f"from-{peer}", *named)
-        assert do("store", "node", phantom, *named)
+        again = work / "again"
+        again.mkdir()
+        for picture in sorted(phantom.rglob("*.dcm"))[:SENT_AGAIN]:
+            shutil.copy(picture, again)
+        assert do("store", "node", again, *named)
         time.sleep(QUIET_S + 1)
         said |= {"after again": held(), "rows again": rows(folder)}
     finally:

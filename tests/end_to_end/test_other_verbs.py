@@ -1,6 +1,7 @@
 """models, doctor, simulate and demo, as a user runs them."""
 
 import json
+import shutil
 
 import pytest
 from pydicom import dcmread
@@ -106,10 +107,14 @@ def test_tissue_that_cannot_be_is_refused_and_nothing_written(opencmr, tmp_path,
     assert not (tmp_path / "s").exists()
 
 
-def test_demo_shows_truth_beside_measurement(opencmr, tmp_path):
-    outcome = opencmr("demo", "-o", tmp_path / "demo", "--small")
+def test_a_demo_shows_truth_beside_measurement_and_replaces_an_earlier_result_whole(
+    opencmr, analysed, tmp_path
+):
+    shutil.copytree(analysed[1], tmp_path / "demo")
+    outcome = opencmr("demo", "-o", tmp_path / "demo", "--small", "--overwrite")
     assert outcome.status in (0, 3), outcome.err
     assert "truth" in outcome.err
     page = (tmp_path / "demo" / "report.html").read_text()
     assert "Truth" in page
     assert (tmp_path / "demo" / "simulated-study" / "truth.json").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["demo"]

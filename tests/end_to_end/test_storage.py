@@ -19,7 +19,7 @@ from opencmr import storage
 from opencmr.storage import ownership
 
 PROGRAM = "from opencmr.cli import main; main()"
-KILLS_S = (0.3, 1.0, 2.0, 3.0, 4.0, 5.0)
+KILLS_S = (0.3, 1.5, 3.0, 5.0)
 """When a run is killed, from the start of Python to after the end of a quick one."""
 
 
@@ -157,18 +157,17 @@ def filled(free_bytes):
 assert run()[0] == 0
 sizes = [path.stat().st_size for path in sorted(disk.rglob("*")) if path.is_file()]
 whole = sum(-(-size // 4096) * 4096 for size in sizes)
-for shares in ((0.0, 0.6, 0.95), (0.4,)):
+for share in (0.0, 0.6, 0.95):
     before = files()
-    for share in shares:
-        filled(int(whole * share))
-        status, said = run()
-        (disk / "ballast").unlink()
-        assert status in (1, 2), (share, status, said)
-        assert "space" in said and "unexpected" not in said, (share, said)
-        assert files() == before, (share, sorted(files()))
-        assert {p.name for p in disk.iterdir()} <= {"out"}, list(disk.iterdir())
-    shutil.rmtree(disk / "out", ignore_errors=True)
-assert run()[0] == 0
+    filled(int(whole * share))
+    status, said = run()
+    (disk / "ballast").unlink()
+    assert status in (1, 2), (share, status, said)
+    assert "space" in said and "unexpected" not in said, (share, said)
+    assert files() == before, (share, sorted(files()))
+    assert {p.name for p in disk.iterdir()} <= {"out"}, list(disk.iterdir())
+    if share:  # the last fills with no earlier result beside it
+        shutil.rmtree(disk / "out", ignore_errors=True)
 print("held")
 """
 
@@ -228,13 +227,6 @@ def test_labels_never_replace_a_json_file_that_is_no_description(
     assert outcome.status == 2
     assert (tmp_path / "l.json").read_text() == '{"RepetitionTime": 3}'
     assert [p.name for p in tmp_path.iterdir()] == ["l.json"]
-
-
-def test_a_demo_is_replaced_whole(opencmr, tmp_path) -> None:
-    for _ in range(2):
-        outcome = opencmr("demo", "--small", "-o", tmp_path / "demo", "--overwrite")
-        assert outcome.status in (0, 3), outcome.err
-    assert [p.name for p in tmp_path.iterdir()] == ["demo"]
 
 
 def run(folder: Path, program: str, *words: object) -> subprocess.CompletedProcess[str]:

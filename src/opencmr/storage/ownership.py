@@ -52,9 +52,10 @@ def refuse_taken(folder: Path, shown: Path, *, overwrite: bool) -> None:
             f"{shown} holds files that are no earlier result; name another folder"
         )
     if others:
+        files = "1 file" if others == 1 else f"{others} files"
         raise ConfigurationError(
-            f"{shown} holds {others} files beside the earlier result, or changed since it was "
-            "written; move them away or name another folder"
+            f"{shown} holds {files} beside the earlier result, or changed since it was written; "
+            "move them away or name another folder"
         )
 
 
