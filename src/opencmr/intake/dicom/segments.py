@@ -22,6 +22,7 @@ from opencmr.imaging.segmentation import Author, AuthorKind
 from opencmr.intake.containers import limits
 from opencmr.intake.dicom.label_objects import SEGMENTATIONS, Read, objects_in, silenced
 from opencmr.intake.dicom.parsing import text
+from opencmr.intake.dicom.structure_names import region_named
 from opencmr.storage import sha256_of_bytes
 
 OLDER_CODES = {
@@ -31,27 +32,6 @@ OLDER_CODES = {
     ("T-32611", "SRT"): Structure.MYOCARDIUM,
 }
 """SNOMED RT, which objects made before 2018 hold (PS3.16 annex L)."""
-WORDS = {
-    "lv": Structure.LV,
-    "lv cavity": Structure.LV,
-    "lv blood pool": Structure.LV,
-    "left ventricle": Structure.LV,
-    "left ventricular cavity": Structure.LV,
-    "myo": Structure.MYOCARDIUM,
-    "myocardium": Structure.MYOCARDIUM,
-    "lv myocardium": Structure.MYOCARDIUM,
-    "left ventricular myocardium": Structure.MYOCARDIUM,
-    "rv": Structure.RV,
-    "rv cavity": Structure.RV,
-    "rv blood pool": Structure.RV,
-    "right ventricle": Structure.RV,
-    "right ventricular cavity": Structure.RV,
-    "scar": Structure.SCAR,
-    "infarct": Structure.SCAR,
-    "no-reflow": Structure.NO_REFLOW,
-    "mvo": Structure.NO_REFLOW,
-}
-"""Labels of segments without a code of ours, in small letters."""
 _POLICIES = [ContourPolicy(one, other) for one in PapillaryRule for other in BasalRule]
 
 
@@ -175,7 +155,9 @@ def _structures(dataset: Dataset) -> dict[int, Structure]:
 
 def _structure_of(segment: Dataset) -> Structure | None:
     coded = structure_coded(segment, "SegmentedPropertyTypeCodeSequence")
-    return coded or WORDS.get(text(segment, "SegmentLabel").strip().lower())
+    named = region_named(text(segment, "SegmentLabel"))
+    # A mask within the epicardium holds the cavity too, and is no structure.
+    return coded or (named.structure if named and not named.is_epicardial else None)
 
 
 def structure_coded(item: Dataset, keyword: str) -> Structure | None:

@@ -4,7 +4,6 @@ A region of interest (ROI) is known by its code, where it has none of ours by it
 picture, and so which cardiac phase, a contour is of is read from its Contour Image Sequence.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,11 +18,12 @@ from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import Structure
 from opencmr.errors import ConfigurationError, GeometryError, InputError
 from opencmr.imaging.flag import QualityFlag, Severity
-from opencmr.imaging.given_outlines import EPICARDIUM, GivenOutlines, Outline, Region
+from opencmr.imaging.given_outlines import GivenOutlines, Outline, Region
 from opencmr.imaging.segmentation import Author, AuthorKind
 from opencmr.intake.dicom.label_objects import STRUCTURE_SETS, Read, objects_in, silenced
 from opencmr.intake.dicom.parsing import is_cut, text, texts, whole
-from opencmr.intake.dicom.segments import WORDS, scheme_of, structure_coded
+from opencmr.intake.dicom.segments import scheme_of, structure_coded
+from opencmr.intake.dicom.structure_names import region_named
 
 CLOSED = {"CLOSED_PLANAR": False, "CLOSEDPLANAR_XOR": True}
 """Contour Geometric Types (C.8.8.6) that enclose something, and whether they may cross."""
@@ -35,31 +35,6 @@ FARTHEST_MM = 10_000.0
 """No point of a patient lies farther from the origin of any scanner."""
 MOST_NUMBERS = 12
 """More numbers are not listed in a message."""
-_OUTER_WORDS = ("epi", "epicardium", "epicardial")
-_INNER_WORDS = ("endo", "endocardium", "endocardial")
-_LEFT = ("", "lv", "sa", "left ventricle ", "left ventricular ")
-_RIGHT = ("rv", "sarv", "right ventricle ", "right ventricular ")
-_PASSED_OVER = frozenset({"contour", "contours", "ed", "es", "manual", "auto"})
-"""Words of a name that do not say which structure it is."""
-
-
-def _plain(name: str) -> str:
-    """Return what two spellings of a name share.
-
-    >>> _plain("LV_Endo - ED"), _plain("LV endo"), _plain("saEpicardialContour")
-    ('lvendo', 'lvendo', 'saepicardial')
-    """
-    words = re.findall(r"\w+", name.lower().replace("_", " "))
-    return "".join(word for word in words if word not in _PASSED_OVER).removesuffix("contour")
-
-
-NAMES: Mapping[str, Region] = {
-    **{_plain(word): Region(structure) for word, structure in WORDS.items()},
-    **{_plain(side + word): EPICARDIUM for side in _LEFT for word in _OUTER_WORDS},
-    **{_plain(side + word): Region(Structure.LV) for side in _LEFT for word in _INNER_WORDS},
-    **{_plain(side + word): Region(Structure.RV) for side in _RIGHT for word in _INNER_WORDS},
-}
-"""Names of regions, as :func:`_plain` leaves them: those of segments, and of surfaces."""
 
 
 def read_outlines(path: Path, *, author: str, series: str | None = None) -> GivenOutlines:
@@ -153,7 +128,7 @@ def _region(number: int, roi: Dataset, observation: Dataset) -> Region | None:
     """
     coded = structure_coded(observation, "RTROIIdentificationCodeSequence")
     names = (text(roi, "ROIName"), text(observation, "ROIObservationLabel"))
-    named = next((NAMES[key] for key in map(_plain, names) if key in NAMES), None)
+    named = next(filter(None, map(region_named, names)), None)
     if coded is None or named is None:
         return named if coded is None else Region(coded)
     may_differ = coded is Structure.LV and named.structure is Structure.MYOCARDIUM
