@@ -17,9 +17,10 @@ from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.relaxation import MapKind, TimeMap
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
+from opencmr.measure.relaxometry.extracellular import ECV
 from opencmr.measure.relaxometry.in_wall import OF_MAPS
 from opencmr.report import html, maps, palette, pdf
-from opencmr.report.blocks import Beside, Montage, Notes, Table
+from opencmr.report.blocks import Beside, Bullseye, Montage, Notes, Table
 from opencmr.report.contents import Report
 from opencmr.report.map_pictures import colours
 from opencmr.report.sections import tissue, truth
@@ -119,6 +120,19 @@ def test_numbers_reasons_segments_and_method_are_told(mapped: Report) -> None:
     notes = blocks[-1]
     assert isinstance(notes, Notes)
     assert "MOLLI: 8 pictures" in notes.lines[0].text
+
+
+def test_the_colours_of_segments_are_on_a_scale_of_their_own_quantity(mapped: Report) -> None:
+    volumes = tuple(Measurement(ECV, 24.0 + n, segment=n, series="s02") for n in range(1, 17))
+    both = Measurements((*mapped.measurements, *volumes)).found_by(MAPPING)
+    (columns,) = (
+        one for one in tissue.tell(replace(mapped, measurements=both)) if isinstance(one, Beside)
+    )
+    bars = [one.bar for column in columns.columns for one in column if isinstance(one, Bullseye)]
+    assert [(bar.unit, bar.low, bar.high) for bar in bars] == [
+        ("ms", "0", "2000"),
+        ("%", "0", "60"),
+    ]
 
 
 def test_a_map_without_a_wall_is_shown_whole_and_promises_no_outline(mapped: Report) -> None:

@@ -4,6 +4,7 @@ from opencmr.analyses.mapping import NAME as MAPPING
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.relaxation import TimeMap
+from opencmr.measure.relaxometry.extracellular import ECV_QUANTITIES
 from opencmr.report import palette
 from opencmr.report.blocks import (
     Block,
@@ -35,6 +36,8 @@ OUTLINES = (
 )
 FEW_SLICES = 3
 """Maps are usually of base, middle and apex: one row."""
+ECV_ENDS_PERCENT = (0.0, 60.0)
+"""Fixed ends of the colour scale: about that of blood is the greatest."""
 ABOUT_OUTLINES = (
     "Outlines come from the cine at the moment of the heartbeat nearest to the map's and were not "
     "registered to the map: look whether they lie on the wall. One pixel on either side of the "
@@ -122,7 +125,9 @@ def _bullseyes(report: Report, measured: Measurements) -> list[Bullseye]:
         first: Measurement = next(iter(found.values()))
         mapped = report.maps.get(first.series)
         if mapped is not None and any(one.value is not None for one in found.values()):
-            drawn.append(bullseye(found, ends_ms(mapped), palette.PERCEPTUAL))
+            of_volume = first.quantity in ECV_QUANTITIES
+            ends = ECV_ENDS_PERCENT if of_volume else ends_ms(mapped)
+            drawn.append(bullseye(found, ends, palette.PERCEPTUAL))
     return drawn
 
 
