@@ -10,9 +10,9 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pydicom.uid import MRImageStorage, SecondaryCaptureImageStorage
-from pydicom.valuerep import format_number_as_ds
 
 from opencmr.anatomy.quantities import Code
+from opencmr.decimal_string import decimal_string
 from opencmr.geometry.grid import Grid
 from opencmr.imaging.image import Instance
 from opencmr.imaging.study import Series
@@ -95,7 +95,7 @@ def referenced_series(instances: Sequence[Instance]) -> list[Dataset]:
 
 def numbers(values: Sequence[float] | np.ndarray) -> list[str]:
     """Return decimal strings: at most 16 characters, as exact as they allow."""
-    return [format_number_as_ds(float(value)) for value in values]
+    return [decimal_string(value) for value in values]
 
 
 def item(**elements: object) -> Dataset:

@@ -12,6 +12,7 @@ import numpy as np
 from opencmr import __version__
 from opencmr.anatomy.plausible import MS_PER_MINUTE
 from opencmr.anatomy.techniques import Technique
+from opencmr.decimal_string import decimal_string
 from opencmr.imaging.image import Image
 from opencmr.simulate.export import write_truth
 from opencmr.simulate.physics import PROTON_MHZ_PER_T
@@ -120,19 +121,19 @@ def _study_level(study: SimulatedStudy) -> "Dataset":
     d.PatientBirthDate = f"{birth:04d}0101"
     d.PatientSex = parameters.sex
     d.PatientAge = f"{int(parameters.age_years):03d}Y"
-    d.PatientSize = _decimal(parameters.height_cm / 100)
-    d.PatientWeight = _decimal(parameters.weight_kg)
+    d.PatientSize = decimal_string(parameters.height_cm / 100)
+    d.PatientWeight = decimal_string(parameters.weight_kg)
     d.BodyPartExamined = "HEART"
     d.MRAcquisitionType = "2D"
     d.ScanningSequence = "GR"
     d.SequenceVariant = "SS"
-    d.RepetitionTime = _decimal(protocol.tr_ms)
-    d.EchoTime = _decimal(protocol.tr_ms / 2)
-    d.FlipAngle = _decimal(protocol.flip_deg)
+    d.RepetitionTime = decimal_string(protocol.tr_ms)
+    d.EchoTime = decimal_string(protocol.tr_ms / 2)
+    d.FlipAngle = decimal_string(protocol.flip_deg)
     d.EchoTrainLength = 1
     d.NumberOfAverages = "1"
-    d.MagneticFieldStrength = _decimal(protocol.field_strength_t)
-    d.ImagingFrequency = _decimal(PROTON_MHZ_PER_T * protocol.field_strength_t)
+    d.MagneticFieldStrength = decimal_string(protocol.field_strength_t)
+    d.ImagingFrequency = decimal_string(PROTON_MHZ_PER_T * protocol.field_strength_t)
     d.ImagedNucleus = "1H"
     d.DeviceSerialNumber = "0"
     d.SoftwareVersions = f"opencmr {__version__}"
@@ -191,19 +192,19 @@ def _add_plane(d: "Dataset", study: SimulatedStudy, image: Image, z: int) -> Non
     affine = grid.affines[z]
     right = affine[:3, 1] / np.linalg.norm(affine[:3, 1])
     down = affine[:3, 0] / np.linalg.norm(affine[:3, 0])
-    d.PixelSpacing = [_decimal(grid.row_spacing_mm), _decimal(grid.column_spacing_mm)]
-    d.ImageOrientationPatient = [_decimal(value) for value in (*right, *down)]
-    d.ImagePositionPatient = [_decimal(value) for value in affine[:3, 3]]
-    d.SliceThickness = _decimal(study.protocol.thickness_mm)
+    d.PixelSpacing = [decimal_string(grid.row_spacing_mm), decimal_string(grid.column_spacing_mm)]
+    d.ImageOrientationPatient = [decimal_string(value) for value in (*right, *down)]
+    d.ImagePositionPatient = [decimal_string(value) for value in affine[:3, 3]]
+    d.SliceThickness = decimal_string(study.protocol.thickness_mm)
     if grid.shape[0] > 1:
-        d.SpacingBetweenSlices = _decimal(float(grid.slice_gaps_mm.mean()))
-    d.SliceLocation = _decimal(float(grid.slice_positions_mm[z]))
+        d.SpacingBetweenSlices = decimal_string(float(grid.slice_gaps_mm.mean()))
+    d.SliceLocation = decimal_string(float(grid.slice_positions_mm[z]))
 
 
 def _add_timing(d: "Dataset", image: Image, place: _Place) -> None:
     rr_ms = float(image.rr_ms[place.slice_index])
     d.ScanOptions = ["CG"]
-    d.TriggerTime = _decimal(float(image.trigger_ms[place.phase, place.slice_index]))
+    d.TriggerTime = decimal_string(float(image.trigger_ms[place.phase, place.slice_index]))
     d.NominalInterval = round(rr_ms)
     d.HeartRate = round(MS_PER_MINUTE / rr_ms)
 
@@ -211,7 +212,7 @@ def _add_timing(d: "Dataset", image: Image, place: _Place) -> None:
 def _add_stated(d: "Dataset", stated: Mapping[str, Any]) -> None:
     """Write what a picture says of how it was made in place of what the cine says."""
     for keyword, value in stated.items():
-        setattr(d, keyword, _decimal(value) if isinstance(value, float | int) else value)
+        setattr(d, keyword, decimal_string(value) if isinstance(value, float | int) else value)
 
 
 def _add_pixels(d: "Dataset", values: np.ndarray) -> None:
@@ -224,15 +225,8 @@ def _add_pixels(d: "Dataset", values: np.ndarray) -> None:
     d.PixelRepresentation = 0
     d.SmallestImagePixelValue = int(pixels.min())
     d.LargestImagePixelValue = high
-    d.WindowCenter, d.WindowWidth = _decimal(high / 2), _decimal(max(high, 1))
+    d.WindowCenter, d.WindowWidth = decimal_string(high / 2), decimal_string(max(high, 1))
     d.PixelData = pixels.tobytes()
-
-
-def _decimal(value: float) -> str:
-    """Return a DICOM decimal string: at most 16 characters, as exact as they allow."""
-    from pydicom.valuerep import format_number_as_ds
-
-    return format_number_as_ds(float(value))
 
 
 def _date_time(moment: datetime.datetime) -> tuple[str, str]:
