@@ -189,6 +189,42 @@ def test_inversion_series_are_told_by_how_many_pictures_they_have(pictures, sequ
     assert names_of(one)["s01"][0] == sequence
 
 
+def mapping_pictures(said: str, pictures: int, **header: object) -> Series:
+    """Return pictures of one slice and one moment whose preparation no header states."""
+    grid = grid_across(AXIS)
+    times = np.full((pictures, 1), 530.0)
+    along = Heartbeat(times, np.full(1, 900.0))
+    image = Image(np.zeros((pictures, *grid.shape), np.float32), grid, along)
+    stated = {"modality": "MR", "series_description": said, **header}
+    return Series("s01", image, ("1.s01",), "9", header=SeriesHeader(**stated))  # type: ignore[arg-type]
+
+
+RECOVERY = {"scanning_sequence": ("GR", "IR"), "image_type": ("ORIGINAL", "PRIMARY", "P")}
+
+
+@pytest.mark.parametrize(
+    ("said", "pictures", "sequence"),
+    [
+        ("MOLLI_T1MAP", 2, "T1 map"),  # the map, and the map in colours
+        ("MOLLI_T1MAP", 1, "T1 map"),
+        ("T1Map_MOLLI", 8, "T1 raw"),  # protocols carry the word too
+        ("MOLLI", 8, "T1 raw"),
+        ("MOLLI_FITPARAMS", 7, "derived"),
+        ("T1 MOLLI residual map", 1, "derived"),
+        ("MOLLI T1 error map", 1, "derived"),
+        ("T2_PREP_T2MAP", 2, "T2 map"),
+    ],
+)
+def test_maps_and_what_a_fit_left_are_told_from_raw_pictures(said, pictures, sequence):
+    assert names_of(mapping_pictures(said, pictures, **RECOVERY))["s01"][0] == sequence
+
+
+@pytest.mark.parametrize("typed", ["T1", "T1 MAP", "T1MAP", "T1_MAP"])
+def test_a_map_is_known_by_every_spelling_of_its_image_type(typed):
+    header = {"image_type": ("DERIVED", "PRIMARY", typed)}
+    assert names_of(mapping_pictures("", 1, **header))["s01"][0] == "T1 map"
+
+
 def test_a_name_never_contradicts_what_the_analyses_take_a_series_for():
     assert set(NAMES) == set(Technique)
     assert set(VIEW_NAMES) == set(View)
@@ -223,6 +259,14 @@ def test_repeats_stress_and_contrast_are_told():
         "d": "after contrast",
         "e": "after contrast",
     }
+
+
+def test_a_series_is_no_repeat_of_itself_and_one_of_the_same_plane_is():
+    grid = grid_across(AXIS, 10)
+    twice = [replace(cine(key, grid, "scout", phases=1), uids=("1.a",)) for key in ("a", "b")]
+    assert roles_of(*twice)["a"] == ""
+    once_more = cine("c", grid, "scout", phases=1, series_time="1000")
+    assert roles_of(*twice, once_more)["c"] == "repeat"
 
 
 def test_what_a_standard_examination_lacks_is_named():

@@ -251,7 +251,7 @@ def _roles(
         (made_at(one)[:2] for one in study.series if _is_after_contrast(one)), default=None
     )
     stressed = any(says(one, words.STRESS) for one in study.series)
-    seen: set[tuple[object, ...]] = set()
+    seen: dict[tuple[object, ...], list[frozenset[str]]] = {}
     roles: dict[str, tuple[str, ...]] = {}
     for one in sorted(study.series, key=made_at):
         naming = namings[one.key]
@@ -261,8 +261,10 @@ def _roles(
         said += [part for part in (state, contrast) if part]
         place = naming.sequence, naming.view, state, contrast, one.header.image_type, _where(one)
         if naming.view is not ViewName.OTHER and naming.sequence is not SequenceName.UNKNOWN:
-            said += [REPEAT] if place in seen else []
-            seen.add(place)
+            earlier = seen.setdefault(place, [])
+            own = frozenset(one.uids)  # two stacks of one scanner's series are no repeat
+            said += [REPEAT] if any(own.isdisjoint(uids) for uids in earlier) else []
+            earlier.append(own)
         roles[one.key] = tuple(said)
     return roles
 

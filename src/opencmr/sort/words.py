@@ -110,6 +110,21 @@ T2_MAPPING: Languages = {
     "Spanish": r"\bmapa t2\b",
     "Chinese": "t2图|t2定量",
 }
+MAP: Languages = {
+    "abbreviations": r"\bt[12] ?map\b",
+    "German": r"\bt[12] ?karte\b",
+    "French": r"\bcarte t[12]\b",
+    "Spanish": r"\bmapa t[12]\b",
+    "Chinese": "t[12]图",
+}
+FIT_REMAINDER: Languages = {
+    "abbreviations": r"\bfit ?par\w*|\br ?square\w*|\bchi ?sq\w*|\b(sd|r2) ?map\b",
+    "English": r"\bresidual\w*|\bgoodness\b|\b(error|confidence) ?map\b",
+    "German": r"\bfehlerkarte\b|\bresiduen\b",
+    "French": r"\bresidus?\b|\bcarte d ?erreur",
+    "Spanish": r"\bresiduos?\b|\bmapa de error",
+    "Chinese": "残差|误差图",
+}
 T2_STAR: Languages = {"abbreviations": r"\bt2 ?(star|stern)|\bt2s\b"}
 FLOW: Languages = {
     "abbreviations": r"\b(q?flow|venc|pc|qf)\b|\b(q?flow|venc|pc)",
