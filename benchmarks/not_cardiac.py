@@ -16,6 +16,7 @@ With a heart: the testing half of ``sorting_vendors.py`` and the real series of 
 import argparse
 import json
 import os
+import shutil
 import tempfile
 import zipfile
 from collections import Counter
@@ -45,6 +46,8 @@ NO_HEART = (SequenceName.UNKNOWN, SequenceName.DERIVED, SequenceName.NOT_CARDIAC
 SHORT_AXIS = ([0.62, 0.78, -0.08], [0.36, -0.19, 0.91])
 """Rows and columns of an ordinary short-axis plane, LPS, before they are made orthonormal."""
 TRANSAXIAL = ([1.0, 0.0, 0.0], [0.0, 1.0, 0.0])
+BATCH = 16
+"""So many pictures are read as one input: each is a study of its own."""
 SMALLEST = 16
 """Pictures with a shorter side show nothing once they are scaled."""
 LEAST_RIGHT_PERCENT, MOST_REFUSED_PERCENT = 99.0, 2.0
@@ -250,19 +253,43 @@ def without_a_heart(
     step: int = 1, wheel: Path | None = None
 ) -> Iterator[tuple[str, str, list[Naming]]]:
     """Yield (source, form, namings) of every ``step``-th input; none where it was refused."""
-    for kind, paths in (("pydicom file", dicom_files()), ("nibabel file", nifti_files())):
-        for path in paths[::step]:
-            yield path.name, kind, [one for them in namings_of(path).values() for one in them]
+    for path in nifti_files()[::step]:
+        yield path.name, "nibabel file", [one for them in namings_of(path).values() for one in them]
+    for batch in apart(dicom_files()[::step]):
+        with tempfile.TemporaryDirectory() as place:
+            for path in batch.values():
+                shutil.copy(path, place)
+            found = namings_of(Path(place))
+        for uid, path in batch.items():
+            yield path.name, "pydicom file", found.get(uid, [])
     pictures = [*photographs(), *dicom_pictures(), *volumes(wheel), *phantoms(), *noises()]
-    for name, picture in pictures[::step]:
+    pictures = pictures[::step]
+    for start in range(0, len(pictures), BATCH):
         with tempfile.TemporaryDirectory() as made:
-            uids = {
-                form: write_neutral(values, Path(made), is_short_axis=is_short_axis)
+            written = [
+                (name, form, write_neutral(values, Path(made), is_short_axis=is_short_axis))
+                for name, picture in pictures[start : start + BATCH]
                 for form, values, is_short_axis in made_of(picture)
-            }
+            ]
             found = namings_of(Path(made))
-        for form, uid in uids.items():
+        for name, form, uid in written:
             yield name, form, found.get(uid, [])
+
+
+def apart(paths: Sequence[Path]) -> list[dict[str, Path]]:
+    """Return the files in batches by the UID of their study, no two of one study in a batch."""
+    batches: list[dict[str, Path]] = []
+    for path in paths:
+        try:
+            header = pydicom.dcmread(path, force=True, specific_tags=["StudyInstanceUID"])
+            uid = str(header.get("StudyInstanceUID", ""))
+        except Exception:  # made to be refused
+            uid = ""
+        batch = next((one for one in batches if uid not in one), None)
+        if batch is None:
+            batches.append(batch := {})
+        batch[uid] = path
+    return batches
 
 
 def judged(inputs: Iterator[tuple[str, str, list[Naming]]]) -> dict[str, object]:

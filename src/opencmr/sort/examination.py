@@ -199,8 +199,8 @@ def name_series(
             continue
         naming = _joined([namings[stack.key] for stack in stacks])
         said = tuple(dict.fromkeys(role for stack in stacks for role in roles[stack.key]))
-        left_out = _why_left_out(one)
-        naming = replace(naming, evidence=(*naming.evidence, *left_out))
+        further = _why_measured(naming, said) + _why_left_out(one)
+        naming = replace(naming, evidence=(*naming.evidence, *further))
         found.append(NamedSeries(one, naming, ", ".join(said)))
     return tuple(found)
 
@@ -237,6 +237,13 @@ def name_unread(one: ScannerSeries) -> NamedSeries:
     found = _sequence(evidence_of_header(one.header))
     name, sure, doubt = _sequence_or_unknown(found)
     return named(name, sure, *doubt, *found.because)
+
+
+def _why_measured(naming: Naming, roles: Sequence[str]) -> tuple[str, ...]:
+    """Return why what is not known to be a cine is measured as one."""
+    if MEASURED not in roles or naming.sequence in CINES:
+        return ()
+    return ("measured as one phase of a short-axis cine: the file does not say how it was made",)
 
 
 def _why_left_out(one: ScannerSeries) -> tuple[str, ...]:
