@@ -163,6 +163,7 @@ def every_input(data):
         counts, wrong, measured = judged(name, rows, truths[name])
         alone[name] = {
             "series": len(rows),
+            "refused": not rows,
             **counts,
             "measured": dict(measured),
             "wrong series": sorted(set(wrong)),
