@@ -142,6 +142,20 @@ def test_long_axis_planes_alone_tell_the_axis_of_a_turned_heart(turn_deg):
         (words.LATE_ENHANCEMENT, "retard petit axe"),
         (words.LATE_ENHANCEMENT, "realce tardío"),
         (words.LATE_ENHANCEMENT, "延迟强化"),
+        (words.LATE_ENHANCEMENT, "de_tfl_psir_sax"),
+        (words.LATE_ENHANCEMENT, "2D DE SAX"),
+        (words.LATE_ENHANCEMENT, "SAX DE"),
+        (words.LATE_ENHANCEMENT, "Spätaufnahmen KA"),
+        (words.SCOUT, "2CH_plan"),
+        (words.SCOUT, "SA planning"),
+        (words.SCOUT, "Planungsscan"),
+        (words.RIGHT_TWO_CHAMBER, "right ventricle two chamber"),
+        (words.BLACK_BLOOD, "Schwarzblut KA"),
+        (words.T1_MAPPING, "T1-Kartierung"),
+        (words.T2_MAPPING, "mapa T2"),
+        (words.PHASE_SENSITIVE, "sensible à la phase"),
+        (words.TI_SCOUT, "prueba de TI"),
+        (words.TI_SCOUT, "TI-Suche"),
         (words.FLOW, "Fluss Aorta"),
         (words.TI_SCOUT, "TI_scout"),
         (words.TI_SCOUT, "Look-Locker"),
@@ -152,6 +166,24 @@ def test_long_axis_planes_alone_tell_the_axis_of_a_turned_heart(turn_deg):
 def test_descriptions_are_understood_in_five_languages(topic, said):
     found = words_of(SeriesHeader(series_description=said))
     assert re.search(words.any_language(topic), found)
+
+
+@pytest.mark.parametrize(
+    ("topic", "said"),
+    [
+        (words.LATE_ENHANCEMENT, "localizador de corazón"),  # "of", not delayed enhancement
+        (words.LATE_ENHANCEMENT, "contraste de phase aorte"),
+        (words.LATE_ENHANCEMENT, "prueba de TI"),
+        (words.LATE_ENHANCEMENT, "chambre de chasse"),
+        (words.SCOUT, "retard plan petit axe"),  # a plane, not planning
+        (words.SCOUT, "ciné plan 4 cavités"),
+        (words.SHORT_AXIS, "MOLLI short T1"),
+        (words.SHORT_AXIS, "short TI scout"),
+    ],
+)
+def test_little_words_of_one_language_are_no_abbreviations_of_another(topic, said):
+    found = words_of(SeriesHeader(series_description=said, protocol_name=said))
+    assert not re.search(words.any_language(topic), found)
 
 
 @pytest.mark.parametrize(
