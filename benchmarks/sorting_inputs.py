@@ -1,9 +1,10 @@
-"""What `opencmr sort` and `plan` make of every real input, alone and mixed with others.
+"""What `opencmr sort` makes of every real input, alone and mixed with others.
 
 Used by ``sorting.py``.  Every scanner's series, and every study of NIfTI files, has a row: *right*,
 *unknown* (said to be so, or refused), or *wrong*.  Mixtures hold two or three inputs in one folder,
 all that the seed draws and one whose parts are of the same examination; a row must say there what
-it says alone.  The plan tells what `analyze` would measure: right is a short-axis cine.
+it says alone (but for Sunnybrook's cines and scouts, which share their series' UIDs).  The role tells
+what `analyze` would measure: right is a short-axis cine.
 """
 
 import io
@@ -176,7 +177,10 @@ def every_input(data):
                 few = found[name][: 2 * ACDC_MIXED] if name == "acdc" else found[name]
                 placed(few, Path(place), name)
             rows = rows_of(Path(place))
-        both = {key: truth for name in names for key, truth in truths[name].items()}
+        both, shared = {}, set()
+        for name in names:
+            shared |= both.keys() & truths[name].keys()
+            both = truths[name] | both  # a series of cine and scouts is to be named the cine
         counts, wrong, measured = judged(" + ".join(names), rows, both)
         mixed.append(
             {"of": names, "series": len(rows), **counts, "measured": dict(measured), "wrong": wrong}
@@ -185,7 +189,7 @@ def every_input(data):
             f"{' + '.join(names)}: {said[key][0].value} {said[key][1].value} alone, "
             f"{sequence.value} {view.value} mixed"
             for key, sequence, view, _ in rows
-            if said.get(key) != (sequence, view)
+            if key not in shared and said.get(key) != (sequence, view)
         ]
     return {
         "alone": alone,

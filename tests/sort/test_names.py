@@ -301,6 +301,22 @@ def test_a_series_is_no_repeat_of_itself_and_one_of_the_same_plane_is():
     assert roles_of(*twice, once_more)["c"] == "repeat"
 
 
+def test_a_cine_that_shares_a_series_with_scouts_is_not_called_a_scout():
+    cine_stack = replace(cine("a", grid_across(AXIS, 10)), uids=("1.a",))
+    scouts = [
+        replace(cine(key, grid_across(np.array(normal), 3), "scout", phases=1), uids=("1.a",))
+        for key, normal in (("b", [1.0, 0, 0]), ("c", [0, 1.0, 0]), ("d", [0, 0, 1.0]))
+    ]
+    study = sort_study(Study("k", (*scouts, cine_stack)))
+    measured = choose_sax_cine(study).series
+    (row,) = name_series(study, [scanned(cine_stack)], measured)
+    assert (row.naming.sequence, row.naming.view) == (SequenceName.CINE_BSSFP, ViewName.SAX)
+    assert row.role == "short-axis cine (measured)"
+    assert any("9 pictures of it are named scout" in why for why in row.naming.evidence)
+    (without,) = name_series(study, [scanned(cine_stack)], None)
+    assert without.naming.sequence is SequenceName.CINE_BSSFP
+
+
 def test_what_a_standard_examination_lacks_is_named():
     study = sort_study(Study("k", whole_study({})))
     rows = name_series(study, map(scanned, study.series), None)

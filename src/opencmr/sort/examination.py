@@ -1,5 +1,6 @@
 """What an examination holds: a name for each scanner's series, its role, and what is missing."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
@@ -197,7 +198,7 @@ def name_series(
         if not stacks:
             found.append(name_unread(one))
             continue
-        naming = _joined([namings[stack.key] for stack in stacks])
+        naming = _joined(stacks, namings, measured)
         said = tuple(dict.fromkeys(role for stack in stacks for role in roles[stack.key]))
         further = _why_measured(naming, said) + _why_left_out(one)
         naming = replace(naming, evidence=(*naming.evidence, *further))
@@ -205,20 +206,38 @@ def name_series(
     return tuple(found)
 
 
-def _joined(namings: Sequence[Naming]) -> Naming:
-    """Return one name for the stacks of one scanner's series: that of the surest."""
-    best = max(namings, key=lambda naming: naming.sequence_probability)
-    if not best.is_one_of_several:
-        return best
-    views = sorted({naming.view.value for naming in namings})
+def _joined(
+    stacks: Sequence[Series], namings: Mapping[str, Naming], measured: Series | None
+) -> Naming:
+    """Return one name for the stacks of one scanner's series.
+
+    It is the surest among those of the sequence that is measured, or else has the most pictures;
+    what else the series holds is told.
+    """
+    pictures: Counter[SequenceName] = Counter()
+    for stack in stacks:
+        pictures[namings[stack.key].sequence] += stack.image.phases * stack.image.grid.shape[0]
+    keys = [stack.key for stack in stacks]
+    if measured is not None and measured.key in keys:
+        sequence = namings[measured.key].sequence
+    else:
+        sequence = pictures.most_common(1)[0][0]
+    alike = [namings[key] for key in keys if namings[key].sequence is sequence]
+    best = max(alike, key=lambda naming: naming.sequence_probability)
+    further = tuple(
+        f"{count} pictures of it are named {other.value}"
+        for other, count in pictures.items()
+        if other is not sequence
+    )
+    views = sorted({naming.view.value for naming in alike})
+    if not best.is_one_of_several or (further and len(views) == 1):
+        return replace(best, evidence=(*best.evidence, *further))
+    told = f"several: its stacks lie across one another: {', '.join(views)}"
     return replace(
         best,
         view=ViewName.SEVERAL,
         view_probability=1.0,
-        evidence=(
-            *best.evidence,
-            f"several: its stacks lie across one another: {', '.join(views)}",
-        ),
+        evidence=(*best.evidence, told, *further),
     )
 
 
