@@ -3,8 +3,8 @@
 Used by ``sorting.py``.  Every scanner's series, and every study of NIfTI files, has a row: *right*,
 *unknown* (said to be so, or refused), or *wrong*.  Mixtures hold two or three inputs in one folder,
 all that the seed draws and one whose parts are of the same examination; a row must say there what
-it says alone (but for Sunnybrook's cines and scouts, which share their series' UIDs).  The role tells
-what `analyze` would measure: right is a short-axis cine.
+it says alone, but for Sunnybrook's cines and scouts, which share their UIDs.  The role
+tells what `analyze` would measure: right is a short-axis cine.
 """
 
 import io
