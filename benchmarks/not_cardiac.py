@@ -35,6 +35,7 @@ from scipy import ndimage
 from opencmr.anatomy.techniques import SequenceName
 from opencmr.cli.sort import named_of
 from opencmr.errors import OpencmrError
+from opencmr.intake.dicom.decode import DicomReader
 from opencmr.intake.studies import read_studies
 from opencmr.sort.examination import Naming, named_stacks
 from opencmr.sort.sorting import sort_study
@@ -351,6 +352,9 @@ def main() -> None:
     parser.add_argument("--heartless", action="store_true", help="leave the hearts out")
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
+    # The process that decodes rests after each study to free memory; here a study is a picture, and
+    # starting it a thousand times would be most of the time.
+    DicomReader.rest = lambda _: None  # type: ignore[method-assign]
     found: dict[str, object] = {
         "every": options.every,
         "nilearn": options.nilearn.name if options.nilearn else None,
