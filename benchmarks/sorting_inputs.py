@@ -169,7 +169,7 @@ def every_input(data):
             "measured": dict(measured),
             "wrong series": sorted(set(wrong)),
         }
-        said |= {key: (sequence, view) for key, sequence, view, _ in rows}
+        said |= {(name, key): (sequence, view) for key, sequence, view, _ in rows}
     mixed, otherwise = [], []
     for names in mixtures(tuple(found)):
         with tempfile.TemporaryDirectory() as place:
@@ -185,12 +185,14 @@ def every_input(data):
         mixed.append(
             {"of": names, "series": len(rows), **counts, "measured": dict(measured), "wrong": wrong}
         )
-        otherwise += [
-            f"{' + '.join(names)}: {said[key][0].value} {said[key][1].value} alone, "
-            f"{sequence.value} {view.value} mixed"
-            for key, sequence, view, _ in rows
-            if key not in shared and said.get(key) != (sequence, view)
-        ]
+        for key, sequence, view, _ in rows:
+            for name in names:
+                before = said.get((name, key))
+                if before and key not in shared and before != (sequence, view):
+                    told = f"{before[0].value} {before[1].value} alone"
+                    otherwise.append(
+                        f"{' + '.join(names)}: {told}, {sequence.value} {view.value} mixed"
+                    )
     return {
         "alone": alone,
         "mixed": mixed,
