@@ -5,7 +5,8 @@
 Reads ``siemens_multiview``, ``sunnybrook``, ``t1_t2_phantoms`` and ``lge_native`` in the folder of
 OPENCMR_DATA (by default ../shared/data), and simulates studies with the header styles of three
 vendors.  Each study is sorted as it is, with descriptions blanked, with descriptions permuted among
-its series (lying), without any geometry, and by its pictures and shape alone.
+its series (lying), without any geometry, and by its pictures and shape alone.  Then every real
+input is sorted as a user would, alone and mixed with others (``sorting_inputs.py``).
 
 The styles were written by hand from what vendors document, by the hand that wrote the rules: the
 figures on simulated studies show that the parts work together, not how well unseen scanners do.
@@ -21,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from sorting_inputs import every_input
 
 from opencmr.geometry.grid import Grid, grid_from_spacing
 from opencmr.imaging.axis import Beats, Preparation, PreparationKind, Single
@@ -80,9 +82,10 @@ def main():
         kind: {condition: judged(them, condition) for condition in CONDITIONS}
         for kind, them in studies.items()
     }
+    figures["inputs"] = every_input(data)
     output.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n")
-    for kind, rows in figures.items():
-        for condition, row in rows.items():
+    for kind in studies:
+        for condition, row in figures[kind].items():
             print(kind, condition, {k: v for k, v in row.items() if k != "errors"})
 
 

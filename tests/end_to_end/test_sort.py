@@ -5,13 +5,17 @@ import zipfile
 from pathlib import Path
 
 import jsonschema
+import nibabel
+import numpy as np
 import pydicom
 import pytest
+from PIL import Image as Photograph
 from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
 
 from opencmr.anatomy.techniques import SequenceName
 from opencmr.anatomy.views import ViewName
 
+CANARY = "Kanarienvogel"
 SCHEMA = json.loads(
     (
         Path(__file__).resolve().parents[2] / "docs" / "reference" / "schemas" / "sort.schema.json"
@@ -101,6 +105,62 @@ def test_a_nifti_file_is_a_row_by_its_geometry_and_pictures(opencmr, phantom_nif
     assert all(row["view"] == "SAX" for row in rows)
 
 
+def test_an_unknown_stack_that_is_measured_says_why(opencmr, phantom_nifti, tmp_path):
+    cine = max(phantom_nifti.rglob("*.nii.gz"), key=lambda path: path.stat().st_size)
+    moving = nibabel.load(cine)
+    still = nibabel.Nifti1Image(np.asarray(moving.dataobj)[..., 0], moving.affine, moving.header)
+    nibabel.save(still, tmp_path / "still.nii.gz")
+    (row,) = rows_of(opencmr("sort", tmp_path / "still.nii.gz", "--json"))
+    assert row["sequence"] == "unknown"
+    assert row["role"] == "short-axis cine (measured)"
+    assert any("measured as one phase" in why for why in row["evidence"])
+
+
+def test_a_folder_of_photographs_and_an_empty_one_end_with_4_and_say_what_was_found(
+    opencmr, tmp_path
+):
+    empty = opencmr("sort", tmp_path, "--json")
+    assert (empty.status, empty.out) == (4, "")
+    assert "the input is empty" in empty.err
+    for number in range(3):
+        Photograph.new("L", (64, 64), number).save(tmp_path / f"holiday{number}.png")
+    photographs = opencmr("sort", tmp_path, "--json")
+    assert (photographs.status, photographs.out) == (4, "")
+    assert "3 x file: NOT_AN_IMAGE" in photographs.err
+    assert "holiday" not in photographs.err
+
+
+@pytest.mark.parametrize("how", ["folder", "zip"])
+def test_a_canary_in_headers_and_names_of_files_is_nowhere_in_the_copies_or_on_the_screen(
+    opencmr, phantom_dicom, tmp_path, how
+):
+    source = tmp_path / f"{CANARY}_in"
+    source.mkdir()
+    for number, path in enumerate(sorted(phantom_dicom.rglob("*.dcm"))[:12]):
+        dataset = pydicom.dcmread(path)
+        dataset.PatientName = dataset.PatientID = dataset.AccessionNumber = CANARY
+        dataset.SeriesDescription = f"CINE of {CANARY}"
+        dataset.ProtocolName = dataset.ImageComments = dataset.StudyDescription = CANARY
+        dataset.private_block(0x0029, f"{CANARY} PRIVATE", create=True).add_new(1, "LO", CANARY)
+        dataset.save_as(source / f"{CANARY}_{number}.dcm")
+    given = source
+    if how == "zip":
+        given = tmp_path / f"{CANARY}.zip"
+        with zipfile.ZipFile(given, "w") as archive:
+            for path in source.iterdir():
+                archive.write(path, f"{CANARY}/{path.name}")
+    out = tmp_path / "out"
+    told = opencmr("sort", given, "-o", out)
+    assert told.status == 0, told.err
+    assert CANARY.lower() not in (told.out + told.err).lower()
+    assert CANARY.lower() not in json.dumps(opencmr("sort", given, "--json").json).lower()
+    written = [path for path in out.rglob("*") if path.is_file()]
+    assert sum(path.suffix == ".dcm" for path in written) == 12
+    for path in written:
+        assert CANARY.lower() not in str(path.relative_to(out)).lower()
+        assert CANARY.lower().encode() not in path.read_bytes().lower()
+
+
 @pytest.mark.real_data
 def test_the_series_of_a_real_study_are_named_although_its_descriptions_lie(opencmr, data_folder):
     rows = rows_of(opencmr("sort", data_folder / "siemens_multiview" / "patient1.zip", "--json"))
@@ -116,10 +176,11 @@ def test_real_maps_and_their_raw_pictures_are_told_apart_where_headers_say_so(
 ):
     with zipfile.ZipFile(data_folder / "t1_t2_phantoms" / "mapping_testdata.zip") as archive:
         for name in archive.namelist():
-            if "ShMOLLI_192i_e11_12/" in name and not name.endswith("/"):
+            if "ShMOLLI_192i_e11_" in name and name.startswith("dicom/") and name[-1] != "/":
                 (tmp_path / Path(name).name).write_bytes(archive.read(name))
-    (row,) = rows_of(opencmr("sort", tmp_path, "--json"))
-    assert row["sequence"] == "T1 raw"
+    rows = rows_of(opencmr("sort", tmp_path, "--json"))
+    assert [row["sequence"] for row in rows] == ["T1 raw", "T1 raw", "T1 map", "derived"]
+    assert [row["role"] for row in rows] == [""] * 4
 
 
 def test_the_tree_holds_clean_copies_that_are_sorted_alike(opencmr, phantom_dicom, tmp_path):

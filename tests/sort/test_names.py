@@ -142,6 +142,20 @@ def test_long_axis_planes_alone_tell_the_axis_of_a_turned_heart(turn_deg):
         (words.LATE_ENHANCEMENT, "retard petit axe"),
         (words.LATE_ENHANCEMENT, "realce tardío"),
         (words.LATE_ENHANCEMENT, "延迟强化"),
+        (words.LATE_ENHANCEMENT, "de_tfl_psir_sax"),
+        (words.LATE_ENHANCEMENT, "2D DE SAX"),
+        (words.LATE_ENHANCEMENT, "SAX DE"),
+        (words.LATE_ENHANCEMENT, "Spätaufnahmen KA"),
+        (words.SCOUT, "2CH_plan"),
+        (words.SCOUT, "SA planning"),
+        (words.SCOUT, "Planungsscan"),
+        (words.RIGHT_TWO_CHAMBER, "right ventricle two chamber"),
+        (words.BLACK_BLOOD, "Schwarzblut KA"),
+        (words.T1_MAPPING, "T1-Kartierung"),
+        (words.T2_MAPPING, "mapa T2"),
+        (words.PHASE_SENSITIVE, "sensible à la phase"),
+        (words.TI_SCOUT, "prueba de TI"),
+        (words.TI_SCOUT, "TI-Suche"),
         (words.FLOW, "Fluss Aorta"),
         (words.TI_SCOUT, "TI_scout"),
         (words.TI_SCOUT, "Look-Locker"),
@@ -152,6 +166,24 @@ def test_long_axis_planes_alone_tell_the_axis_of_a_turned_heart(turn_deg):
 def test_descriptions_are_understood_in_five_languages(topic, said):
     found = words_of(SeriesHeader(series_description=said))
     assert re.search(words.any_language(topic), found)
+
+
+@pytest.mark.parametrize(
+    ("topic", "said"),
+    [
+        (words.LATE_ENHANCEMENT, "localizador de corazón"),  # "of", not delayed enhancement
+        (words.LATE_ENHANCEMENT, "contraste de phase aorte"),
+        (words.LATE_ENHANCEMENT, "prueba de TI"),
+        (words.LATE_ENHANCEMENT, "chambre de chasse"),
+        (words.SCOUT, "retard plan petit axe"),  # a plane, not planning
+        (words.SCOUT, "ciné plan 4 cavités"),
+        (words.SHORT_AXIS, "MOLLI short T1"),
+        (words.SHORT_AXIS, "short TI scout"),
+    ],
+)
+def test_little_words_of_one_language_are_no_abbreviations_of_another(topic, said):
+    found = words_of(SeriesHeader(series_description=said, protocol_name=said))
+    assert not re.search(words.any_language(topic), found)
 
 
 @pytest.mark.parametrize(
@@ -189,6 +221,42 @@ def test_inversion_series_are_told_by_how_many_pictures_they_have(pictures, sequ
     assert names_of(one)["s01"][0] == sequence
 
 
+def mapping_pictures(said: str, pictures: int, **header: object) -> Series:
+    """Return pictures of one slice and one moment whose preparation no header states."""
+    grid = grid_across(AXIS)
+    times = np.full((pictures, 1), 530.0)
+    along = Heartbeat(times, np.full(1, 900.0))
+    image = Image(np.zeros((pictures, *grid.shape), np.float32), grid, along)
+    stated = {"modality": "MR", "series_description": said, **header}
+    return Series("s01", image, ("1.s01",), "9", header=SeriesHeader(**stated))  # type: ignore[arg-type]
+
+
+RECOVERY = {"scanning_sequence": ("GR", "IR"), "image_type": ("ORIGINAL", "PRIMARY", "P")}
+
+
+@pytest.mark.parametrize(
+    ("said", "pictures", "sequence"),
+    [
+        ("MOLLI_T1MAP", 2, "T1 map"),  # the map, and the map in colours
+        ("MOLLI_T1MAP", 1, "T1 map"),
+        ("T1Map_MOLLI", 8, "T1 raw"),  # protocols carry the word too
+        ("MOLLI", 8, "T1 raw"),
+        ("MOLLI_FITPARAMS", 7, "derived"),
+        ("T1 MOLLI residual map", 1, "derived"),
+        ("MOLLI T1 error map", 1, "derived"),
+        ("T2_PREP_T2MAP", 2, "T2 map"),
+    ],
+)
+def test_maps_and_what_a_fit_left_are_told_from_raw_pictures(said, pictures, sequence):
+    assert names_of(mapping_pictures(said, pictures, **RECOVERY))["s01"][0] == sequence
+
+
+@pytest.mark.parametrize("typed", ["T1", "T1 MAP", "T1MAP", "T1_MAP"])
+def test_a_map_is_known_by_every_spelling_of_its_image_type(typed):
+    header = {"image_type": ("DERIVED", "PRIMARY", typed)}
+    assert names_of(mapping_pictures("", 1, **header))["s01"][0] == "T1 map"
+
+
 def test_a_name_never_contradicts_what_the_analyses_take_a_series_for():
     assert set(NAMES) == set(Technique)
     assert set(VIEW_NAMES) == set(View)
@@ -223,6 +291,30 @@ def test_repeats_stress_and_contrast_are_told():
         "d": "after contrast",
         "e": "after contrast",
     }
+
+
+def test_a_series_is_no_repeat_of_itself_and_one_of_the_same_plane_is():
+    grid = grid_across(AXIS, 10)
+    twice = [replace(cine(key, grid, "scout", phases=1), uids=("1.a",)) for key in ("a", "b")]
+    assert roles_of(*twice)["a"] == ""
+    once_more = cine("c", grid, "scout", phases=1, series_time="1000")
+    assert roles_of(*twice, once_more)["c"] == "repeat"
+
+
+def test_a_cine_that_shares_a_series_with_scouts_is_not_called_a_scout():
+    cine_stack = replace(cine("a", grid_across(AXIS, 10)), uids=("1.a",))
+    scouts = [
+        replace(cine(key, grid_across(np.array(normal), 3), "scout", phases=1), uids=("1.a",))
+        for key, normal in (("b", [1.0, 0, 0]), ("c", [0, 1.0, 0]), ("d", [0, 0, 1.0]))
+    ]
+    study = sort_study(Study("k", (*scouts, cine_stack)))
+    measured = choose_sax_cine(study).series
+    (row,) = name_series(study, [scanned(cine_stack)], measured)
+    assert (row.naming.sequence, row.naming.view) == (SequenceName.CINE_BSSFP, ViewName.SAX)
+    assert row.role == "short-axis cine (measured)"
+    assert any("9 pictures of it are named scout" in why for why in row.naming.evidence)
+    (without,) = name_series(study, [scanned(cine_stack)], None)
+    assert without.naming.sequence is SequenceName.CINE_BSSFP
 
 
 def test_what_a_standard_examination_lacks_is_named():

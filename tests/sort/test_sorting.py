@@ -622,6 +622,23 @@ def test_pictures_that_a_camera_moves_over_show_no_heart(grain, said):
     assert any(said in reason for reason in study.series[0].because)
 
 
+@pytest.mark.parametrize("at", [(0.5, 0.5), (0.3, 0.6)])
+@pytest.mark.parametrize("radius", [10, 14])
+def test_a_lone_thing_that_a_camera_pans_over_is_no_heart_and_one_that_contracts_may_be(at, radius):
+    y, x = np.indices((160, 160)) - 160 * np.array(at)[:, None, None]
+    swing = np.sin(np.pi * np.arange(16) / 16) ** 2
+    panned = [500 / (1 + np.exp(np.hypot(x - 6 * s, y - 3 * s) - radius)) for s in swing]
+    contracting = [500 / (1 + np.exp(np.hypot(x, y) - radius * (1 - 0.3 * s))) for s in swing]
+    noise = np.random.default_rng(3).normal(100, 2, (16, 3, 160, 160))
+    for pictures, is_whole in ((panned, True), (contracting, False)):
+        values = (np.array(pictures)[:, None] + noise).astype(np.float32)
+        found = look_at(of_pictures(values).image)
+        assert found is not None
+        assert (found.shift_percent >= 80) == is_whole
+        named = sort_study(Study("k", (of_pictures(values),))).series[0].sequence
+        assert named is (Technique.OTHER if is_whole else Technique.CINE)
+
+
 @given(
     shift=st.tuples(st.floats(-1, 1), st.floats(-1, 1)),
     scale=st.floats(0.97, 1.03),

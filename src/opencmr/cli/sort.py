@@ -59,7 +59,6 @@ def sort(
     """
     from opencmr.intake.dicom.deidentification import Deidentifier
     from opencmr.intake.studies import read_studies
-    from opencmr.report import contact_sheet
     from opencmr.report.sorted_rows import plain_row, table_text
     from opencmr.report.sorted_tree import write_tree
     from opencmr.sort.examination import missing
@@ -73,6 +72,8 @@ def sort(
     sheets: dict[str, Montage] = {}
 
     def look(key: str, study: "Study | None", rows: "tuple[NamedSeries, ...]") -> None:
+        from opencmr.report import contact_sheet
+
         sheet = contact_sheet.of_series(study, rows)
         sheets.update({key: sheet} if sheet is not None else {})
 

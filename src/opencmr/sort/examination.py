@@ -1,5 +1,6 @@
 """What an examination holds: a name for each scanner's series, its role, and what is missing."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
@@ -197,28 +198,46 @@ def name_series(
         if not stacks:
             found.append(name_unread(one))
             continue
-        naming = _joined([namings[stack.key] for stack in stacks])
+        naming = _joined(stacks, namings, measured)
         said = tuple(dict.fromkeys(role for stack in stacks for role in roles[stack.key]))
-        left_out = _why_left_out(one)
-        naming = replace(naming, evidence=(*naming.evidence, *left_out))
+        further = _why_measured(naming, said) + _why_left_out(one)
+        naming = replace(naming, evidence=(*naming.evidence, *further))
         found.append(NamedSeries(one, naming, ", ".join(said)))
     return tuple(found)
 
 
-def _joined(namings: Sequence[Naming]) -> Naming:
-    """Return one name for the stacks of one scanner's series: that of the surest."""
-    best = max(namings, key=lambda naming: naming.sequence_probability)
-    if not best.is_one_of_several:
-        return best
-    views = sorted({naming.view.value for naming in namings})
+def _joined(
+    stacks: Sequence[Series], namings: Mapping[str, Naming], measured: Series | None
+) -> Naming:
+    """Return one name for the stacks of one scanner's series.
+
+    It is the surest among those of the sequence that is measured, or else has the most pictures;
+    what else the series holds is told.
+    """
+    pictures: Counter[SequenceName] = Counter()
+    for stack in stacks:
+        pictures[namings[stack.key].sequence] += stack.image.phases * stack.image.grid.shape[0]
+    keys = [stack.key for stack in stacks]
+    if measured is not None and measured.key in keys:
+        sequence = namings[measured.key].sequence
+    else:
+        sequence = pictures.most_common(1)[0][0]
+    alike = [namings[key] for key in keys if namings[key].sequence is sequence]
+    best = max(alike, key=lambda naming: naming.sequence_probability)
+    further = tuple(
+        f"{count} pictures of it are named {other.value}"
+        for other, count in pictures.items()
+        if other is not sequence
+    )
+    views = sorted({naming.view.value for naming in alike})
+    if not best.is_one_of_several or (further and len(views) == 1):
+        return replace(best, evidence=(*best.evidence, *further))
+    told = f"several: its stacks lie across one another: {', '.join(views)}"
     return replace(
         best,
         view=ViewName.SEVERAL,
         view_probability=1.0,
-        evidence=(
-            *best.evidence,
-            f"several: its stacks lie across one another: {', '.join(views)}",
-        ),
+        evidence=(*best.evidence, told, *further),
     )
 
 
@@ -239,6 +258,13 @@ def name_unread(one: ScannerSeries) -> NamedSeries:
     return named(name, sure, *doubt, *found.because)
 
 
+def _why_measured(naming: Naming, roles: Sequence[str]) -> tuple[str, ...]:
+    """Return why what is not known to be a cine is measured as one."""
+    if MEASURED not in roles or naming.sequence in CINES:
+        return ()
+    return ("measured as one phase of a short-axis cine: the file does not say how it was made",)
+
+
 def _why_left_out(one: ScannerSeries) -> tuple[str, ...]:
     return tuple(f"left out: {row.count} x {row.reason}" for row in one.left_out)
 
@@ -251,7 +277,7 @@ def _roles(
         (made_at(one)[:2] for one in study.series if _is_after_contrast(one)), default=None
     )
     stressed = any(says(one, words.STRESS) for one in study.series)
-    seen: set[tuple[object, ...]] = set()
+    seen: dict[tuple[object, ...], list[frozenset[str]]] = {}
     roles: dict[str, tuple[str, ...]] = {}
     for one in sorted(study.series, key=made_at):
         naming = namings[one.key]
@@ -261,8 +287,10 @@ def _roles(
         said += [part for part in (state, contrast) if part]
         place = naming.sequence, naming.view, state, contrast, one.header.image_type, _where(one)
         if naming.view is not ViewName.OTHER and naming.sequence is not SequenceName.UNKNOWN:
-            said += [REPEAT] if place in seen else []
-            seen.add(place)
+            earlier = seen.setdefault(place, [])
+            own = frozenset(one.uids)  # two stacks of one scanner's series are no repeat
+            said += [REPEAT] if any(own.isdisjoint(uids) for uids in earlier) else []
+            earlier.append(own)
         roles[one.key] = tuple(said)
     return roles
 

@@ -15,6 +15,8 @@ from opencmr.sort.evidence import BODY_AXIS_DEG, Evidence
 from opencmr.sort.rules import (
     INVERSION_MS,
     OFF_AXIS_MM,
+    T1_MAP_TYPES,
+    T2_MAP_TYPES,
     TURN_TOLERANCE_DEG,
     VELOCITY_TYPES,
     Rule,
@@ -122,6 +124,10 @@ def _may_invert(e: Evidence) -> bool:
     return e.phases >= TI_SCOUT_PICTURES and time_ms is not None and time_ms <= INVERSION_MS[1]
 
 
+def _is_called_map(e: Evidence) -> bool:
+    return not (e.prepared or e.echoes or e.beats) and e.says(any_language(words.MAP))
+
+
 _S = SequenceName
 SEQUENCE_NAME_RULES: tuple[Rule[SequenceName], ...] = (
     Rule(_S.CINE_BSSFP, 1.0, "most cines are balanced", lambda e: True),
@@ -173,9 +179,10 @@ SEQUENCE_NAME_RULES: tuple[Rule[SequenceName], ...] = (
         "{phases} pictures after different preparations",
         lambda e: e.prepared or e.phases > 2,
     ),
-    Rule(_S.T1_MAP, 5.0, "a T1 map by its image type", _typed("T1", "T1 MAP", "T1MAP")),
+    Rule(_S.T1_MAP, 5.0, "a T1 map by its image type", _typed(*T1_MAP_TYPES)),
     Rule(_S.T1_MAP, 4.0, "its values are milliseconds", lambda e: e.unit is Unit.MILLISECONDS),
     Rule(_S.T1_MAP, 2.0, "one picture of a slice", lambda e: e.phases == 1),
+    Rule(_S.T1_MAP, 2.0, "described as a map, and its pictures differ in nothing", _is_called_map),
     Rule(
         _S.TI_SCOUT, 2.0, "described as a TI scout", lambda e: e.says(any_language(words.TI_SCOUT))
     ),
@@ -185,10 +192,16 @@ SEQUENCE_NAME_RULES: tuple[Rule[SequenceName], ...] = (
         "{phases} inversion times of a slice",
         lambda e: e.prepared and e.phases >= TI_SCOUT_PICTURES,
     ),
-    Rule(_S.T2_RAW, 3.0, "{phases} pictures of a slice", lambda e: e.phases > 1),
-    Rule(_S.T2_MAP, 5.0, "a T2 map by its image type", _typed("T2", "T2 MAP", "T2MAP")),
+    Rule(
+        _S.T2_RAW,
+        3.0,
+        "{phases} pictures of a slice",
+        lambda e: e.prepared or e.beats or e.phases > 2,
+    ),
+    Rule(_S.T2_MAP, 5.0, "a T2 map by its image type", _typed(*T2_MAP_TYPES)),
     Rule(_S.T2_MAP, 4.0, "its values are milliseconds", lambda e: e.unit is Unit.MILLISECONDS),
     Rule(_S.T2_MAP, 2.0, "one picture of a slice", lambda e: e.phases == 1),
+    Rule(_S.T2_MAP, 2.0, "described as a map, and its pictures differ in nothing", _is_called_map),
     Rule(_S.T2_STAR, 1.0, "of different echoes", lambda e: e.echoes),
     Rule(_S.FLOW_PHASE, 5.0, "velocities by its image type", _shows_velocities),
     Rule(_S.FLOW_PHASE, 1.0, "described as phase", lambda e: e.says(r"\b(p|pha|phase|phasen)\b$")),
@@ -245,6 +258,12 @@ SEQUENCE_NAME_RULES: tuple[Rule[SequenceName], ...] = (
         1.5,
         "named as a fast spin echo",
         lambda e: e.named(r"^\W*(tse|tir|h2d|fse)|haste"),
+    ),
+    Rule(
+        _S.DERIVED,
+        3.0,
+        "described as what a fit leaves beside its map",
+        _called(words.FIT_REMAINDER),
     ),
     Rule(_S.DERIVED, 2.0, "derived by its image type", _typed("DERIVED")),
     Rule(

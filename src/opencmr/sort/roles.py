@@ -11,14 +11,16 @@ from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.image import Unit
 from opencmr.imaging.study import Series, Study
 from opencmr.sort.evidence import STACK_SLICES
-from opencmr.sort.rules import VELOCITY_TYPES
+from opencmr.sort.rules import (
+    T1_MAP_TYPES,
+    T2_MAP_TYPES,
+    T2_STAR_MAP_TYPES,
+    VELOCITY_TYPES,
+)
 from opencmr.sort.sorting import Choice, choose_sax_cine
 
 MAPPING = (Technique.T1_MAPPING, Technique.T2_MAPPING, Technique.T2_STAR_MAPPING)
-MAP_TYPES = tuple(
-    name + end for name in ("T1", "T2", "T2*", "T2_STAR") for end in ("", " MAP", "MAP", "_MAP")
-)
-"""Words of ImageType by which a scanner calls a picture its map."""
+MAP_TYPES = (*T1_MAP_TYPES, *T2_MAP_TYPES, *T2_STAR_MAP_TYPES)
 MAP_NAME = re.compile(r"T[12](\*|_?star)?[ _-]?map(?![a-z])", re.IGNORECASE)
 """A series so described, with one picture of each slice, is a map: raw pictures are several."""
 

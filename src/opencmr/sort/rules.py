@@ -45,6 +45,10 @@ PICTURES_WEIGHT = 8.0
 """What the pictures do outweighs what a cine's header says (4 to 5), not a velocity encoding."""
 VELOCITY_TYPES = ("P", "PHASE MAP", "VELOCITY", "PHASE")
 """Image types of phase-contrast pictures that show velocities."""
+T1_MAP_TYPES = ("T1", "T1 MAP", "T1MAP", "T1_MAP")
+T2_MAP_TYPES = ("T2", "T2 MAP", "T2MAP", "T2_MAP")
+T2_STAR_MAP_TYPES = ("T2*", "T2* MAP", "T2*MAP", "T2*_MAP", "T2_STAR", "T2_STAR MAP", "T2_STAR_MAP")
+"""Image types by which scanners call a picture their map."""
 MAPPING_WORDS = any_language(words.T1_MAPPING, words.T2_MAPPING, words.T2_STAR)
 TAGGING_SEQUENCES = r"tag|spamm|dense"
 """Siemens ``*fl2d1_tag...``, GE ``fgretag``: written by the scanner and not by a hand."""
@@ -236,6 +240,12 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
     Rule(
         Technique.OTHER,
         2.5,
+        "described as what a fit leaves beside its map: parameters, residuals, errors",
+        lambda e: not e.prepared and not e.echoes and e.says(any_language(words.FIT_REMAINDER)),
+    ),
+    Rule(
+        Technique.OTHER,
+        2.5,
         "a single picture of a spin echo",
         lambda e: e.phases == 1 and is_spin_echo(e),
     ),
@@ -341,7 +351,7 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
         Technique.T1_MAPPING,
         3.0,
         "a T1 map by its image type",
-        lambda e: _typed(e, "T1", "T1 MAP", "T1MAP"),
+        lambda e: _typed(e, *T1_MAP_TYPES),
     ),
     Rule(
         Technique.T2_MAPPING,
@@ -365,14 +375,14 @@ SEQUENCE_RULES: tuple[Rule[Technique], ...] = (
         Technique.T2_MAPPING,
         3.0,
         "a T2 map by its image type",
-        lambda e: _typed(e, "T2", "T2 MAP", "T2MAP"),
+        lambda e: _typed(e, *T2_MAP_TYPES),
     ),
     Rule(Technique.T2_STAR_MAPPING, 3.0, "{phases} echoes of a slice", lambda e: e.echoes),
     Rule(
         Technique.T2_STAR_MAPPING,
         3.0,
         "a T2* map by its image type",
-        lambda e: _typed(e, "T2*", "T2* MAP", "T2_STAR", "T2_STAR MAP"),
+        lambda e: _typed(e, *T2_STAR_MAP_TYPES),
     ),
     Rule(
         Technique.T2_STAR_MAPPING,

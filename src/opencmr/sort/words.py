@@ -12,7 +12,7 @@ Languages = Mapping[str, str]
 
 SHORT_AXIS: Languages = {
     "abbreviations": r"\b(sax|sa|ksa|ka|sx)\b|\bsax",
-    "English": r"\bshort\b|shortax",
+    "English": r"\bshort\b(?! t)|shortax",
     "German": r"\bkurze? ?achse\w*|\bkurzachs\w*",
     "French": r"\bpetit axe\b|\bcourt axe\b",
     "Spanish": r"\beje corto\b",
@@ -60,6 +60,7 @@ LEFT_OUTFLOW: Languages = {
 }
 RIGHT_TWO_CHAMBER: Languages = {
     "abbreviations": r"\brv ?(2 ?ch|vla|2c)\b|\b2 ?ch rv\b|\brvla\b",
+    "English": r"\bright ventric\w+ (2|two) ?ch",
     "German": r"rv (2|zwei) ?kammer",
     "French": r"2 cavites (vd|droit\w*)",
     "Spanish": r"2 camaras (vd|derech\w*)",
@@ -85,7 +86,9 @@ REAL_TIME: Languages = {
     "Chinese": "实时|自由呼吸",
 }
 LATE_ENHANCEMENT: Languages = {
-    "abbreviations": r"\b(lge|psir|de|mdme|pde|mde|ce ir)\b",
+    "abbreviations": r"\b(lge|psir|mdme|pde|mde|ce ir)\b",
+    "delayed enhancement": r"^de\b|\bde$|\b[23]d de\b"
+    r"|\bde (tfl|tfi|fl[23]d|psir|ir|mag|overview|hr|sax?|lax|[234] ?ch)\b",
     "English": r"\b(late|delayed|viab\w*)\b",
     "German": r"\b(spat\w*|vitalitat\w*)\b",
     "French": r"\b(retard|rehaussement tardif|tardif)\b",
@@ -95,20 +98,40 @@ LATE_ENHANCEMENT: Languages = {
 PHASE_SENSITIVE: Languages = {
     "abbreviations": r"\bpsir\b|\bps\b",
     "English": r"phase ?sensitive",
+    "German": r"phasensensitiv",
+    "French": r"sensible a la phase",
+    "Spanish": r"sensible a (la )?fase",
     "Chinese": "相位敏感",
 }
 MAGNITUDE: Languages = {"abbreviations": r"\bmag\b", "English": r"\bmagni\w*"}
 T1_MAPPING: Languages = {
     "abbreviations": r"molli|sasha|smart ?1|\bt1 ?(map|star)",
-    "French": r"\bcartographie t1\b",
+    "German": r"\bt1 ?(kartierung|karte)",
+    "French": r"\bcartographie t1\b|\bcarte t1\b",
     "Spanish": r"\bmapa t1\b",
     "Chinese": "t1图|t1定量",
 }
 T2_MAPPING: Languages = {
     "abbreviations": r"\bt2 ?(map|prep\w* map|grase)|\bt2 ?prep\b",
-    "French": r"\bcartographie t2\b",
+    "German": r"\bt2 ?(kartierung|karte)",
+    "French": r"\bcartographie t2\b|\bcarte t2\b",
     "Spanish": r"\bmapa t2\b",
     "Chinese": "t2图|t2定量",
+}
+MAP: Languages = {
+    "abbreviations": r"\bt[12] ?map\b",
+    "German": r"\bt[12] ?karte\b",
+    "French": r"\bcarte t[12]\b",
+    "Spanish": r"\bmapa t[12]\b",
+    "Chinese": "t[12]图",
+}
+FIT_REMAINDER: Languages = {
+    "abbreviations": r"\bfit ?par\w*|\br ?square\w*|\bchi ?sq\w*|\b(sd|r2) ?map\b",
+    "English": r"\bresidual\w*|\bgoodness\b|\b(error|confidence) ?map\b",
+    "German": r"\bfehlerkarte\b|\bresiduen\b",
+    "French": r"\bresidus?\b|\bcarte d ?erreur",
+    "Spanish": r"\bresiduos?\b|\bmapa de error",
+    "Chinese": "残差|误差图",
 }
 T2_STAR: Languages = {"abbreviations": r"\bt2 ?(star|stern)|\bt2s\b"}
 FLOW: Languages = {
@@ -137,14 +160,16 @@ DENSE: Languages = {"abbreviations": r"\bdense\b"}
 BLACK_BLOOD: Languages = {
     "abbreviations": r"haste|\bdb\b|\bbb\b|\bstir\b|\btirm\b|\bt?se db\b|\btse\b|\bfse\b",
     "English": r"(dark|black) ?blood",
+    "German": r"\b(schwarz|dunkel)\w* ?blut",
     "French": r"sang noir",
     "Spanish": r"sangre negra",
     "Chinese": "黑血",
 }
 SCOUT: Languages = {
     "abbreviations": r"\bloc\b",
-    "English": r"scout|locali[sz]er|survey|\bplan",
-    "German": r"\bubersicht|lokalisier",
+    "English": r"scout|locali[sz]er|survey|\bplan(ning|scan)?\b"
+    r"(?! (petit|court|grand|de|des|axial|coronal|sagittal|[234] ?c|deux|trois|quatre))",
+    "German": r"\bubersicht|lokalisier|\bplanung",
     "French": r"\breperage\b|localisateur",
     "Spanish": r"\blocalizador\b|\blocaliz",
     "Chinese": "定位",
@@ -152,6 +177,9 @@ SCOUT: Languages = {
 TI_SCOUT: Languages = {
     "abbreviations": r"\bti ?(scout|test|loc)|\bcine ?ir\b",
     "English": r"look ?locker",
+    "German": r"\bti ?(suche|bestimmung)",
+    "French": r"\btest (de )?ti\b|reperage (de )?ti\b",
+    "Spanish": r"\bprueba (de )?ti\b",
     "Chinese": "ti定位|反转时间",
 }
 NOT_CARDIAC: Languages = {
