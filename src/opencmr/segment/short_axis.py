@@ -21,6 +21,7 @@ from opencmr.segment.heart import (
 from opencmr.segment.intensity import intensity_limits
 from opencmr.segment.presence import steady_presence
 from opencmr.segment.scar import keep_possible_scar
+from opencmr.segment.waist import keep_below_waist
 from opencmr.segment.window import read_window
 
 
@@ -80,7 +81,7 @@ def segment_short_axis(
             progress(t * pixels.shape[0] + z + 1, total)
         shows_scar = Structure.SCAR in given.scheme.structures.values()
         if shows_scar:
-            labels[t] = keep_enclosed(labels[t], given.scheme)
+            labels[t] = keep_below_waist(keep_enclosed(labels[t], given.scheme), given.scheme)
         labels[t] = keep_possible(labels[t], given.scheme)
         if shows_scar:
             labels[t] = keep_possible_scar(labels[t], given.scheme, _voxel_ml(image))
