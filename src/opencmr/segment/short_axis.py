@@ -81,9 +81,10 @@ def segment_short_axis(
             progress(t * pixels.shape[0] + z + 1, total)
         shows_scar = Structure.SCAR in given.scheme.structures.values()
         if shows_scar:
-            labels[t] = keep_below_waist(keep_enclosed(labels[t], given.scheme), given.scheme)
+            labels[t] = keep_enclosed(labels[t], given.scheme)
         labels[t] = keep_possible(labels[t], given.scheme)
         if shows_scar:
+            labels[t] = keep_below_waist(labels[t], given.scheme)
             labels[t] = keep_possible_scar(labels[t], given.scheme, _voxel_ml(image))
     labels = steady_presence(labels, given.scheme)
     return replace(_segmentation(image, network, labels, shares), grid_scale=box.scale)
