@@ -1,6 +1,6 @@
 """What a rebuilding must not change: every number, flag and label of a fixed set of studies.
 
-    python benchmarks/frozen_numbers.py freeze FOLDER [--source TREE]
+    python benchmarks/frozen_numbers.py freeze FOLDER [--source TREE] [--model M] [--also STUDY]
     python benchmarks/frozen_numbers.py compare OLD NEW
 
 ``freeze`` analyses the demo's heart, every study of the real data and ten ACDC pairs, and
@@ -29,20 +29,30 @@ KEPT_OF_RUN = ("flags", "left_out", "series", "models")
 PROGRAM = "from opencmr.cli import main; main()"
 
 
-def cases(data: Path) -> Iterator[tuple[str, list[str]]]:
+def cases(data: Path, model: str | None, also: list[Path]) -> Iterator[tuple[str, list[str]]]:
     """Yield the name of each case and the words after ``opencmr``."""
-    yield "demo", ["demo"]
+    if model is None:
+        yield "demo", ["demo"]  # which takes no model
+    for name, words in analysed(data, also):
+        of_model = [] if model is None else ["--model", model]
+        yield name, ["analyze", "--json", *of_model, *words]
+
+
+def analysed(data: Path, also: list[Path]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the name of each input and the words that name it to ``opencmr analyze``."""
     for place in sorted((data / "sunnybrook").glob("SC-HF-I-?.zip")):
-        yield place.stem, ["analyze", "--json", str(place)]
-    yield "localizers", ["analyze", "--json", str(data / "sunnybrook" / "localizers.zip")]
+        yield place.stem, [str(place)]
+    yield "localizers", [str(data / "sunnybrook" / "localizers.zip")]
     for folder in ("siemens_multiview", "t1_t2_phantoms", "hostile"):
-        yield folder, ["analyze", "--json", str(data / folder)]
+        yield folder, [str(data / folder)]
     for place in sorted((data / "lge_native").glob("*.nii*")):
-        yield f"lge_{place.name.split('.')[0]}", ["analyze", "--json", str(place)]
-    yield "emidec_native", ["analyze", "--json", str(data / "emidec" / "native_samples.zip")]
+        yield f"lge_{place.name.split('.')[0]}", [str(place)]
+    yield "emidec_native", [str(data / "emidec" / "native_samples.zip")]
     for number in ACDC_PAIRS:
         ed, es = (str(data / "acdc" / f"patient{number}_{p}.nii.gz") for p in ("ed", "es"))
-        yield f"acdc_{number}", ["analyze", "--json", "--ed", ed, "--es", es]
+        yield f"acdc_{number}", ["--ed", ed, "--es", es]
+    for place in also:
+        yield place.name, [str(place)]
 
 
 def freeze(name: str, words: list[str], source: Path, folder: Path) -> None:
@@ -126,6 +136,8 @@ def main() -> None:
     keep.add_argument("folder", type=Path)
     keep.add_argument("--source", type=Path, default=REPOSITORY)
     keep.add_argument("--only", help="name of one case")
+    keep.add_argument("--model", help="as of `opencmr analyze`, to tell code from network")
+    keep.add_argument("--also", type=Path, action="append", default=[], help="one more study")
     look = verbs.add_parser("compare")
     look.add_argument("old", type=Path)
     look.add_argument("new", type=Path)
@@ -134,7 +146,7 @@ def main() -> None:
         sys.exit(1 if compare(options.old, options.new) else 0)
     data = Path(os.environ.get("OPENCMR_DATA", REPOSITORY.parent / "shared" / "data"))
     options.folder.mkdir(parents=True, exist_ok=True)
-    for name, words in cases(data):
+    for name, words in cases(data, options.model, options.also):
         if options.only in (None, name):
             freeze(name, words, options.source.resolve(), options.folder)
             print(name, flush=True)

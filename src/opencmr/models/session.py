@@ -10,6 +10,7 @@ from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ModelError
+from opencmr.memory import give_back_memory
 from opencmr.models.card import WEIGHTS_FILE, ModelCard, NetworkCard, SegmentationCard
 from opencmr.models.library import Library, read_library
 from opencmr.models.runner import SegmentationRunner
@@ -46,6 +47,8 @@ class Network(Generic[CardT]):
             raise ModelError(
                 f"onnxruntime refuses the weights of {card.title} ({type(error).__name__})"
             ) from error
+        del weights
+        give_back_memory()  # a copy of the weights and what they were parsed into
         self._input = _only_input(self._session, card)
 
     def __call__(self, windows: np.ndarray) -> np.ndarray:
@@ -112,6 +115,7 @@ class Networks:
     def forget(self) -> None:
         """Give back the memory of the loaded networks; what is asked for again is loaded anew."""
         self._loaded.clear()
+        give_back_memory()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Networks, (self._threads,)
