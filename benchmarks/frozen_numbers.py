@@ -89,8 +89,9 @@ def freeze(name: str, words: list[str], source: Path, folder: Path) -> None:
         labels: dict[str, np.ndarray] = {}
         for run_file in sorted(out.rglob("run.json")):
             where = run_file.parent.relative_to(out).as_posix()
-            run = json.loads(run_file.read_text())
-            rows = json.loads(run_file.with_name("measurements.json").read_text())
+            if not (measured := run_file.with_name("measurements.json")).is_file():
+                continue  # of the cohort, whose studies have a folder each
+            run, rows = (json.loads(path.read_text()) for path in (run_file, measured))
             kept["studies"][where] = {key: run[key] for key in KEPT_OF_RUN} | {
                 "measurements": rows["measurements"]
             }
