@@ -50,6 +50,9 @@ class Network(Generic[CardT]):
         del weights
         give_back_memory()  # a copy of the weights and what they were parsed into
         self._input = _only_input(self._session, card)
+        self._shape: tuple[int, ...] = ()
+        self._shrinking: Any = onnxruntime.RunOptions()
+        self._shrinking.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
     def __call__(self, windows: np.ndarray) -> np.ndarray:
         """Return the class shares float32 of ``windows (N, P, H, W)``.
@@ -61,9 +64,12 @@ class Network(Generic[CardT]):
         ModelError
             When the network cannot compute windows of this shape.
         """
+        # What larger windows needed, in which the heart was sought, is given back once.
+        options = None if windows.shape == self._shape else self._shrinking
+        self._shape = windows.shape
         try:
             (shares,) = self._session.run(
-                None, {self._input: windows.astype(np.float32, copy=False)}
+                None, {self._input: windows.astype(np.float32, copy=False)}, options
             )
         except Exception as error:
             raise ModelError(

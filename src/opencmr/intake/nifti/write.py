@@ -1,7 +1,8 @@
 """NIfTI files written: labels onto the source's own grid, maps, images."""
 
-import gzip
+import io
 import json
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ from opencmr.storage import write_bytes
 
 FAST = 1
 """Level of compression of pictures: noise packs no better with more work."""
+GZIP_BITS = 16 + zlib.MAX_WBITS
+"""How zlib is told to write a gzip file, whose header then names no time."""
 
 
 def sidecar_of(path: Path) -> Path:
@@ -191,8 +194,16 @@ def _file_of(
     header["cal_max"], header["cal_min"] = 0, 0
     start = int(header["sizeof_hdr"]) + 4
     header["vox_offset"] = start
-    block = bytes(header.binaryblock) + bytes(4) + np.ascontiguousarray(values).tobytes()
-    return gzip.compress(block, compresslevel=level, mtime=0) if packed else block
+    values = np.ascontiguousarray(values)
+    head = bytes(header.binaryblock) + bytes(4)
+    if not packed:
+        return b"".join((head, values.data.cast("B")))
+    packer, out = zlib.compressobj(level, wbits=GZIP_BITS), io.BytesIO()
+    out.write(packer.compress(head))
+    for part in values:  # so that a cine is not copied, nor what it packs to
+        out.write(packer.compress(part.data))
+    out.write(packer.flush())
+    return out.getvalue()
 
 
 def _header_for(grid: Grid, step_ms: float | None = None) -> Any:
