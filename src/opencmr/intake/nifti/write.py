@@ -1,6 +1,5 @@
 """NIfTI files written: labels onto the source's own grid, maps, images."""
 
-import io
 import json
 import zlib
 from collections.abc import Sequence
@@ -198,12 +197,10 @@ def _file_of(
     head = bytes(header.binaryblock) + bytes(4)
     if not packed:
         return b"".join((head, values.data.cast("B")))
-    packer, out = zlib.compressobj(level, wbits=GZIP_BITS), io.BytesIO()
-    out.write(packer.compress(head))
-    for part in values:  # so that a cine is not copied, nor what it packs to
-        out.write(packer.compress(part.data))
-    out.write(packer.flush())
-    return out.getvalue()
+    packer = zlib.compressobj(level, wbits=GZIP_BITS)
+    parts = [packer.compress(head)]
+    parts += [packer.compress(part.data) for part in values]  # a cine is not copied to be packed
+    return b"".join((*parts, packer.flush()))
 
 
 def _header_for(grid: Grid, step_ms: float | None = None) -> Any:
