@@ -131,11 +131,11 @@ def in_part(part: str, old: Any, new: Any) -> Iterator[Difference]:
         return
     before, after = (rows_of(rows or [], NAMES[part]) for rows in (old, new))
     for name in before | after:
-        what = f" {name.split('#')[0]}" if part in NAMED_IN_KIND else ""
+        of_row = f" {name.split('#')[0]}" if part in NAMED_IN_KIND else ""
         if name not in after or name not in before:
             how = "gone" if name in before else "added"
             row = before.get(name) or after.get(name)
-            yield Difference(f"{part}: {how}{what}", f"{part}: {how} {name}: {str(row)[:200]}")
+            yield Difference(f"{part}: {how}{of_row}", f"{part}: {how} {name}: {str(row)[:200]}")
             continue
         for field, value in before[name].items():
             other = after[name].get(field)
@@ -143,9 +143,14 @@ def in_part(part: str, old: Any, new: Any) -> Iterator[Difference]:
                 continue
             text = f"{part}[{name}].{field}: {str(value)[:150]} -> {str(other)[:150]}"
             how = field if field in after[name] else f"{field} gone"
-            if part == "measurements" and (value is None) != (other is None) and field == "value":
-                how = "value withheld" if other is None else "value no longer withheld"
+            is_value = part == "measurements" and field == "value"
+            what = f" {value_of(before[name], other)}" if is_value else of_row
             yield Difference(f"{part}: {how}{what}", text)
+
+
+def value_of(row: dict[str, Any], now: Any) -> str:
+    """Return the symbol of a measurement, and whether its value is withheld now."""
+    return f"{row['symbol']} withheld" if now is None else str(row["symbol"])
 
 
 def in_labels(old: Any, new: Any) -> Iterator[Difference]:
