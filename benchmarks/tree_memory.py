@@ -1,6 +1,7 @@
 """Peak memory of a process and all that it starts."""
 
 import threading
+from collections.abc import Mapping
 
 import psutil
 
@@ -19,10 +20,12 @@ class TreeMemory(threading.Thread):
     def run(self) -> None:
         """Sample until told to stop."""
         while not self._over.wait(SAMPLING_S):
-            total = 0
+            total, commands = 0, dict[int, list[str]]()
             for process in self._tree():
                 try:
-                    total += process.memory_info().rss
+                    commands[process.pid] = process.cmdline()
+                    if not is_starting(process, commands):
+                        total += process.memory_info().rss
                 except psutil.Error:  # ended meanwhile
                     continue
             self.peak_bytes = max(self.peak_bytes, total)
@@ -38,3 +41,11 @@ class TreeMemory(threading.Thread):
         self._over.set()
         self.join()
         return self.peak_bytes
+
+
+def is_starting(process: psutil.Process, commands: Mapping[int, list[str]]) -> bool:
+    """Whether a process is not yet another program: until then its memory is its parent's.
+
+    On Linux a program is started by ``vfork``; caught in that moment, all counted twice.
+    """
+    return commands[process.pid] == commands.get(process.ppid())

@@ -54,6 +54,16 @@ def test_an_unknown_model_is_refused_with_what_is_there():
         choose_model(View.SAX, Technique.CINE, name="nothing")
 
 
+def test_what_a_network_says_does_not_depend_on_the_windows_before():
+    network = Network(choose_model(View.SAX, Technique.CINE).card)
+    planes, random = network.card.input.planes, np.random.default_rng(1)
+    small, large = (random.random((1, planes, n, n), dtype=np.float32) for n in (64, 96))
+    first = network(small)
+    np.testing.assert_array_equal(network(small), first)
+    network(large)
+    np.testing.assert_array_equal(network(small), first)
+
+
 def test_one_flipped_bit_in_the_weights_is_refused(own_model):
     weights = bytearray((own_model / "weights.onnx").read_bytes())
     weights[len(weights) // 2] ^= 1

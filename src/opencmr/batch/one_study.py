@@ -7,6 +7,7 @@ from pathlib import Path
 from opencmr.imaging.flag import LeftOut
 from opencmr.imaging.study import Study
 from opencmr.intake.studies import Studies
+from opencmr.memory import give_back_memory
 from opencmr.models.session import Networks
 from opencmr.pipeline import Configuration, analyze_study
 from opencmr.progress import Progress, silent
@@ -51,6 +52,7 @@ def analyze_one(
     )
     networks.forget()  # pages need the memory more than the next study a tenth of a second
     write_report(report, folder, progress, beside=beside, supersedes=supersedes)
+    give_back_memory()  # the next study is decoded beside this process
     return read_outcome(folder, shown_as)
 
 

@@ -187,6 +187,7 @@ def read_studies(
         spooled = resources.enter_context(spool())
         reader = resources.enter_context(DicomReader(decode_limits))
         index = index_input(path, spooled, reader, progress, spacing_mm=spacing_mm)
+        reader.rest()  # before its frames are copied into stacks
         loader = _Loader(index, reader, spacing_mm, progress)
         lost: tuple[LeftOut, ...] = ()
         only: list[Study] = []
@@ -195,7 +196,6 @@ def read_studies(
         except _EmptyStudyError as empty:
             lost = empty.rows
         orphans = (*loader.orphans(), *lost)
-        reader.rest()
         if only:
             entries = [one.entry for one in index.studies]
             return Studies([lambda: only[0]], orphans, resources.pop_all(), index.listed, entries)

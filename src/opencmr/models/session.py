@@ -10,6 +10,7 @@ from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ModelError
+from opencmr.memory import give_back_memory
 from opencmr.models.card import WEIGHTS_FILE, ModelCard, NetworkCard, SegmentationCard
 from opencmr.models.library import Library, read_library
 from opencmr.models.runner import SegmentationRunner
@@ -46,7 +47,12 @@ class Network(Generic[CardT]):
             raise ModelError(
                 f"onnxruntime refuses the weights of {card.title} ({type(error).__name__})"
             ) from error
+        del weights
+        give_back_memory()  # a copy of the weights and what they were parsed into
         self._input = _only_input(self._session, card)
+        self._shape: tuple[int, ...] = ()
+        self._shrinking: Any = onnxruntime.RunOptions()
+        self._shrinking.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
     def __call__(self, windows: np.ndarray) -> np.ndarray:
         """Return the class shares float32 of ``windows (N, P, H, W)``.
@@ -58,9 +64,12 @@ class Network(Generic[CardT]):
         ModelError
             When the network cannot compute windows of this shape.
         """
+        # What larger windows needed, in which the heart was sought, is given back once.
+        options = None if windows.shape == self._shape else self._shrinking
+        self._shape = windows.shape
         try:
             (shares,) = self._session.run(
-                None, {self._input: windows.astype(np.float32, copy=False)}
+                None, {self._input: windows.astype(np.float32, copy=False)}, options
             )
         except Exception as error:
             raise ModelError(
@@ -112,6 +121,7 @@ class Networks:
     def forget(self) -> None:
         """Give back the memory of the loaded networks; what is asked for again is loaded anew."""
         self._loaded.clear()
+        give_back_memory()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Networks, (self._threads,)

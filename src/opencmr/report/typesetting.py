@@ -1,9 +1,9 @@
 """Setting a document with typst, in a process that ends with it.
 
 typst keeps some ten documents in a cache of its process that nothing empties; of a process that
-ends nothing is left.  Started by :func:`typeset` as ``python -P -m opencmr.report.typesetting``:
-template and data come as JSON on standard input, the PDF, or it and pictures of its pages as JSON,
-leave on standard output, what typst says of a fault on standard error.
+ends nothing is left.  Started as ``python -P -m opencmr.report.typesetting``: template and data
+come as JSON on standard input, the PDF, or pictures of its pages as JSON, leave on standard output,
+what typst says of a fault on standard error.
 
 typst comes with the extra ``pdf``; without it nothing is set (ADR 0039).
 """
@@ -15,6 +15,7 @@ import subprocess
 import sys
 
 from opencmr.errors import OpencmrError
+from opencmr.memory import give_back_memory
 
 LIMIT_S = 300.0
 """A report takes about a second; this long is for a loaded machine (proposal)."""
@@ -60,20 +61,23 @@ def typeset_with_pictures(
 ) -> tuple[bytes, list[bytes]]:
     """Return the PDF of :func:`typeset`, and a PNG of each of its pages.
 
+    A process makes each: one that made both would hold what typst keeps of both at its peak.
+
     Examples
     --------
     >>> document, pages = typeset_with_pictures("#set page(width: 1in, height: 1in)", None, 10)
     >>> document[:5], pages[0][1:4]
     (b'%PDF-', b'PNG')
     """
-    told = json.loads(_set(template, content, {"pixels_per_inch": pixels_per_inch}))
-    return base64.b64decode(told["pdf"]), [base64.b64decode(page) for page in told["pages"]]
+    pages = json.loads(_set(template, content, {"pixels_per_inch": pixels_per_inch}))
+    return typeset(template, content), [base64.b64decode(page) for page in pages]
 
 
 def _set(template: str, content: object, how: dict[str, float]) -> bytes:
     data = json.dumps(content, ensure_ascii=False, allow_nan=False)
     if reason := why_no_pdf():
         raise TypesettingError(f"no PDF can be made: {reason}")
+    give_back_memory()  # the pictures of the page were drawn in it, and typst needs its own
     try:
         done = subprocess.run(
             (sys.executable, "-P", "-m", "opencmr.report.typesetting"),
@@ -106,19 +110,15 @@ def main() -> None:
     template, inputs = asked["template"].encode("utf-8"), {"data": asked["data"]}
     resolution = asked.get("pixels_per_inch")
     try:
-        made = bytes(typst.compile(template, format="pdf", sys_inputs=inputs))
-        if resolution is not None:
+        if resolution is None:
+            made = bytes(typst.compile(template, format="pdf", sys_inputs=inputs))
+        else:
             told = typst.compile(template, format="png", ppi=resolution, sys_inputs=inputs)
             pages: list[bytes] = told if isinstance(told, list) else [told]
-            both = {"pdf": _text(made), "pages": list(map(_text, pages))}
-            made = json.dumps(both).encode("ascii")
+            made = json.dumps([base64.b64encode(page).decode("ascii") for page in pages]).encode()
     except typst.TypstError as error:
         sys.exit(error.message)
     sys.stdout.buffer.write(made)
-
-
-def _text(content: bytes) -> str:
-    return base64.b64encode(content).decode("ascii")
 
 
 if __name__ == "__main__":

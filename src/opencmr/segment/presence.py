@@ -37,8 +37,9 @@ def steady_presence(labels: np.ndarray, scheme: LabelScheme) -> np.ndarray:
     mended = labels.copy()
     for z in range(labels.shape[1]):
         _mend_slice(mended[:, z], scheme)
-    for t in np.flatnonzero((mended ^ labels).any(axis=(1, 2, 3))):
-        mended[t] = keep_possible(mended[t], scheme)
+    for t, before in enumerate(labels):
+        if not np.array_equal(mended[t], before):
+            mended[t] = keep_possible(mended[t], scheme)
     return mended
 
 

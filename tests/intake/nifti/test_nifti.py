@@ -582,6 +582,16 @@ def test_an_image_states_the_time_that_is_known_and_no_other(tmp_path, step_ms, 
     np.testing.assert_allclose(read.image.grid.affines, grid.affines, atol=1e-4)
 
 
+def test_a_packed_cine_holds_what_the_plain_file_does_and_names_no_time(tmp_path):
+    stack = np.random.default_rng(1).normal(size=(20, 3, 6, 8)).astype(np.float32)
+    image = untimed_image(stack, grid_from_ras_affine(OBLIQUE, (3, 6, 8)))
+    for name in ("o.nii", "o.nii.gz"):
+        write_image_nifti(tmp_path / name, image, step_ms=30.0)
+    packed, plain = ((tmp_path / name).read_bytes() for name in ("o.nii.gz", "o.nii"))
+    assert gzip.decompress(packed) == plain
+    assert packed[4:8] == bytes(4)  # RFC 1952: when it was packed
+
+
 def test_a_copy_of_an_uneven_stack_is_refused_as_a_source_of_volumes(tmp_path):
     affines = np.array(grid_from_ras_affine(OBLIQUE, (4, 6, 8)).affines)
     affines[3, :3, 3] += 5 * affines[3, :3, 2]

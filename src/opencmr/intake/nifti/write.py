@@ -1,7 +1,7 @@
 """NIfTI files written: labels onto the source's own grid, maps, images."""
 
-import gzip
 import json
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ from opencmr.storage import write_bytes
 
 FAST = 1
 """Level of compression of pictures: noise packs no better with more work."""
+GZIP_BITS = 16 + zlib.MAX_WBITS
+"""How zlib is told to write a gzip file, whose header then names no time."""
 
 
 def sidecar_of(path: Path) -> Path:
@@ -191,8 +193,14 @@ def _file_of(
     header["cal_max"], header["cal_min"] = 0, 0
     start = int(header["sizeof_hdr"]) + 4
     header["vox_offset"] = start
-    block = bytes(header.binaryblock) + bytes(4) + np.ascontiguousarray(values).tobytes()
-    return gzip.compress(block, compresslevel=level, mtime=0) if packed else block
+    values = np.ascontiguousarray(values)
+    head = bytes(header.binaryblock) + bytes(4)
+    if not packed:
+        return b"".join((head, values.data.cast("B")))
+    packer = zlib.compressobj(level, wbits=GZIP_BITS)
+    parts = [packer.compress(head)]
+    parts += [packer.compress(part.data) for part in values]  # a cine is not copied to be packed
+    return b"".join((*parts, packer.flush()))
 
 
 def _header_for(grid: Grid, step_ms: float | None = None) -> Any:

@@ -44,7 +44,8 @@ def image_of(passes: Sequence[Pass]) -> Image:
         values[:, z] = resample_in_time(stacked, phase_fractions(one, phases), fractions)
         if one.is_timed and np.isfinite(one.rr_ms):
             trigger_ms[:, z] = fractions * one.rr_ms
-    np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    for pictures in values:  # each by itself: the masks of all would take more than the values
+        np.nan_to_num(pictures, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     grid = Grid((len(passes), rows, columns), np.array([affine_of(p.frames[0]) for p in passes]))
     shown = [shown_frames(one, phases, fractions) for one in passes]
     return Image(
