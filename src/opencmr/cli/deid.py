@@ -56,7 +56,7 @@ def deid(
     They go to OUT/STUDY/SERIES/NNNN.dcm, deid.json beside them.  UIDs are replaced, the same for
     the same; with the same --key a later run gives the same.  Pictures that may have text burned
     in, and objects that are no MR picture, are refused and listed.  Faces are not looked for.
-    Exit status 0; 3 when something was refused; 4 when there was nothing to write.
+    Exit status 0; 3 when a DICOM or NIfTI file was refused; 4 when there was nothing to write.
     """
     from opencmr.intake.dicom.deidentification import Deidentifier
     from opencmr.intake.dicom.deidentification_input import deidentify
@@ -92,7 +92,7 @@ def deid(
     )
     if key is None:
         console.say("without --key no later run gives the same identifiers", quiet=silent)
-    if made.refused:
+    if not made.is_whole:
         raise typer.Exit(PARTLY_WRITTEN)
 
 

@@ -200,7 +200,8 @@ class Deidentifier:
         elif self.keeps_characteristics and keyword in table.CHARACTERISTICS:
             is_fit = re.fullmatch(table.CHARACTERISTICS[keyword], str(value).strip())
             kept = _rounded_age(str(value).strip()) if is_fit else None
-        return DataElement(element.tag, kind, kept) if kept else None
+        is_code = keyword in table.CODES  # some must be stated, if empty
+        return DataElement(element.tag, kind, kept or "") if kept or is_code else None
 
     def _moment(self, keyword: str, kind: str, stated: str, context: "_Context") -> str:
         if self.dates is Dates.SHIFT:

@@ -27,6 +27,8 @@ from opencmr.progress import Progress, silent
 LOOKING, CLEANING = "reading headers", "de-identifying"
 CLASS_ELEMENT = re.compile(rb"\x02\x00\x02\x00UI..([0-9.]{1,64})", re.DOTALL)
 """MediaStorageSOPClassUID, in explicit little endian as all meta information (PS3.10 7.1)."""
+NO_DICOM = frozenset({"file", "archive entry"})
+"""What :func:`walk` calls a file that looks like none."""
 STUDY_DIGITS = 12
 LAST = 1 << 31
 
@@ -54,6 +56,12 @@ class Deidentified:
 
     copies: tuple[Copies, ...]
     refused: tuple[LeftOut, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all but files that are no image at all was written."""
+        other = Reason("NOT_AN_IMAGE")
+        return all(row.what in NO_DICOM and row.reason == other for row in self.refused)
 
 
 @dataclass(frozen=True, slots=True)
