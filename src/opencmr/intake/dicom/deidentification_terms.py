@@ -77,6 +77,7 @@ OTHER_SEQUENCES = listed(
 
 WORDS = listed(
     # Views and planes: abbreviations, English, German, French, Spanish.
+    "2 3 4 aorte aortique aortica camara "
     "sax sa ksa ka sx lax la short shortax axis long axial kurze achse kurzachse kurzachsen "
     "lange langachse petit court grand axe eje corto largo 2ch 3ch 4ch 2c 3c 4c 2k 3k 4k 2cam "
     "3cam 4cam 2cav 3cav 4cav ch chamber chambers cavites camaras kammer kammerblick 2kammer "
