@@ -50,6 +50,10 @@ def dicom_files(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.dcm"))
 
 
+def dicom_like(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and path.stat().st_size > 10_000]
+
+
 def holds_canary(folder: Path) -> bool:
     found = CANARY.lower()
     return any(
@@ -135,6 +139,23 @@ def test_pixels_geometry_timing_and_what_sorting_reads_stay_to_the_bit(
 def test_a_real_study_is_read_as_before(opencmr, data_folder, tmp_path, name):
     assert opencmr("deid", data_folder / name, "-o", tmp_path / "out", "-q").status == 0
     assert seen(tmp_path / "out") == seen(data_folder / name)
+    if shutil.which("dciodvfy"):
+        with zipfile.ZipFile(data_folder / name) as archive:
+            archive.extractall(tmp_path / "in")
+        before = set().union(*map(errors_of, sorted(dicom_like(tmp_path / "in"))[:20:5]))
+        assert errors_of(dicom_files(tmp_path / "out")[0]) <= before
+
+
+def test_the_copies_are_measured_as_the_study_is(opencmr, phantom_dicom, analysed, tmp_path):
+    words = ("deid", phantom_dicom, "-o", tmp_path / "out", "-q", "--keep-characteristics")
+    assert opencmr(*words).status == 0
+    opencmr("analyze", tmp_path / "out", "-o", tmp_path / "result", "-q")
+    before, after = (
+        json.loads((folder / "measurements.json").read_text())["measurements"]
+        for folder in (analysed[1], tmp_path / "result")
+    )
+    assert any(row["value"] is not None for row in before)
+    assert after == before
 
 
 def test_the_same_key_gives_the_same_and_another_does_not(opencmr, phantom_dicom, tmp_path):

@@ -25,7 +25,7 @@ REAL_WORLD = listed(
 PLACED_CODES = frozenset({"ImageType", "FrameType", "RescaleType"})
 """Code strings of which an unknown value is replaced: its place, or that it is there, says more."""
 CODES = PLACED_CODES | listed(
-    "Modality ScanningSequence SequenceVariant ScanOptions MRAcquisitionType "
+    "Modality Laterality ScanningSequence SequenceVariant ScanOptions MRAcquisitionType "
     "PhotometricInterpretation PatientPosition BodyPartExamined CardiacSynchronizationTechnique "
     "LossyImageCompression LossyImageCompressionMethod BurnedInAnnotation PixelPresentation "
     "InPlanePhaseEncodingDirection VolumetricProperties VolumeBasedCalculationTechnique "
