@@ -8,6 +8,7 @@ import typer
 from opencmr import __version__, storage
 from opencmr.cli import (
     analyze,
+    deid,
     demo,
     diagnose,
     doctor,
@@ -69,6 +70,7 @@ def _root(
 application.command("analyze")(analyze.analyze)
 application.command("plan")(plan.plan)
 application.command("sort")(sort.sort)
+application.command("deid")(deid.deid)
 application.command("diagnose")(diagnose.diagnose)
 application.command("segment")(segment.segment)
 application.command("map")(map.map_relaxation)

@@ -11,6 +11,7 @@ from opencmr import __version__
 from opencmr.errors import ConfigurationError
 from opencmr.intake.dicom.deidentification import Deidentifier
 from opencmr.intake.listing import ListedSeries
+from opencmr.intake.refusal import RefusedError
 from opencmr.report import contact_sheet, html
 from opencmr.report.blocks import Montage
 from opencmr.report.sorted_rows import plain_row
@@ -95,13 +96,23 @@ def _series(
     target = study / name
     target.mkdir(parents=True)
     description = f"{one.naming.sequence.value} {one.naming.view.value}"
+    written, why_not = 0, ""
     for number, path in enumerate(files, start=1):
         place = target / f"{number:04d}.dcm"
         if isinstance(how, str):
             _link(path, place, how)
         else:
-            write_bytes(place, how.clean(path.read_bytes(), description))
-    return Copied(one, name, len(files))
+            try:
+                write_bytes(place, how.clean(path.read_bytes(), description))
+            except RefusedError as refused:
+                why_not = refused.reason.sentence
+                continue
+        written += 1
+    if not written:
+        target.rmdir()
+        counts[stem] -= 1
+        return Copied(one, "", 0, why_not)
+    return Copied(one, name, written, why_not and f"{len(files) - written} files: {why_not}")
 
 
 def _link(path: Path, place: Path, how: str) -> None:
