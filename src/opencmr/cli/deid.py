@@ -10,11 +10,11 @@ from opencmr import storage
 from opencmr.cli import console
 from opencmr.cli.analyze import places_read
 from opencmr.errors import ConfigurationError
-from opencmr.intake.dicom.deidentification_dates import Dates
+from opencmr.intake.dicom.deidentification.dates import Dates
 
 if TYPE_CHECKING:
-    from opencmr.intake.dicom.deidentification import Deidentifier
-    from opencmr.intake.dicom.deidentification_input import Deidentified
+    from opencmr.intake.dicom.deidentification.deidentifier import Deidentifier
+    from opencmr.intake.dicom.deidentification.input import Deidentified
 
 PARTLY_WRITTEN = 3
 RECORD = "deid.json"
@@ -58,9 +58,9 @@ def deid(
     in, and objects that are no MR picture, are refused and listed.  Faces are not looked for.
     Exit status 0; 3 when a DICOM or NIfTI file was refused; 4 when there was nothing to write.
     """
-    from opencmr.intake.dicom.deidentification import Deidentifier
-    from opencmr.intake.dicom.deidentification_input import deidentify
-    from opencmr.intake.dicom.deidentification_key import new_key, read_key, write_key
+    from opencmr.intake.dicom.deidentification.deidentifier import Deidentifier
+    from opencmr.intake.dicom.deidentification.input import deidentify
+    from opencmr.intake.dicom.deidentification.key import new_key, read_key, write_key
 
     console.require_file(source, "the input")
     if new_id is not None and not AN_IDENTIFIER.fullmatch(new_id):

@@ -57,7 +57,7 @@ def sort(
     files as they are.
     Exit status 0, or 4 when no series could be read.
     """
-    from opencmr.intake.dicom.deidentification import Deidentifier
+    from opencmr.intake.dicom.deidentification.deidentifier import Deidentifier
     from opencmr.intake.studies import read_studies
     from opencmr.report.sorted_rows import plain_row, table_text
     from opencmr.report.sorted_tree import write_tree

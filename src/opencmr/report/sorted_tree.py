@@ -9,7 +9,7 @@ from typing import Any
 
 from opencmr import __version__
 from opencmr.errors import ConfigurationError
-from opencmr.intake.dicom.deidentification import Deidentifier
+from opencmr.intake.dicom.deidentification.deidentifier import Deidentifier
 from opencmr.intake.listing import ListedSeries
 from opencmr.intake.refusal import RefusedError
 from opencmr.report import contact_sheet, html

@@ -34,8 +34,7 @@ def keep_below_waist(labels: np.ndarray, scheme: LabelScheme) -> np.ndarray:
     labels : (Z, Y, X)
         Of ``scheme``, slices in order.
     """
-    own = [label for label, one in scheme.structures.items() if one is not Structure.RV]
-    within = np.isin(labels, own)
+    within = scheme.mask(labels, Structure.LV) | scheme.mask(labels, Structure.MYOCARDIUM)
     areas = within.sum((1, 2))
     shown = np.flatnonzero(areas)
     if not shown.size:

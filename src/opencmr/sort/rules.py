@@ -45,9 +45,10 @@ PICTURES_WEIGHT = 8.0
 """What the pictures do outweighs what a cine's header says (4 to 5), not a velocity encoding."""
 VELOCITY_TYPES = ("P", "PHASE MAP", "VELOCITY", "PHASE")
 """Image types of phase-contrast pictures that show velocities."""
-T1_MAP_TYPES = ("T1", "T1 MAP", "T1MAP", "T1_MAP")
-T2_MAP_TYPES = ("T2", "T2 MAP", "T2MAP", "T2_MAP")
-T2_STAR_MAP_TYPES = ("T2*", "T2* MAP", "T2*MAP", "T2*_MAP", "T2_STAR", "T2_STAR MAP", "T2_STAR_MAP")
+T1_MAP_TYPES, T2_MAP_TYPES, T2_STAR_MAP_TYPES = (
+    tuple(name + end for name in names for end in ("", " MAP", "MAP", "_MAP"))
+    for names in (("T1",), ("T2",), ("T2*", "T2_STAR"))
+)
 """Image types by which scanners call a picture their map."""
 MAPPING_WORDS = any_language(words.T1_MAPPING, words.T2_MAPPING, words.T2_STAR)
 TAGGING_SEQUENCES = r"tag|spamm|dense"

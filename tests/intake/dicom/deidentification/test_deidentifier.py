@@ -21,10 +21,10 @@ from pydicom.uid import (
     UltrasoundImageStorage,
 )
 
-from opencmr.intake.dicom.deidentification import Deidentifier
-from opencmr.intake.dicom.deidentification_dates import Dates
-from opencmr.intake.dicom.deidentification_table import DESCRIPTIONS, MOMENTS, UIDS, UNDER_OPTIONS
-from opencmr.intake.dicom.deidentification_terms import TERMS, listed
+from opencmr.intake.dicom.deidentification.dates import Dates
+from opencmr.intake.dicom.deidentification.deidentifier import Deidentifier
+from opencmr.intake.dicom.deidentification.table import DESCRIPTIONS, MOMENTS, UIDS, UNDER_OPTIONS
+from opencmr.intake.dicom.deidentification.terms import TERMS, listed
 from opencmr.intake.refusal import RefusedError
 
 CANARIES = ("CANARYJANE", "Canary^Jane", "canary_jane", "19431224")

@@ -1,4 +1,4 @@
-"""What a de-identified picture keeps, element by element: the tables of :mod:`deidentification`.
+"""What a de-identified picture keeps, element by element: the tables of :mod:`deidentifier`.
 
 The basic profile (PS3.15 annex E, table E.1-1) lists what to remove; these list what to keep,
 which is stricter, for what nobody thought of goes too.  An element of table E.1-1 is kept only
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from pydicom.uid import UID
 
-from opencmr.intake.dicom.deidentification_terms import listed
+from opencmr.intake.dicom.deidentification.terms import listed
 
 NUMBER_GROUPS = frozenset({0x0018, 0x0020, 0x0028})
 """Acquisition, relationship and image: every number of these public groups is kept."""

@@ -17,8 +17,8 @@ from opencmr.errors import ConfigurationError, InputError
 from opencmr.imaging.flag import LeftOut
 from opencmr.intake.containers.files import HEAD_BYTES, Kind, walk
 from opencmr.intake.dicom.decode import DicomReader
-from opencmr.intake.dicom.deidentification import Deidentifier
-from opencmr.intake.dicom.deidentification_table import is_standard
+from opencmr.intake.dicom.deidentification.deidentifier import Deidentifier
+from opencmr.intake.dicom.deidentification.table import is_standard
 from opencmr.intake.dicom.frame import Frame
 from opencmr.intake.leftovers import Leftovers
 from opencmr.intake.refusal import Refusal, RefusedError

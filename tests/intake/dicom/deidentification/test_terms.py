@@ -5,7 +5,7 @@ import re
 import pytest
 
 from opencmr.imaging.study import SeriesHeader
-from opencmr.intake.dicom.deidentification_terms import cleaned_description, is_pulse_sequence
+from opencmr.intake.dicom.deidentification.terms import cleaned_description, is_pulse_sequence
 from opencmr.sort import words
 from opencmr.sort.evidence import words_of
 

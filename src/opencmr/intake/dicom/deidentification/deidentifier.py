@@ -1,7 +1,7 @@
 """De-identification of one DICOM image: what is on the lists is kept, all else is dropped.
 
-The lists stand in :mod:`deidentification_table`, the words in :mod:`deidentification_terms`, and
-what becomes of the pixels' bytes in :mod:`deidentification_pixels`.  Pictures that may have text
+The lists stand in :mod:`table`, the words in :mod:`terms`, and
+what becomes of the pixels' bytes in :mod:`pixels`.  Pictures that may have text
 burned in are refused; faces are not looked for.
 """
 
@@ -22,16 +22,16 @@ from pydicom.filewriter import correct_ambiguous_vr_element
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, ImplicitVRLittleEndian
 
-from opencmr.intake.dicom import deidentification_table as table
-from opencmr.intake.dicom.deidentification_dates import (
+from opencmr.intake.dicom.deidentification import table
+from opencmr.intake.dicom.deidentification.dates import (
     MOST_SHIFT_DAYS,
     REQUIRED,
     Dates,
     shifted,
 )
-from opencmr.intake.dicom.deidentification_pixels import PIXELS, clean_pixels, hides_overlay
-from opencmr.intake.dicom.deidentification_table import Option
-from opencmr.intake.dicom.deidentification_terms import (
+from opencmr.intake.dicom.deidentification.pixels import PIXELS, clean_pixels, hides_overlay
+from opencmr.intake.dicom.deidentification.table import Option
+from opencmr.intake.dicom.deidentification.terms import (
     OTHER_SEQUENCES,
     UNITS,
     cleaned_description,

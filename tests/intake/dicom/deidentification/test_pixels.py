@@ -8,7 +8,7 @@ import pytest
 from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate, generate_frames
 
-from opencmr.intake.dicom.deidentification import Deidentifier
+from opencmr.intake.dicom.deidentification.deidentifier import Deidentifier
 from opencmr.intake.refusal import RefusedError
 
 CANARY = b"CANARYJANE"

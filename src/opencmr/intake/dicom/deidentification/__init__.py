@@ -1,0 +1,1 @@
+"""Copies of DICOM files that name nobody (PS3.15, annex E)."""
