@@ -315,14 +315,17 @@ def test_a_label_map_beside_its_image_is_no_study(tmp_path):
 
 
 def _many_studies(folder: Path, dicom, number: int) -> Path:
-    """Write a cine of 3 x 4 pictures of 128 x 128 a study, their files mixed in one folder."""
+    """Write a cine of 3 x 4 pictures of 192 x 192 a study, their files mixed in one folder.
+
+    Beside so many pixels, what is kept of each header weighs little.
+    """
     folder.mkdir(exist_ok=True)
     for study in range(number):
         for place, dataset in enumerate(dicom.cine(StudyInstanceUID=f"1.2.{study}")):
             dataset.SOPInstanceUID += f".{study}"
             dataset.SeriesInstanceUID += f".{study}"
-            dataset.Rows = dataset.Columns = 128
-            dataset.PixelData = dicom.picture(100 * study + place, (128, 128)).tobytes()
+            dataset.Rows = dataset.Columns = 192
+            dataset.PixelData = dicom.picture(100 * study + place, (192, 192)).tobytes()
             dicom.save(dataset, folder / f"{place:02d}-{study}")
     return folder
 
@@ -402,7 +405,7 @@ def test_a_study_that_cannot_be_decoded_does_not_stop_the_others(dicom, tmp_path
 
 
 def test_a_study_has_one_limit_for_its_pixels(dicom, tmp_path, monkeypatch):
-    monkeypatch.setattr("opencmr.intake.containers.limits.STUDY_DECODED_BYTES", 11 * 128 * 128 * 4)
+    monkeypatch.setattr("opencmr.intake.containers.limits.STUDY_DECODED_BYTES", 11 * 192 * 192 * 4)
     for study in read_studies(_many_studies(tmp_path, dicom, 2)):
         assert _codes(study.left_out)["TOO_LARGE"] == 1
 

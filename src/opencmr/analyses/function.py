@@ -12,6 +12,7 @@ from opencmr.imaging.study import Series
 from opencmr.measure.landmarks import find_landmarks
 from opencmr.measure.registry import measure_all
 from opencmr.measure.ventricles import Ventricles
+from opencmr.memory import give_back_memory
 from opencmr.models.session import Networks
 from opencmr.quality.checks import check
 from opencmr.segment.short_axis import segment_short_axis
@@ -66,6 +67,7 @@ def _segmented(
             box=parts.heart,
             progress=lambda done, total: parts.progress("segmenting", done, total),
         )
+    give_back_memory()  # the unmended labels; measuring makes arrays of their size
     return segmentation, (network.card.use,)
 
 

@@ -47,8 +47,7 @@ class Network(Generic[CardT]):
             raise ModelError(
                 f"onnxruntime refuses the weights of {card.title} ({type(error).__name__})"
             ) from error
-        del weights
-        give_back_memory()  # a copy of the weights and what they were parsed into
+        give_back_memory()  # what the weights were parsed into
         self._input = _only_input(self._session, card)
         self._shape: tuple[int, ...] = ()
         self._shrinking: Any = onnxruntime.RunOptions()
