@@ -110,7 +110,8 @@ class Studies(Sequence[Study]):
 
     def __repr__(self) -> str:
         studies = "1 study" if len(self) == 1 else f"{len(self)} studies"
-        return f"Studies({studies}, {len(self.left_out)} kinds of input left out)"
+        kinds = "1 kind" if len(self.left_out) == 1 else f"{len(self.left_out)} kinds"
+        return f"Studies({studies}, {kinds} of input left out)"
 
     def __len__(self) -> int:
         return len(self._readers)
