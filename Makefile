@@ -20,15 +20,15 @@ help:
 demo: .venv/core.stamp
 	$(BIN)/opencmr demo -o demo --overwrite
 
-# Four workers for two cores: a third of the tests wait, for archives, kills and disks.
 test: .venv/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 4
+	$(BIN)/pytest -n 3 -m "not long"
 
 check-long: .venv/test.stamp
+	$(BIN)/pytest -n 2 -m long
 	$(BIN)/python benchmarks/fuzz.py -o benchmarks/fuzz.json
 	$(BIN)/python benchmarks/kills.py -o benchmarks/kills.json
 	$(BIN)/python benchmarks/damaged_studies.py -o benchmarks/damaged_studies.json

@@ -169,6 +169,7 @@ def test_one_association_too_many_is_rejected_for_the_moment(running: Running) -
         one.release()
 
 
+@pytest.mark.long
 def test_two_hundred_silent_connections_leave_room_and_few_threads(running: Running) -> None:
     before = threading.active_count()
     silent = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(200)]

@@ -72,6 +72,7 @@ def test_a_folder_without_images_has_nothing_analysable(opencmr, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.long
 def test_shuffled_renamed_zipped_and_nested_files_give_the_same_numbers(
     analysed, opencmr, phantom_dicom, tmp_path
 ):
@@ -88,6 +89,7 @@ def test_shuffled_renamed_zipped_and_nested_files_give_the_same_numbers(
         assert values(outcome)[symbol] == pytest.approx(values(analysed[0])[symbol], abs=1e-9)
 
 
+@pytest.mark.long
 def test_two_patients_in_one_folder_become_two_reports(opencmr, phantom_dicom, tmp_path):
     source = tmp_path / "in"
     shutil.copytree(phantom_dicom, source)

@@ -146,6 +146,7 @@ def test_a_real_study_is_read_as_before(opencmr, data_folder, tmp_path, name):
         assert errors_of(dicom_files(tmp_path / "out")[0]) <= before
 
 
+@pytest.mark.long
 def test_the_copies_are_measured_as_the_study_is(opencmr, phantom_dicom, analysed, tmp_path):
     words = ("deid", phantom_dicom, "-o", tmp_path / "out", "-q", "--keep-characteristics")
     assert opencmr(*words).status == 0

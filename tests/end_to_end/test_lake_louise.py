@@ -105,6 +105,7 @@ def test_a_diffuse_rise_of_t1_and_t2_is_met_by_the_sites_limits_in_every_output(
         assert any(text.startswith(f"{TABLE}: Both main criteria") for text in texts)
 
 
+@pytest.mark.long
 def test_a_healthy_heart_meets_no_criterion_by_the_sites_limits(analysed, tmp_path) -> None:
     """Blood beside its thin apex lifts one segment's T2, which alone is near."""
     finding = findings(analysed("--ranges", tmp_path / "ranges.csv"))

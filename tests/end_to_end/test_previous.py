@@ -46,6 +46,7 @@ def labels(analysed):
     return path
 
 
+@pytest.mark.long
 def test_labels_of_a_reader_are_compared_with_an_earlier_result_of_the_same_reader(
     opencmr, phantom_dicom, analysed, labels, tmp_path
 ):

@@ -42,6 +42,7 @@ def test_another_convention_renames_and_nothing_else(opencmr, segmented, phantom
     assert np.array_equal(np.array([0, 3, 2, 1])[acdc], mnms)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("flip", [(0,), (1,), (2,), (0, 1)])
 def test_mirrored_and_reversed_stacks_give_the_same_heart(
     opencmr, segmented, phantom_nifti, tmp_path, flip
@@ -109,6 +110,7 @@ def test_the_input_is_never_the_output(opencmr, phantom_nifti):
     assert source.read_bytes() == before
 
 
+@pytest.mark.long
 def test_class_shares_are_written_on_request(opencmr, phantom_nifti, tmp_path):
     outcome = opencmr(
         "segment", phantom_nifti / "sax.nii.gz", "-o", tmp_path / "labels.nii.gz",

@@ -172,6 +172,7 @@ print("held")
 """
 
 
+@pytest.mark.long
 def test_a_disk_that_is_full_at_any_write_costs_neither_the_old_result_nor_leaves_half(
     phantom_dicom, tmp_path
 ) -> None:

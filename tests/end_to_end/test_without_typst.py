@@ -20,6 +20,7 @@ def files(folder) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("no_typst")
 def test_analyze_writes_all_but_the_pdf_and_says_so_once(
     opencmr, analysed, phantom_dicom, tmp_path

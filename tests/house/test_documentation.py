@@ -26,6 +26,17 @@ RUNNABLE = {"python", "console"}
 SHOWN_ONLY = {"text", "toml", "json", "yaml", "csv", "bibtex", "make", "mermaid"}
 FOR_THE_READER = ("make", "git", "pip", "python3", "cd", ".", "unzip", "ls")
 SECONDS = 600
+LONG_PAGES = {
+    f"docs/{name}.md"
+    for name in (
+        "how-to/compare-with-previous",
+        "how-to/correct-labels",
+        "how-to/sort-a-study",
+        "how-to/validate-a-segmentation",
+        "tutorials/notebook",
+    )
+}
+"""They analyse several studies; their verbs have tests of their own."""
 FENCE = re.compile(
     r"(?:<!-- not run: (?P<why>[^\n]+?) -->\n)?^```(?P<language>[^\n`]*)\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
@@ -97,7 +108,14 @@ def _name(page: Path) -> str:
 WITH_CODE = [p for p in PAGES if any(b.language in RUNNABLE for b in _blocks(p))]
 
 
-@pytest.mark.parametrize("page", WITH_CODE, ids=_name)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(p, marks=[pytest.mark.long] if _name(p) in LONG_PAGES else [])
+        for p in WITH_CODE
+    ],
+    ids=_name,
+)
 def test_every_code_block_of_the_page_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

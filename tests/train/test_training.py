@@ -166,7 +166,13 @@ def test_the_exported_network_says_what_torch_says(small_recipe, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")  # torch's exporter warns about itself
-@pytest.mark.parametrize("architecture", sorted(set(ARCHITECTURES) - {"unet"}))
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        pytest.param(name, marks=[] if name == "recurrent_unet" else [pytest.mark.long])
+        for name in sorted(set(ARCHITECTURES) - {"unet"})
+    ],
+)
 def test_every_architecture_is_exported_for_windows_of_any_size(
     architecture, small_recipe, tmp_path
 ):
@@ -187,6 +193,7 @@ def test_every_architecture_is_exported_for_windows_of_any_size(
         assert network(windows) == pytest.approx(module(windows), abs=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")  # torch's exporter warns about itself
 def test_a_run_made_before_architectures_and_manifests_is_exported(small_recipe, tmp_path):
     run = tmp_path / "old"
