@@ -20,12 +20,13 @@ help:
 demo: .venv/core.stamp
 	$(BIN)/opencmr demo -o demo --overwrite
 
+# Four workers for two cores: many tests wait, for archives, kills and disks.
 test: .venv/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 3 -m "not long"
+	$(BIN)/pytest -n 4 -m "not long"
 
 check-long: .venv/test.stamp
 	$(BIN)/pytest -n 2 -m long
