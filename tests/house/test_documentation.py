@@ -33,6 +33,7 @@ LONG_PAGES = {
         "how-to/correct-labels",
         "how-to/sort-a-study",
         "how-to/validate-a-segmentation",
+        "tutorials/first-study",
         "tutorials/notebook",
     )
 }
