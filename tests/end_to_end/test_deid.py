@@ -216,12 +216,20 @@ def test_wrong_inputs_are_named(opencmr, phantom_nifti, analysed, tmp_path):
         assert not (tmp_path / "out").exists()
 
 
-def test_one_new_identifier_for_two_patients_is_refused(opencmr, phantom_dicom, tmp_path):
+@pytest.mark.parametrize(
+    "told",
+    [
+        [{"PatientID": "7"}, {"PatientID": "8"}],
+        [{"PatientID": "", "PatientBirthDate": one} for one in ("19500101", "19600101")],
+    ],
+)
+def test_one_new_identifier_for_two_patients_is_refused(opencmr, phantom_dicom, tmp_path, told):
     source = tmp_path / "in"
     source.mkdir()
-    for number, path in enumerate(dicom_files(phantom_dicom)[:2]):
+    for path, stated in zip(dicom_files(phantom_dicom), told, strict=False):
         dataset = pydicom.dcmread(path)
-        dataset.PatientID = f"patient {number}"
+        for keyword, value in stated.items():
+            setattr(dataset, keyword, value)
         dataset.save_as(source / path.name)
     outcome = opencmr("deid", source, "-o", tmp_path / "out", "--new-id", "P1")
     assert outcome.status == 2

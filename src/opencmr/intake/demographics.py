@@ -1,10 +1,10 @@
 """Sex, age, height, weight and heart rate: what of the header's claims can be true."""
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from opencmr.accents import without_accents
 from opencmr.anatomy.plausible import AGE_LIMIT_YEARS, HEIGHT_LIMITS_CM, WEIGHT_LIMITS_KG
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.study import Demographics
@@ -67,8 +67,7 @@ def _words_of(name: str) -> tuple[frozenset[str], frozenset[str]]:
 
 def _plain(text: str) -> str:
     """Return text in small letters without accents, umlauts written with or without an e."""
-    apart = unicodedata.normalize("NFKD", text.casefold().translate(LETTERS))
-    bare = "".join(sign for sign in apart if not unicodedata.combining(sign))
+    bare = without_accents(text.casefold().translate(LETTERS))
     return re.sub("([aou])e", r"\1", bare).replace("'", "")
 
 

@@ -1,13 +1,13 @@
 """What is known about a series before anyone says what it shows."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
+from opencmr.accents import without_accents
 from opencmr.geometry.planes import Plane, angle_between_deg, plane_of_slice, shared_point_mm
 from opencmr.imaging.axis import Axis, Beats, Echo, Preparation, PreparationKind, Single
 from opencmr.imaging.image import Unit
@@ -386,6 +386,5 @@ def words_of(header: SeriesHeader) -> str:
     >>> words_of(SeriesHeader(series_description="LGE_Spätenhancement", protocol_name="短轴"))
     'lge spatenhancement 短轴'
     """
-    text = unicodedata.normalize("NFKD", f"{header.series_description} {header.protocol_name}")
-    plain = "".join(letter for letter in text.lower() if not unicodedata.combining(letter))
+    plain = without_accents(f"{header.series_description} {header.protocol_name}").lower()
     return " ".join(re.findall(r"[^\W_]+", plain))

@@ -5,9 +5,9 @@ are those of the language: LV and RV, French VG and VD, Spanish VI and VD.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 
+from opencmr.accents import without_accents
 from opencmr.anatomy.structures import Structure
 from opencmr.imaging.given_outlines import EPICARDIUM, Region
 
@@ -63,8 +63,7 @@ def _plain(name: str) -> str:
     >>> _plain("LV_Endo - ED"), _plain("LV endo"), _plain("saEpicardialContour"), _plain("Épicarde")
     ('lvendo', 'lvendo', 'saepicardial', 'epicarde')
     """
-    apart = unicodedata.normalize("NFKD", name.lower().replace("_", " "))
-    words = re.findall(r"\w+", "".join(one for one in apart if not unicodedata.combining(one)))
+    words = re.findall(r"\w+", without_accents(name.lower().replace("_", " ")))
     return "".join(word for word in words if word not in _PASSED_OVER).removesuffix("contour")
 
 

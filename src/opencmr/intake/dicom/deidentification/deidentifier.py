@@ -245,12 +245,15 @@ class _Context:
     names: tuple[str, ...]
 
 
-def patient_of(dataset: Dataset) -> str:
+def told_apart_by(patient_id: str, name: str, birth_date: str) -> str:
     """Return what tells a patient from others: the identifier, or else name and birth date."""
-    stated = text(dataset, "PatientID").strip()
-    return stated or "\\".join(
-        text(dataset, keyword).strip() for keyword in ("PatientName", "PatientBirthDate")
-    )
+    return patient_id.strip() or f"{name.strip()}\\{birth_date.strip()}"
+
+
+def patient_of(dataset: Dataset) -> str:
+    """Return what tells the patient of a picture from others."""
+    stated = (text(dataset, one) for one in ("PatientID", "PatientName", "PatientBirthDate"))
+    return told_apart_by(*stated)
 
 
 def names_in(dataset: Dataset) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from opencmr.errors import ConfigurationError, InputError
 from opencmr.imaging.flag import LeftOut
 from opencmr.intake.containers.files import HEAD_BYTES, Kind, walk
 from opencmr.intake.dicom.decode import DicomReader
-from opencmr.intake.dicom.deidentification.deidentifier import Deidentifier
+from opencmr.intake.dicom.deidentification.deidentifier import Deidentifier, told_apart_by
 from opencmr.intake.dicom.deidentification.table import is_standard
 from opencmr.intake.dicom.frame import Frame
 from opencmr.intake.leftovers import Leftovers
@@ -178,8 +178,9 @@ def _short(study_uid: str) -> str:
     return f"{int(study_uid.removeprefix('2.25.')):032x}"[:STUDY_DIGITS]
 
 
-def _patient(frame: Frame) -> tuple[str, str]:
-    return frame.patient.patient_id, "" if frame.patient.patient_id else frame.patient.name
+def _patient(frame: Frame) -> str:
+    key = frame.patient
+    return told_apart_by(key.patient_id, key.name, key.birth_date)
 
 
 def class_name(path: Path) -> str:

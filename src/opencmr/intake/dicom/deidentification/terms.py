@@ -4,9 +4,9 @@ A pattern for "looks like a code" lets a name in capitals pass; a closed list do
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable
 
+from opencmr.accents import without_accents
 from opencmr.intake.dicom.scaling import MAP_WORD
 
 
@@ -191,10 +191,7 @@ def cleaned_description(text: str, names: Iterable[str] = ()) -> str:
 
 
 def _words(text: str) -> list[str]:
-    plain = unicodedata.normalize("NFKD", text).lower()
-    return re.findall(
-        r"t2\*|[^\W_]+", "".join(letter for letter in plain if not unicodedata.combining(letter))
-    )
+    return re.findall(r"t2\*|[^\W_]+", without_accents(text).lower())
 
 
 def _known_parts(word: str, forbidden: set[str]) -> list[str]:
