@@ -1,8 +1,8 @@
 """Where the left ventricle ends at the base: it has no waist, what lies beyond one is the atrium.
 
-From its widest slice to the base the area within the outer wall falls little or stays.  A network
-that labels the atrium's wall, or the outflow tract's, as ventricle shows a waist between the two:
-the valve's plane, where a slice holds parts of both.
+From its widest slice to the base the area within the outer wall falls little or stays.  Where a
+network labels the atrium's wall, or the outflow tract's, as ventricle, the slice at the valve between
+them is hardly outlined, or holds parts of both: a waist.  What it has there is no measure of either.
 """
 
 import numpy as np
