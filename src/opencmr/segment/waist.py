@@ -16,8 +16,6 @@ Readers' own ventricles are never narrower than 0.97 in the 70 stacks of EMIDEC,
 0.83 at ES in the 80 of ACDC; simulated hearts whose atrium a network took for ventricle have 0.49
 to 0.59.
 """
-
-
 MOST_BEYOND = 1 / 3
 """Share of all slices' areas up to which what lies at and beyond a waist is taken away; where it is
 more, the waist may be a slice in the middle that was hardly outlined (proposal)."""
