@@ -1,8 +1,9 @@
 """Where the left ventricle ends at the base: it has no waist, what lies beyond one is the atrium.
 
 From its widest slice to the base the area within the outer wall falls little or stays.  Where a
-network labels the atrium's wall, or the outflow tract's, as ventricle, the slice at the valve between
-them is hardly outlined, or holds parts of both: a waist.  What it has there is no measure of either.
+network labels the atrium's wall, or the outflow tract's, as ventricle, the slice at the valve
+between them is hardly outlined, or holds parts of both: a waist.  What it has there is no measure
+of either.
 """
 
 import numpy as np
