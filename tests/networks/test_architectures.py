@@ -11,6 +11,7 @@ from opencmr.networks.transformer import TransformerUNet  # noqa: E402
 from opencmr.networks.volumetric import VolumetricUNet  # noqa: E402
 
 WIDTHS = (8, 16, 24)
+ONE_SLICE = sorted(name for name in ARCHITECTURES if name != "stack_unet")
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +28,7 @@ def made(name: str, planes: int = 3) -> SegmentationNetwork:
     return ARCHITECTURES[name](planes, 4, WIDTHS)
 
 
-@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
+@pytest.mark.parametrize("name", ONE_SLICE)
 @pytest.mark.parametrize("planes", [1, 3])
 @pytest.mark.parametrize("shape", [(32, 32), (48, 64)])
 @torch.no_grad()
@@ -63,13 +64,14 @@ def test_a_disc_is_learnt(name):
     random = np.random.default_rng(1)
     for _ in range(40):
         images, labels = discs(random, 8)
-        loss = torch.nn.functional.cross_entropy(network(images), labels)
+        logits = network(images)
+        loss = torch.nn.functional.cross_entropy(logits, labels.reshape(8, *logits.shape[2:]))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
     images, labels = discs(random, 8)
     with torch.no_grad():
-        found = network.eval()(images).argmax(1) == 1
+        found = network.eval()(images).argmax(1).reshape(labels.shape) == 1
     truth = labels == 1
     overlap = 2 * (found & truth).sum() / (found.sum() + truth.sum())
     assert overlap > 0.8
@@ -81,6 +83,37 @@ def discs(random: np.random.Generator, number: int) -> tuple[torch.Tensor, torch
     inside = np.hypot(row - centres[:, 0], column - centres[:, 1]) < 6
     images = 0.7 * inside + 0.1 * random.normal(size=inside.shape)
     return torch.from_numpy(images[:, None]).float(), torch.from_numpy(inside.astype(np.int64))
+
+
+@pytest.mark.parametrize("slices", [1, 2, 9])
+@pytest.mark.parametrize("shape", [(32, 32), (48, 64)])
+@torch.no_grad()
+def test_every_slice_of_a_stack_of_any_size_is_labelled(slices, shape):
+    logits = made("stack_unet").eval()(torch.rand(2, slices, *shape))
+    assert logits.shape == (2, 4, slices, *shape)
+    assert torch.isfinite(logits).all()
+
+
+@torch.no_grad()
+def test_a_stack_network_that_hears_nothing_yet_sees_a_slice_between_its_neighbours():
+    network = made("stack_unet").eval()
+    network.change_nothing_yet()
+    stack = torch.rand(1, 6, 32, 32)
+    whole = network(stack)
+    for z in range(6):
+        part = stack[:, max(z - 1, 0) : z + 2]
+        assert torch.allclose(network(part)[:, :, min(z, 1)], whole[:, :, z], atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_stack_network_hears_of_slices_farther_away():
+    network = made("stack_unet").eval()
+    stack = torch.rand(1, 9, 32, 32)
+    other = stack.clone()
+    other[:, 8] = 0
+    changed = (network(stack) - network(other)).abs().amax(dim=(0, 1, 3, 4))
+    assert changed[4] > 0
+    assert changed[3:].min() > 0
 
 
 @torch.no_grad()

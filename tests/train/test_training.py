@@ -39,8 +39,10 @@ def ring_slice() -> Slice:
     labels[distance < 12] = 3
     image = (20 + 200 * (labels == 3) + 60 * (labels == 2)).astype(np.float32)
     stack = np.stack([np.zeros_like(image), image, np.full_like(image, 80)])
+    nothing = np.zeros_like(labels)
+    stack_labels = np.stack([nothing, labels, nothing])
     limits = box_limits(stack[1:2], (70, 40), (1.5, 1.5), (1, 99))
-    return Slice("ring", "ed", 1, stack, 1, labels, (1.5, 1.5), (70.0, 40.0), limits)
+    return Slice("ring", "ed", 1, stack, stack_labels, 1, (1.5, 1.5), (70.0, 40.0), limits)
 
 
 @pytest.fixture
@@ -62,10 +64,8 @@ def small_recipe(tmp_path) -> Path:
     folder.mkdir()
     (folder / "metadata.csv").write_text("patient,fold\nring,1\nhidden,0\n")
     source = ring_slice()
-    labels = np.zeros(source.stack.shape, np.uint8)
-    labels[source.z] = source.labels
     for phase in ("ed", "es"):
-        for end, values in (("", source.stack), ("_gt", labels)):
+        for end, values in (("", source.stack), ("_gt", source.stack_labels)):
             stack = nibabel.Nifti1Image(values.T, np.diag([1.5, 1.5, 8.0, 1.0]))
             stack.header.set_xyzt_units("mm")
             nibabel.save(stack, folder / f"ring_{phase}{end}.nii.gz")
@@ -100,8 +100,9 @@ def window_labels(draw: augmentation.Draw) -> np.ndarray:
         source_spacing_mm=source.spacing_mm,
     )
     image, labels = augmentation.sample(
-        torch.from_numpy(source.stack), torch.from_numpy(source.labels), grid, 4
+        torch.from_numpy(source.stack), torch.from_numpy(source.stack_labels), grid, 4
     )
+    labels = labels[source.z]
     assert image[1][labels == 3].mean() > 200, "image and labels must move together"
     return labels.numpy()
 
@@ -169,17 +170,19 @@ def test_the_exported_network_says_what_torch_says(small_recipe, tmp_path):
 @pytest.mark.parametrize(
     "architecture",
     [
-        pytest.param(name, marks=[] if name == "recurrent_unet" else [pytest.mark.long])
+        pytest.param(name, marks=[] if name == "stack_unet" else [pytest.mark.long])
         for name in sorted(set(ARCHITECTURES) - {"unet"})
     ],
 )
 def test_every_architecture_is_exported_for_windows_of_any_size(
     architecture, small_recipe, tmp_path
 ):
+    whole_stack = architecture == "stack_unet"
+    of_slices = "context_slices = 0\nstack_slices = 2" if whole_stack else "context_slices = 1"
     for old, new in (
         ("widths = [4, 8, 8]", "widths = [4, 8, 24]"),
         ('architecture = "unet"', f'architecture = "{architecture}"'),
-        ("context_slices = 0", "context_slices = 1"),
+        ("context_slices = 0", of_slices),
     ):
         text = small_recipe.read_text()
         assert old in text
@@ -188,7 +191,8 @@ def test_every_architecture_is_exported_for_windows_of_any_size(
     export(tmp_path / "run", tmp_path / "model", version="9.9.9")
     module = averaged_runner(tmp_path / "run")
     network = Network(read_card(tmp_path / "model"))
-    for shape in ((1, 3, 32, 48), (3, 3, 64, 64)):
+    many = {"stack_unet": 7}.get(architecture, 3)
+    for shape in ((1, 3, 32, 48), (3, many, 64, 64)):
         windows = np.random.default_rng(1).random(shape, np.float32)
         assert network(windows) == pytest.approx(module(windows), abs=1e-4)
 
@@ -301,8 +305,8 @@ def test_training_and_inference_resample_and_scale_alike(spacing_mm):
         "ed",
         1,
         stack,
+        np.zeros((1, 230, 210), np.uint8),
         0,
-        np.zeros((230, 210), np.uint8),
         (spacing_mm,) * 2,
         centre,
         limits,
@@ -349,6 +353,57 @@ def test_a_network_started_from_a_shipped_model_says_what_that_model_says(archit
     assert shares == pytest.approx(shipped(images[:, 1:2].numpy()), abs=1e-3)
 
 
+def test_a_stack_network_starts_from_one_that_sees_a_slice_alone():
+    recipe = still_recipe(architecture="stack_unet", stack_slices=3)
+    network = loop.build_network(recipe)
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    start_from_model(network, "cine_sax@0.1.0", images, ACDC)
+    shipped = Network(model_titled("cine_sax@0.1.0"))
+    with torch.no_grad():
+        shares = network.eval()(images).softmax(1).numpy()
+    for z in range(3):
+        assert shares[:, :, z] == pytest.approx(shipped(images[:, z : z + 1].numpy()), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "slices", "said"),
+    [("unet", 3, "labels one slice: stack_slices cannot"), ("stack_unet", 0, "must be given")],
+)
+def test_a_recipe_must_say_of_stacks_what_its_architecture_does(architecture, slices, said):
+    recipe = still_recipe(architecture=architecture, stack_slices=slices)
+    with pytest.raises(ConfigurationError, match=said):
+        loop.build_network(recipe)
+
+
+def test_a_sample_of_a_stack_holds_neighbours_and_their_labels():
+    recipe = still_recipe(stack_slices=2, architecture="stack_unet")
+    planes, labels = loop.make_sample(ring_slice(), recipe, np.random.default_rng(0))
+    assert planes.shape == labels.shape
+    assert len(planes) == 2
+    shown = labels.flatten(1).amax(1) > 0
+    assert shown.sum() == 1, "one slice of the two shows the ring"
+    with pytest.raises(ConfigurationError, match="3 slices has no 4"):
+        loop.make_sample(
+            ring_slice(),
+            still_recipe(stack_slices=4, architecture="stack_unet"),
+            np.random.default_rng(0),
+        )
+
+
+def test_now_and_then_a_batch_holds_single_slices():
+    recipe = still_recipe(stack_slices=3, architecture="stack_unet")
+    recipe = dataclasses.replace(
+        recipe,
+        augmentation=dataclasses.replace(recipe.augmentation, drop_neighbour_probability=0.5),
+        optimiser=dataclasses.replace(recipe.optimiser, batch_size=2),
+    )
+    shapes = {
+        tuple(loop.make_batch((ring_slice(),), np.ones(1), recipe, step)[0].shape[:2])
+        for step in range(8)
+    }
+    assert shapes == {(2, 3), (6, 1)}
+
+
 def test_a_model_of_other_widths_is_no_start():
     recipe = still_recipe(widths=(8, 16))
     with pytest.raises(ModelError, match="does not fit"):
@@ -382,7 +437,9 @@ def test_a_start_model_must_name_what_holds_each_structure():
 
 def test_rare_slices_are_drawn_more_often():
     first = ring_slice()
-    no_wall = dataclasses.replace(first, labels=np.where(first.labels == 2, 3, first.labels))
+    no_wall = dataclasses.replace(
+        first, stack_labels=np.where(first.stack_labels == 2, 3, first.stack_labels)
+    )
     data = dataclasses.replace(
         read_recipe(RECIPE).data, rare_structures=(Structure.MYOCARDIUM,), rare_weight=3.0
     )

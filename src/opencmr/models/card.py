@@ -91,8 +91,8 @@ class PictureInput(_Part):
     intensity_percentiles: Annotated[tuple[Percent, Percent], AfterValidator(_rising)]
 
     @property
-    def planes(self) -> int:
-        """Pictures that it sees at once."""
+    def planes(self) -> int | None:
+        """Pictures that it sees at once; None: any number."""
         return 1
 
 
@@ -107,17 +107,20 @@ class SegmentationInput(PictureInput):
         Height and width of an input must be multiples of this.
     context_slices : int
         Neighbouring slices on each side that it sees beside the one that it labels.
+    whole_stack : bool
+        It takes stacks of any number of slices, and labels every one.
     """
 
     view: View
     technique: Technique
     stride_px: SidePx
     context_slices: Annotated[int, Field(ge=0, le=MOST_CONTEXT_SLICES)]
+    whole_stack: bool = False
 
     @property
-    def planes(self) -> int:
-        """Slices that it sees at once: one between its neighbours."""
-        return 2 * self.context_slices + 1
+    def planes(self) -> int | None:
+        """Slices that it sees at once: one between its neighbours; None for whole stacks."""
+        return None if self.whole_stack else 2 * self.context_slices + 1
 
     @model_validator(mode="after")
     def _check_window(self) -> Self:

@@ -20,7 +20,8 @@ class Runner(Protocol[CardT_co]):
     def __call__(self, windows: np.ndarray) -> np.ndarray:
         """Return the class shares float32 of ``windows (N, P, H, W)``, scaled to 0..1.
 
-        ``(N, C, H, W)`` of a segmentation network, ``(N, C)`` of a classification network.
+        ``(N, C, H, W)`` of a segmentation network, ``(N, C, P, H, W)`` of one for whole stacks,
+        ``(N, C)`` of a classification network.
         """
         ...
 

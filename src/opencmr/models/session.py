@@ -56,7 +56,8 @@ class Network(Generic[CardT]):
     def __call__(self, windows: np.ndarray) -> np.ndarray:
         """Return the class shares float32 of ``windows (N, P, H, W)``.
 
-        The ``P`` planes are the slice between its neighbours (``context_slices`` of the card).
+        The ``P`` planes are the slice between its neighbours (``context_slices`` of the card), or
+        the stack that is labelled (``whole_stack``).
 
         Raises
         ------

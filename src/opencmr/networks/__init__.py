@@ -10,6 +10,7 @@ from opencmr.networks.attention import AttentionUNet
 from opencmr.networks.network import SegmentationNetwork
 from opencmr.networks.recurrent import RecurrentUNet
 from opencmr.networks.residual import ResidualUNet
+from opencmr.networks.stack import StackUNet
 from opencmr.networks.transformer import TransformerUNet
 from opencmr.networks.unet import UNet
 from opencmr.networks.volumetric import VolumetricUNet
@@ -25,5 +26,6 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
         "transformer_unet": TransformerUNet,
         "recurrent_unet": RecurrentUNet,
         "volumetric_unet": VolumetricUNet,
+        "stack_unet": StackUNet,
     }
 )

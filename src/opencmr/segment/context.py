@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from opencmr.errors import ConfigurationError
+
 
 def context_slices(z: int, slices: int, context: int, *, step: int = 1) -> np.ndarray:
     """Return the indices ``(2 context + 1,)`` of slice ``z`` between its neighbours.
@@ -18,3 +20,35 @@ def context_slices(z: int, slices: int, context: int, *, step: int = 1) -> np.nd
     """
     indices = z + step * np.arange(-context, context + 1)
     return np.where((indices < 0) | (indices >= slices), z, indices)
+
+
+def stack_part(
+    z: int, slices: int, wanted: int, *, step: int = 1, place: float = 0.0
+) -> np.ndarray:
+    """Return the indices ``(wanted,)`` of neighbouring slices of a stack, ``z`` among them.
+
+    ``place`` (0 to below 1) says which of the possible parts; ``step`` as in
+    :func:`context_slices`, of one slice where the stack is too short for more.
+
+    Raises
+    ------
+    ConfigurationError
+        When the stack has fewer slices than wanted.
+
+    Examples
+    --------
+    >>> stack_part(0, 9, 3)
+    array([0, 1, 2])
+    >>> stack_part(4, 9, 3, step=-2, place=0.5)
+    array([8, 6, 4])
+    """
+    if slices < wanted:
+        raise ConfigurationError(f"a stack of {slices} slices has no {wanted} neighbouring ones")
+    for stride in (abs(step), 1):
+        reach = (wanted - 1) * stride
+        firsts = np.arange(z, -1, -stride)[:wanted]
+        firsts = firsts[firsts + reach < slices]
+        if len(firsts):
+            break
+    part = firsts[int(place * len(firsts))] + stride * np.arange(wanted)
+    return np.asarray(part if step > 0 else part[::-1])

@@ -125,16 +125,23 @@ def sampling_grid(
 
 
 def sample(planes: Tensor, labels: Tensor, grid: Tensor, classes: int) -> tuple[Tensor, Tensor]:
-    """Resample planes ``(P, H, W)`` and labels (one-hot, linear, so outlines stay smooth)."""
+    """Resample planes ``(P, H, W)`` and labels ``(L, H, W)``.
+
+    Labels go one-hot and linear, so that outlines stay smooth.
+    """
     picture = functional.grid_sample(
         planes[None], grid, mode="bilinear", padding_mode="zeros", align_corners=True
     )[0]
-    one_hot = functional.one_hot(labels.long(), classes).permute(2, 0, 1).float()
+    one_hot = functional.one_hot(labels.long(), classes).permute(0, 3, 1, 2).float()
     shares = functional.grid_sample(
-        one_hot[None], grid, mode="bilinear", padding_mode="zeros", align_corners=True
-    )[0]
-    shares[0] += 1 - shares.sum(0)
-    return picture, shares.argmax(0)
+        one_hot.flatten(0, 1)[None],
+        grid,
+        mode="bilinear",
+        padding_mode="zeros",
+        align_corners=True,
+    ).reshape(*one_hot.shape[:2], *picture.shape[-2:])
+    shares[:, 0] += 1 - shares.sum(1)
+    return picture, shares.argmax(1)
 
 
 def degrade(image: Tensor, parameters: Draw) -> Tensor:

@@ -45,13 +45,16 @@ def export(
     batch, side = torch.export.Dim("batch"), torch.export.Dim("row_blocks", min=2, max=64)
     column_side = torch.export.Dim("column_blocks", min=2, max=64)
     stride = network.stride_px
+    sizes = {0: batch, 2: stride * side, 3: stride * column_side}
+    if network.whole_stack:
+        sizes[1] = torch.export.Dim("slices")
     torch.onnx.export(
         module,
         (torch.zeros(2, planes, window, window),),
         folder / WEIGHTS_FILE,
         input_names=["image"],
         output_names=["shares"],
-        dynamic_shapes={"image": {0: batch, 2: stride * side, 3: stride * column_side}},
+        dynamic_shapes={"image": sizes},
         external_data=False,
         dynamo=True,
         verbose=False,

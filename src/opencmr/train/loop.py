@@ -5,6 +5,7 @@ A run is a folder with ``recipe.toml``, ``manifest.json`` (the rows that were tr
 (seed, step, place in the batch), so a resumed run goes on exactly where the killed one stopped.
 """
 
+import dataclasses
 import io
 import json
 import math
@@ -26,7 +27,7 @@ from opencmr.errors import ConfigurationError
 from opencmr.geometry.resampling import averaging_weights, resample_plane
 from opencmr.networks import ARCHITECTURES
 from opencmr.networks.network import SegmentationNetwork
-from opencmr.segment.context import context_slices
+from opencmr.segment.context import context_slices, stack_part
 from opencmr.segment.intensity import scale_intensity
 from opencmr.storage import write_bytes
 from opencmr.train import augmentation
@@ -55,28 +56,32 @@ def build_network(recipe: Recipe) -> SegmentationNetwork:
     Raises
     ------
     ConfigurationError
-        When there is no such architecture.
+        When there is no such architecture, or it does not label what the recipe says.
     """
     name = recipe.network.architecture
     if name not in ARCHITECTURES:
         raise ConfigurationError(f"no architecture {name!r}; known: {', '.join(ARCHITECTURES)}")
-    return ARCHITECTURES[name](recipe.network.planes, recipe.network.classes, recipe.network.widths)
+    network = ARCHITECTURES[name](
+        recipe.network.planes, recipe.network.classes, recipe.network.widths
+    )
+    if network.whole_stack != bool(recipe.network.stack_slices):
+        raise ConfigurationError(
+            f"{name} labels {'whole stacks' if network.whole_stack else 'one slice'}: "
+            f"stack_slices {'must' if network.whole_stack else 'cannot'} be given"
+        )
+    return network
 
 
 def make_sample(
     source: Slice, recipe: Recipe, random: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Return augmented planes ``(P, H, W)``, resampled and scaled as at inference, and labels."""
+    """Return augmented planes ``(P, H, W)``, resampled and scaled as at inference, and labels.
+
+    Labels ``(H, W)`` of one slice, or ``(P, H, W)`` where the network labels whole stacks.
+    """
     parameters = augmentation.draw(recipe.augmentation, random)
     limits = source.limits[random.integers(len(source.limits))]
-    seen = context_slices(
-        source.z, len(source.stack), recipe.network.context_slices, step=parameters.slice_step
-    )
-    below, above = parameters.drop_neighbour
-    if below:
-        seen[: recipe.network.context_slices] = source.z
-    if above:
-        seen[recipe.network.context_slices + 1 :] = source.z
+    seen, labelled = _slices_of_sample(source, recipe, parameters, random)
     planes = scale_intensity(source.stack[seen], limits)
     steps = [recipe.network.spacing_mm / spacing_mm for spacing_mm in source.spacing_mm]
     planes = resample_plane(
@@ -92,9 +97,33 @@ def make_sample(
         source_spacing_mm=source.spacing_mm,
     )
     window, labels = augmentation.sample(
-        torch.from_numpy(planes), torch.from_numpy(source.labels), grid, recipe.network.classes
+        torch.from_numpy(planes),
+        torch.from_numpy(source.stack_labels[labelled]),
+        grid,
+        recipe.network.classes,
     )
-    return augmentation.degrade(window, parameters).clamp(0, 1), labels
+    window = augmentation.degrade(window, parameters).clamp(0, 1)
+    return window, labels if recipe.network.stack_slices else labels[0]
+
+
+def _slices_of_sample(
+    source: Slice, recipe: Recipe, parameters: augmentation.Draw, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which slices of the stack the network sees, and which of them it is to label."""
+    step, count = parameters.slice_step, len(source.stack)
+    if recipe.network.stack_slices:
+        part = stack_part(
+            source.z, count, recipe.network.stack_slices, step=step, place=random.random()
+        )
+        return part, part
+    context = recipe.network.context_slices
+    seen = context_slices(source.z, count, context, step=step)
+    below, above = parameters.drop_neighbour
+    if below:
+        seen[:context] = source.z
+    if above:
+        seen[context + 1 :] = source.z
+    return seen, np.array([source.z])
 
 
 def manifest_of(recipe: Recipe) -> Manifest:
@@ -145,11 +174,12 @@ def draw_chances(slices: tuple[Slice, ...], recipe: DataRecipe) -> np.ndarray:
 def make_batch(
     slices: tuple[Slice, ...], chances: np.ndarray, recipe: Recipe, step: int
 ) -> tuple[Tensor, Tensor]:
-    """Return the batch of ``step``: images ``(N, P, H, W)`` and labels ``(N, H, W)``.
+    """Return the batch of ``step``: images ``(N, P, H, W)`` and labels ``(N, [P,] H, W)``.
 
     ``chances``: of :func:`draw_chances`.
     """
     images, labels = [], []
+    recipe = _sometimes_alone(recipe, step)
     for place in range(recipe.optimiser.batch_size):
         random = np.random.default_rng([recipe.optimiser.seed, step, place])
         image, label = make_sample(slices[random.choice(len(slices), p=chances)], recipe, random)
@@ -158,15 +188,34 @@ def make_batch(
     return torch.stack(images), torch.stack(labels)
 
 
+def _sometimes_alone(recipe: Recipe, step: int) -> Recipe:
+    """Return the recipe of a batch: of a network for whole stacks, now and then single slices.
+
+    As many of them as the stacks together have, so that a slice without a stack is no surprise.
+    """
+    random = np.random.default_rng([recipe.optimiser.seed, step])
+    slices = recipe.network.stack_slices
+    if not slices or random.random() >= recipe.augmentation.drop_neighbour_probability:
+        return recipe
+    return dataclasses.replace(
+        recipe,
+        network=dataclasses.replace(recipe.network, stack_slices=1),
+        optimiser=dataclasses.replace(
+            recipe.optimiser, batch_size=slices * recipe.optimiser.batch_size
+        ),
+    )
+
+
 def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy plus (1 - soft Dice), the Dice pooled over the batch for each structure."""
     logits = logits.float()
     classes = logits.shape[1]
     entropy = functional.cross_entropy(logits, labels)
     shares = logits.softmax(1)[:, 1:]
-    truth = functional.one_hot(labels, classes).permute(0, 3, 1, 2)[:, 1:].float()
-    overlap = (shares * truth).sum((0, 2, 3))
-    total = shares.sum((0, 2, 3)) + truth.sum((0, 2, 3))
+    truth = functional.one_hot(labels, classes).movedim(-1, 1)[:, 1:].float()
+    over = [axis for axis in range(logits.ndim) if axis != 1]
+    overlap = (shares * truth).sum(over)
+    total = shares.sum(over) + truth.sum(over)
     dice = (2 * overlap + 1) / (total + 1)
     return entropy + 1 - dice.mean()
 

@@ -129,9 +129,9 @@ class Slice:
     subject, phase : str
     fold : int
     stack : (Z, Y, X) float32, arbitrary units, the stack at this phase
+    stack_labels : (Z, Y, X) uint8, the data set's scheme
     z : int
-        Which slice of the stack is labelled.
-    labels : (Y, X) uint8, the data set's scheme
+        Which slice of the stack it is.
     spacing_mm : (row, column) spacing
     heart_px : (row, column) centre of the heart in the stack
     limits : tuple of (low, high)
@@ -142,11 +142,16 @@ class Slice:
     phase: str
     fold: int
     stack: np.ndarray
+    stack_labels: np.ndarray
     z: int
-    labels: np.ndarray
     spacing_mm: tuple[float, float]
     heart_px: tuple[float, float]
     limits: tuple[tuple[float, float], ...]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Labels of the slice ``(Y, X)``."""
+        return np.asarray(self.stack_labels[self.z])
 
     @property
     def from_stack_end(self) -> int:
@@ -241,14 +246,15 @@ def _slices(row: Row, folder: Path, percentiles: tuple[float, float]) -> Iterato
     where = np.argwhere(labels > 0)
     heart_px = (float(where[:, 1].mean()), float(where[:, 2].mean()))
     limits = box_limits(image, heart_px, spacing_mm, percentiles)
+    labels = labels.astype(np.uint8)
     for z in range(image.shape[0]):
         yield Slice(
             row.subject,
             row.phase,
             row.fold,
             image,
+            labels,
             z,
-            labels[z].astype(np.uint8),
             spacing_mm,
             heart_px,
             limits,

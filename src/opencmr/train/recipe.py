@@ -51,6 +51,8 @@ class NetworkRecipe:
     labels.  ``architecture`` names a row of :data:`opencmr.networks.ARCHITECTURES`.
     ``start_model`` is the model (``name@version``) whose weights it starts from; a
     plane that the model did not see starts without influence.  Empty: from random weights.
+    ``stack_slices`` are the neighbouring slices of a stack in a sample, all labelled, where the
+    architecture labels whole stacks; 0 where it labels one slice.
     """
 
     widths: Annotated[tuple[Count, ...], Field(min_length=1)]
@@ -61,11 +63,12 @@ class NetworkRecipe:
     start_model: str
     classes: Annotated[int, Field(strict=True, ge=2)]
     architecture: str = "unet"
+    stack_slices: Index = 0
 
     @property
     def planes(self) -> int:
-        """Slices that it sees at once: one between its neighbours."""
-        return 2 * self.context_slices + 1
+        """Slices of a sample: one between its neighbours, or a part of a stack."""
+        return self.stack_slices or 2 * self.context_slices + 1
 
 
 @dataclass(frozen=True, slots=True, config=_TABLE)

@@ -32,7 +32,7 @@ class Shares(nn.Module):
         self.network = network
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return the class shares ``(N, C, H, W)``."""
+        """Return the class shares ``(N, C, H, W)``, of whole stacks ``(N, C, S, H, W)``."""
         shares: Tensor = self.network(image).softmax(1)
         return shares
 
@@ -46,7 +46,7 @@ class TorchNetwork:
 
     @torch.no_grad()
     def __call__(self, windows: np.ndarray) -> np.ndarray:
-        """Return the class shares ``(N, C, H, W) float32`` of ``windows (N, P, H, W)``."""
+        """Return the class shares float32 of ``windows (N, P, H, W)``, as the network does."""
         images = torch.from_numpy(np.ascontiguousarray(windows, dtype=np.float32))
         shares: np.ndarray = self._module(images).numpy()
         return shares
@@ -112,6 +112,7 @@ def card_of(
             technique=data_set.technique,
             stride_px=network.stride_px,
             context_slices=recipe.network.context_slices,
+            whole_stack=network.whole_stack,
         ),
         output=SegmentationOutput(
             label_scheme=data_set.label_scheme,
