@@ -402,6 +402,7 @@ def test_now_and_then_a_batch_holds_single_slices():
         for step in range(8)
     }
     assert shapes == {(2, 3), (6, 1)}
+    assert loop._many_images((ring_slice(),), recipe).shape[1] == 3
 
 
 def test_a_model_of_other_widths_is_no_start():

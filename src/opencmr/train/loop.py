@@ -241,7 +241,9 @@ def learning_rate(recipe: Recipe, step: int) -> float:
 
 
 def _many_images(slices: tuple[Slice, ...], recipe: Recipe) -> Tensor:
-    """Return a few batches' images, for statistics of features."""
+    """Return a few batches' images, all of one shape, for statistics of features."""
+    never = dataclasses.replace(recipe.augmentation, drop_neighbour_probability=0.0)
+    recipe = dataclasses.replace(recipe, augmentation=never)
     chances = draw_chances(slices, recipe.data)
     batches = (make_batch(slices, chances, recipe, step) for step in range(STATISTICS_BATCHES))
     return torch.cat([images for images, _ in batches])
