@@ -16,8 +16,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from opencmr.models.session import Network
-
 
 @dataclass
 class Clock:

@@ -1,8 +1,9 @@
 """Running a network: the checksum is checked, then onnxruntime computes on the CPU."""
 
 import os
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from opencmr.models.card import WEIGHTS_FILE, ModelCard, NetworkCard, Segmentati
 from opencmr.models.library import Library, read_library
 from opencmr.models.runner import SegmentationRunner
 from opencmr.storage import sha256_of_bytes
+
+STACK, HEARD = ("stack_low", "stack_lowest"), ("heard_low", "heard_lowest")
+"""The two deepest levels of a network for whole stacks, before and after slices hear each other."""
 
 CardT = TypeVar("CardT", bound=NetworkCard)
 
@@ -48,10 +52,9 @@ class Network(Generic[CardT]):
                 f"onnxruntime refuses the weights of {card.title} ({type(error).__name__})"
             ) from error
         give_back_memory()  # what the weights were parsed into
-        self._input = _only_input(self._session, card)
         self._shape: tuple[int, ...] = ()
-        self._shrinking: Any = onnxruntime.RunOptions()
-        self._shrinking.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        self._make_options: Any = onnxruntime.RunOptions
+        self._check()
 
     def __call__(self, windows: np.ndarray) -> np.ndarray:
         """Return the class shares float32 of ``windows (N, P, H, W)``.
@@ -64,19 +67,127 @@ class Network(Generic[CardT]):
         ModelError
             When the network cannot compute windows of this shape.
         """
-        # What larger windows needed, in which the heart was sought, is given back once.
-        options = None if windows.shape == self._shape else self._shrinking
-        self._shape = windows.shape
-        try:
-            (shares,) = self._session.run(
-                None, {self._input: windows.astype(np.float32, copy=False)}, options
+        self._begin(windows.shape)
+        (shares,) = self._run(None, {self._input: windows.astype(np.float32, copy=False)})
+        return shares
+
+    def _check(self) -> None:
+        """Compare what goes in and out with the card.
+
+        Raises
+        ------
+        ModelError
+            When they differ.
+        """
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise ModelError(
+                f"{self.card.title} has {len(inputs)} inputs and {len(outputs)} outputs; one of "
+                "each is expected"
             )
+        self._input = str(inputs[0].name)
+        self._compare("planes in", inputs[0].shape, self.card.input.planes)
+        self._compare("classes out", outputs[0].shape, self.card.output.channels)
+
+    def _compare(self, what: str, shape: Sequence[Any], expected: int | None) -> None:
+        found = shape[1] if len(shape) > 1 else None
+        # A size that the weights leave open has a name instead of a number.
+        if isinstance(found, int) and found != expected:
+            raise ModelError(
+                f"{self.card.title} has {found} {what}, its card says {expected}; "
+                "weights and card do not belong together"
+            )
+
+    def _begin(self, shape: tuple[int, ...]) -> None:
+        """Let memory that windows of another shape needed, for seeking a heart, go once."""
+        self._options = self._make_options()
+        if shape != self._shape:
+            self._options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        self._shape = shape
+
+    def _run(self, wanted: Sequence[str] | None, given: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """Return the outputs of these names, all where None."""
+        try:
+            return [np.asarray(one) for one in self._session.run(wanted, given, self._options)]
         except Exception as error:
             raise ModelError(
-                f"{self.card.title} cannot compute windows of shape {windows.shape} "
+                f"{self.card.title} cannot compute windows of shape {self._shape} "
                 f"({type(error).__name__})"
             ) from error
-        return np.asarray(shares)
+
+
+class StackNetwork(Network[SegmentationCard]):
+    """A network that labels whole stacks: encode each slice, let them hear, decode each.
+
+    Its weights hold these three parts beside each other, each with its own input.  At once in
+    memory are the features that the slices hand on, a seventh of what the work on all would take.
+    """
+
+    def __call__(self, windows: np.ndarray) -> np.ndarray:
+        """Return the class shares float32 ``(N, C, S, H, W)`` of stacks ``(N, S, H, W)``.
+
+        Raises
+        ------
+        ModelError
+            When the network cannot compute windows of this shape.
+        """
+        self._begin(windows.shape)
+        return np.stack([self._of_stack(stack) for stack in windows.astype(np.float32)])
+
+    def _check(self) -> None:
+        """Compare what goes in and out with the card."""
+        levels = len(self._session.get_inputs()) - 1 - len(STACK)
+        self._levels = [f"level_{number}" for number in range(levels)]
+        self._encoded = [f"encoded_{number}" for number in range(levels)]
+        names = {one.name for one in (*self._session.get_inputs(), *self._session.get_outputs())}
+        expected = {"image", *STACK, *self._levels, *self._encoded, *HEARD, "shares"}
+        if names != expected or levels < 2:
+            raise ModelError(f"the weights of {self.card.title} are none of a network for stacks")
+        self._compare(
+            "classes out", self._session.get_outputs()[-1].shape, self.card.output.channels
+        )
+        # Parts that are not asked for compute all the same: of the smallest picture that there is.
+        smallest_px = {"image": self.card.input.stride_px}
+        for levels_of in (list(STACK), self._levels):
+            smallest_px |= {name: 2**n for n, name in enumerate(levels_of[::-1])}
+        self._nothing = {
+            one.name: np.zeros((1, one.shape[1], *[smallest_px[one.name]] * 2), np.float32)
+            for one in self._session.get_inputs()
+        }
+
+    def _of_stack(self, stack: np.ndarray) -> np.ndarray:
+        """Return the shares ``(C, S, H, W)`` of a stack ``(S, H, W)``."""
+        last = len(stack) - 1
+        between = [stack[[max(z - 1, 0), z, min(z + 1, last)]] for z in range(len(stack))]
+        slices = [self._part(self._encoded, {"image": one[None]}) for one in between]
+        heard = self._part(
+            HEARD,
+            {
+                name: np.concatenate([levels[place] for levels in slices])
+                for name, place in zip(STACK, (-2, -1), strict=True)
+            },
+        )
+        shares = []
+        for z, (*high, _, _) in enumerate(slices):
+            levels = [*high, *(features[z : z + 1] for features in heard)]
+            shares += self._part(["shares"], dict(zip(self._levels, levels, strict=True)))
+        return np.concatenate(shares).swapaxes(0, 1)
+
+    def _part(self, wanted: Sequence[str], given: dict[str, np.ndarray]) -> list[np.ndarray]:
+        return self._run(wanted, {**self._nothing, **given})
+
+
+def load(card: CardT, *, threads: int | None = None) -> Network[CardT]:
+    """Return the network of a model, which runs as its card says.
+
+    Raises
+    ------
+    ModelError
+        As :class:`Network`.
+    """
+    if isinstance(card, SegmentationCard) and card.input.whole_stack:
+        return cast(Network[CardT], StackNetwork(card, threads=threads))
+    return Network(card, threads=threads)
 
 
 class Networks:
@@ -115,7 +226,7 @@ class Networks:
             self._remarks[choice.remark] = None
         place = str(choice.card.folder)
         if place not in self._loaded:
-            self._loaded[place] = Network(choice.card, threads=self._threads)
+            self._loaded[place] = load(choice.card, threads=self._threads)
         return self._loaded[place]
 
     def forget(self) -> None:
@@ -149,28 +260,6 @@ def checked_weights(card: ModelCard, file: str = WEIGHTS_FILE) -> bytes:
             )
         )
     return weights
-
-
-def _only_input(session: Any, card: NetworkCard) -> str:
-    """Return the name of the input after comparing what goes in and out with the card."""
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise ModelError(
-            f"{card.title} has {len(inputs)} inputs and {len(outputs)} outputs; one of each is "
-            "expected"
-        )
-    for what, shape, expected in (
-        ("planes in", inputs[0].shape, card.input.planes),
-        ("classes out", outputs[0].shape, card.output.channels),
-    ):
-        found = shape[1] if len(shape) > 1 else None
-        # A size that the weights leave open has a name instead of a number.
-        if isinstance(found, int) and found != expected:
-            raise ModelError(
-                f"{card.title} has {found} {what}, its card says {expected}; "
-                "weights and card do not belong together"
-            )
-    return str(inputs[0].name)
 
 
 def usable_cores() -> int:

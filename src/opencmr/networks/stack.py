@@ -65,10 +65,14 @@ class StackUNet(UNet):
         """Return the logits ``(N, classes, S, H, W)`` of every slice of ``image (N, S, H, W)``."""
         before = torch.cat([image[:, :1], image[:, :-1]], dim=1)
         after = torch.cat([image[:, 1:], image[:, -1:]], dim=1)
-        levels = self.encode(torch.stack([before, image, after], dim=2).flatten(0, 1))
-        for level, look in zip((-2, -1), self.along, strict=True):
-            features = levels[level].reshape(*image.shape[:2], *levels[level].shape[1:])
-            levels[level] = look(features).flatten(0, 1)
-        *skips, deepest = levels
-        logits = self.decode(skips, deepest)
+        *high, low, lowest = self.encode(torch.stack([before, image, after], dim=2).flatten(0, 1))
+        heard = self.listen(
+            *(level.reshape(*image.shape[:2], *level.shape[1:]) for level in (low, lowest))
+        )
+        low, lowest = (level.flatten(0, 1) for level in heard)
+        logits = self.decode([*high, low], lowest)
         return logits.reshape(*image.shape[:2], *logits.shape[1:]).transpose(1, 2)
+
+    def listen(self, low: Tensor, lowest: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the features ``(N, S, C, h, w)`` of the two deepest levels, neighbours heard."""
+        return self.along[0](low), self.along[1](lowest)

@@ -1,8 +1,28 @@
 """The slices that a network sees beside the one that it labels."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from opencmr.errors import ConfigurationError
+from opencmr.models.runner import SegmentationRunner
+
+
+def shares_by_slice(
+    pixels: np.ndarray, network: SegmentationRunner, *, at_once: int | None = None
+) -> Iterator[np.ndarray]:
+    """Give the class shares ``(C, H, W)`` of every slice of a stack ``(Z, H, W)``, in order.
+
+    A network that labels whole stacks is given the stack, or the parts of about ``at_once`` slices
+    that it falls into.
+    """
+    wanted, slices = network.card.input, len(pixels)
+    if not wanted.whole_stack:
+        for z in range(slices):
+            yield network(pixels[None, context_slices(z, slices, wanted.context_slices)])[0]
+        return
+    for part in np.array_split(pixels, -(-slices // (at_once or slices))):
+        yield from network(part[None])[0].swapaxes(0, 1)
 
 
 def context_slices(z: int, slices: int, context: int, *, step: int = 1) -> np.ndarray:
@@ -40,7 +60,7 @@ def stack_part(
     >>> stack_part(0, 9, 3)
     array([0, 1, 2])
     >>> stack_part(4, 9, 3, step=-2, place=0.5)
-    array([8, 6, 4])
+    array([6, 4, 2])
     """
     if slices < wanted:
         raise ConfigurationError(f"a stack of {slices} slices has no {wanted} neighbouring ones")

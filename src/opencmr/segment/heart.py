@@ -11,10 +11,12 @@ from opencmr.imaging.image import Image
 from opencmr.imaging.segmentation import Segmentation
 from opencmr.models.card import SegmentationInput
 from opencmr.models.runner import SegmentationRunner
-from opencmr.segment.context import context_slices
+from opencmr.segment.context import shares_by_slice
 from opencmr.segment.enclosure import enclosed_shares
 from opencmr.segment.window import Window, read_window, side_px, whole_window
 
+LOCATING_SLICES = 4
+"""Slices of a whole image that a network for whole stacks sees at once: they are many pixels."""
 LOCATING_PHASES = 3
 """Phases that are looked at when the heart is sought; more adds time, not certainty."""
 MARGIN_MM = 28.0
@@ -140,8 +142,7 @@ def _shares(image: Image, network: SegmentationRunner, window: Window) -> np.nda
     shares = None
     for phase in phases:
         pixels = read_window(image.values[phase], window, wanted)
-        for z in range(pixels.shape[0]):
-            seen = network(pixels[None, context_slices(z, len(pixels), wanted.context_slices)])[0]
+        for z, seen in enumerate(shares_by_slice(pixels, network, at_once=LOCATING_SLICES)):
             if shares is None:
                 shares = np.zeros((len(seen), len(pixels), *seen.shape[1:]), np.float32)
             shares[0, z] += 1 - seen[0]

@@ -10,7 +10,7 @@ from opencmr.imaging.image import Image
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.models.runner import SegmentationRunner
 from opencmr.segment.components import keep_possible
-from opencmr.segment.context import context_slices
+from opencmr.segment.context import shares_by_slice
 from opencmr.segment.enclosure import keep_enclosed
 from opencmr.segment.heart import (
     SINGLE_SLICE_MM,
@@ -71,9 +71,8 @@ def segment_short_axis(
     total = image.phases * image.grid.shape[0]
     for t in range(image.phases):
         pixels = read_window(image.values[t], window, wanted, limits)
-        for z in range(pixels.shape[0]):
-            seen = context_slices(z, len(pixels), wanted.context_slices)
-            pasted = window.paste(network(pixels[None, seen])[0])
+        for z, seen in enumerate(shares_by_slice(pixels, network)):
+            pasted = window.paste(seen)
             pasted[0] += 1 - pasted.sum(0)
             labels[t, z] = pasted.argmax(0)
             if shares is not None:

@@ -1,15 +1,17 @@
 """From a checkpoint to a model folder: ONNX weights, parity check, model card."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from opencmr.errors import ModelError
-from opencmr.models.card import WEIGHTS_FILE, NetworkCard, read_card, write_card
-from opencmr.models.session import Network
+from opencmr.models.card import WEIGHTS_FILE, SegmentationCard, read_card, write_card
+from opencmr.models.session import HEARD, STACK, load
+from opencmr.networks.stack import StackUNet
 from opencmr.storage import sha256_of
 from opencmr.train.loop import draw_chances, make_batch, training_slices
 from opencmr.train.runner import Shares, averaged_network, card_of
@@ -42,23 +44,20 @@ def export(
     folder.mkdir(parents=True, exist_ok=True)
     window = recipe.network.window_px
     planes = recipe.network.planes
-    batch, side = torch.export.Dim("batch"), torch.export.Dim("row_blocks", min=2, max=64)
-    column_side = torch.export.Dim("column_blocks", min=2, max=64)
-    stride = network.stride_px
-    sizes = {0: batch, 2: stride * side, 3: stride * column_side}
-    if network.whole_stack:
-        sizes[1] = torch.export.Dim("slices")
-    torch.onnx.export(
-        module,
-        (torch.zeros(2, planes, window, window),),
-        folder / WEIGHTS_FILE,
-        input_names=["image"],
-        output_names=["shares"],
-        dynamic_shapes={"image": sizes},
-        external_data=False,
-        dynamo=True,
-        verbose=False,
-    )
+    if isinstance(network, StackUNet):
+        _write_parts(network, folder / WEIGHTS_FILE)
+    else:
+        torch.onnx.export(
+            module,
+            (torch.zeros(2, planes, window, window),),
+            folder / WEIGHTS_FILE,
+            input_names=["image"],
+            output_names=["shares"],
+            dynamic_shapes={"image": _sizes("image", network.stride_px)},
+            external_data=False,
+            dynamo=True,
+            verbose=False,
+        )
     digest = sha256_of(folder / WEIGHTS_FILE)
     write_card(card_of(run, averaged, version=version, sha256=digest, figures=figures), folder)
     if data is None:
@@ -69,8 +68,76 @@ def export(
     with torch.no_grad():
         expected = module(images).numpy()
     card = read_card(folder)
-    assert isinstance(card, NetworkCard), "the card that was written is a network's"
-    difference = float(np.abs(Network(card)(images.numpy()) - expected).max())
+    assert isinstance(card, SegmentationCard), "the card that was written is of labels"
+    difference = float(np.abs(load(card)(images.numpy()) - expected).max())
     if difference > PARITY_TOLERANCE:
         raise ModelError(f"torch and onnxruntime differ by {difference:.2g}")
     return difference
+
+
+def _sizes(name: str, stride: int) -> dict[int, Any]:
+    """Return which axes of an input are free: the batch, and its sides by whole strides."""
+    rows, columns = (
+        torch.export.Dim(f"{name}_{side}_blocks", min=2, max=64) for side in ("row", "column")
+    )
+    return {0: torch.export.Dim(f"{name}_batch"), 2: stride * rows, 3: stride * columns}
+
+
+class _Parts(nn.Module):
+    """The three parts of a network for whole stacks beside each other, each with its own input.
+
+    Who runs it asks for the output of one part: a stack then never needs more memory than the
+    features that its slices hand on.
+    """
+
+    def __init__(self, network: StackUNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, image: Tensor, stack: Sequence[Tensor], levels: Sequence[Tensor]
+    ) -> tuple[Tensor, ...]:
+        """Return the features of slices, those of a stack once it has heard, and shares.
+
+        ``image (N, 3, H, W)``: slices between their neighbours.  ``stack``: features ``(S, C, h,
+        w)`` of the two deepest levels.  ``levels``: features of slices from full resolution down.
+        """
+        *skips, deepest = levels
+        low, lowest = self.network.listen(*(features[None] for features in stack))
+        shares = self.network.decode(skips, deepest).softmax(1)
+        return (*self.network.encode(image), low[0], lowest[0], shares)
+
+
+def _write_parts(network: StackUNet, path: Path) -> None:
+    # Examples of different sizes: what is equal here is taken for equal ever after.
+    image, *others = (
+        torch.zeros(slices, 3, rows * network.stride_px, columns * network.stride_px)
+        for slices, rows, columns in ((2, 4, 5), (3, 6, 7), (5, 8, 9))
+    )
+    with torch.no_grad():
+        (*_, low, lowest), levels = (network.encode(other) for other in others)
+    numbers = range(len(levels))
+    torch.onnx.export(
+        _Parts(network).eval(),
+        (image, [low, lowest], levels),
+        path,
+        input_names=["image", *STACK, *(f"level_{n}" for n in numbers)],
+        output_names=[*(f"encoded_{n}" for n in numbers), *HEARD, "shares"],
+        dynamic_shapes={
+            "image": _sizes("image", network.stride_px),
+            "stack": _level_sizes("stack", 2),
+            "levels": _level_sizes("level", len(levels)),
+        },
+        external_data=False,
+        dynamo=True,
+        verbose=False,
+    )
+
+
+def _level_sizes(name: str, levels: int) -> list[dict[int, Any]]:
+    """Return the free axes of features of the deepest levels, each half as wide as the one above."""
+    sizes = _sizes(name, 1)
+    return [
+        {0: sizes[0], 2: 2**above * sizes[2], 3: 2**above * sizes[3]}
+        for above in reversed(range(levels))
+    ]
