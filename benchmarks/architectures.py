@@ -26,7 +26,7 @@ from segmentation_accuracy import STRUCTURES, SYMBOLS, data_folder, parts, score
 from torch.utils.flop_counter import FlopCounterMode
 
 from opencmr.models.card import read_card
-from opencmr.models.session import load
+from opencmr.models.session import Network, load_network
 from opencmr.train.export import export
 from opencmr.train.loop import CHECKPOINT_FILE, LOG_FILE, train
 from opencmr.train.recipe import read_recipe
@@ -223,7 +223,7 @@ def main() -> None:
         run = trained(name, options.runs, data)
         folder = options.runs / "models" / name / "0.0.1"
         export(run, folder, version="0.0.1", data=data)
-        networks[name] = load(read_card(folder), threads=2)
+        networks[name] = load_network(read_card(folder), threads=2)
         scores, measured = scored(networks[name], data)
         dice[name] = mean_dice(scores)
         arms.append(

@@ -35,7 +35,7 @@ from opencmr.measure.function.volumes import VOLUMES
 from opencmr.measure.long_axis import slices_from_base
 from opencmr.measure.ventricles import Ventricles
 from opencmr.models.library import choose_model
-from opencmr.models.session import load
+from opencmr.models.session import Network, load_network
 from opencmr.quality.checks import check
 from opencmr.quality.limits import BASE_CUT_POINTS_PERCENT, BASE_WIDTH_LIMIT_POINTS
 from opencmr.quality.stacks import judge_stacks
@@ -277,7 +277,7 @@ def main() -> None:
     with (data / "acdc" / "metadata.csv").open(newline="") as lines:
         rows = [(r["patient"], int(r["fold"])) for r in csv.DictReader(lines)]
     everyone = [load(data / "acdc", *one) for one in rows]
-    network = load(choose_model(View.SAX, Technique.CINE, name=UNSEEN_MODEL).card)
+    network = load_network(choose_model(View.SAX, Technique.CINE, name=UNSEEN_MODEL).card)
     result = {
         "reference masks": readers(everyone) | slice_by_slice(everyone),
         "automatic masks of fold 0": automatic(data / "acdc", everyone, network, 0),

@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from opencmr.models.session import Network, StackNetwork
+
 
 @dataclass
 class Clock:
@@ -29,21 +31,24 @@ class Clock:
 @contextmanager
 def clocked_networks() -> Iterator[Clock]:
     """Count the calls of every network while the block runs."""
-    clock, run = Clock(), Network.__call__
+    clock = Clock()
+    runs = {kind: kind.__call__ for kind in (Network, StackNetwork)}
 
-    def clocked(network: Network, windows: Any) -> Any:
+    def clocked(network: Any, windows: Any) -> Any:
         start = time.perf_counter()
-        shares = run(network, windows)
+        shares = runs[type(network)](network, windows)
         clock.seconds += time.perf_counter() - start
         clock.calls += 1
-        clock.slices += len(windows)
+        clock.slices += len(windows) * (windows.shape[1] if type(network) is StackNetwork else 1)
         return shares
 
-    Network.__call__ = clocked  # type: ignore[method-assign]
     try:
+        for kind in runs:
+            kind.__call__ = clocked  # type: ignore[method-assign]
         yield clock
     finally:
-        Network.__call__ = run  # type: ignore[method-assign]
+        for kind, run in runs.items():
+            kind.__call__ = run  # type: ignore[method-assign]
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ from opencmr.intake.nifti.read import read_label_map, read_nifti_pair
 from opencmr.measure import Ventricles, measure_all
 from opencmr.measure.long_axis import slices_from_base
 from opencmr.models.library import choose_model
-from opencmr.models.session import load
+from opencmr.models.session import Network, load_network
 from opencmr.segment.short_axis import segment_short_axis
 from opencmr.train.diagnosis import (
     CLASSES,
@@ -124,7 +124,7 @@ def automatic_labels(folder: Path, name: str, network: Network) -> np.ndarray:
 
 def load(folder: Path) -> dict[str, list[Patient]]:
     """Return the patients by the kind of their masks."""
-    network = load(choose_model(View.SAX, Technique.CINE, name=UNSEEN_MODEL).card)
+    network = load_network(choose_model(View.SAX, Technique.CINE, name=UNSEEN_MODEL).card)
     kinds: dict[str, list[Patient]] = {"readers": [], "automatic": [], "no basal slice at ES": []}
     with (folder / "metadata.csv").open(newline="") as lines:
         rows = list(csv.DictReader(lines))

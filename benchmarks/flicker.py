@@ -31,7 +31,7 @@ from opencmr.intake.studies import read_studies
 from opencmr.measure.function.rates import lv_rates_ml_s, rates_ml_s
 from opencmr.measure.ventricles import Ventricles
 from opencmr.models.library import choose_model
-from opencmr.models.session import load
+from opencmr.models.session import Network, load_network
 from opencmr.quality.stacks import judge_stacks
 from opencmr.segment.presence import steady_presence
 from opencmr.segment.short_axis import segment_short_axis
@@ -163,7 +163,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
-    network = load(choose_model(View.SAX, Technique.CINE).card)
+    network = load_network(choose_model(View.SAX, Technique.CINE).card)
     result: dict[str, Any] = {"model": network.card.title, "sha256": network.card.sha256}
     for group, figures in (
         ("real cines", real(data_folder(), network)),

@@ -31,7 +31,7 @@ from opencmr.measure.function.mass import MASS
 from opencmr.measure.function.volumes import VOLUMES
 from opencmr.measure.ventricles import Ventricles
 from opencmr.models.library import choose_model
-from opencmr.models.session import load
+from opencmr.models.session import Network, load_network
 from opencmr.segment.short_axis import segment_short_axis
 from opencmr.simulate import HeartParameters, Protocol
 from opencmr.simulate.acquire import Scan, acquire, world_of
@@ -132,7 +132,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
     card = choose_model(View.SAX, Technique.CINE).card
-    network = load(card)
+    network = load_network(card)
     done: list[Any] = []
     if options.output and options.output.exists():
         done = json.loads(options.output.read_bytes())["scans"]

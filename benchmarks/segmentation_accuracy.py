@@ -32,7 +32,7 @@ from opencmr.intake.studies import read_studies
 from opencmr.measure.registry import measure_all
 from opencmr.measure.ventricles import Ventricles
 from opencmr.models.library import choose_model
-from opencmr.models.session import load
+from opencmr.models.session import Network, load_network
 from opencmr.quality.stacks import judge_stacks
 from opencmr.segment.short_axis import empty_segmentation, segment_short_axis
 from opencmr.sort.sorting import choose_sax_cine, sort_study
@@ -199,7 +199,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
     data = data_folder()
-    network = load(choose_model(View.SAX, Technique.CINE, name=options.model).card)
+    network = load_network(choose_model(View.SAX, Technique.CINE, name=options.model).card)
     result: dict[str, Any] = {
         "model": network.card.title,
         "sha256": network.card.sha256,

@@ -27,7 +27,7 @@ from opencmr.imaging.image import Image
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.intake.nifti.read import read_nifti, read_nifti_pair
 from opencmr.models.library import choose_model
-from opencmr.models.session import load
+from opencmr.models.session import Network, load_network
 from opencmr.segment import heart
 from opencmr.segment.short_axis import segment_short_axis
 
@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
     folder = data_folder() / "acdc"
-    network = load(choose_model(View.SAX, Technique.CINE, name=UNSEEN_MODEL).card)
+    network = load_network(choose_model(View.SAX, Technique.CINE, name=UNSEEN_MODEL).card)
     with (folder / "metadata.csv").open(newline="") as lines:
         patients = [r["patient"] for r in csv.DictReader(lines) if int(r["fold"]) == options.fold]
     rows = []

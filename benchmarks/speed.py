@@ -46,7 +46,7 @@ from opencmr.anatomy.views import View
 from opencmr.imaging.image import Image
 from opencmr.intake.studies import read_studies
 from opencmr.models.library import choose_model
-from opencmr.models.session import load
+from opencmr.models.session import Network, load_network
 from opencmr.quality.stacks import judge_stacks
 from opencmr.segment.short_axis import segment_short_axis
 from opencmr.simulate import Protocol, simulate_study, write_dicom
@@ -191,7 +191,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     cine = folder / "cine"
     make_cine(cine, options.phases)
     image = read_cine(cine)
-    network = load(choose_model(View.SAX, Technique.CINE, name=options.model).card)
+    network = load_network(choose_model(View.SAX, Technique.CINE, name=options.model).card)
     segment_short_axis(one_phase(image), network)
     stack = folder / "stack.npz"
     grid = image.grid

@@ -28,7 +28,7 @@ from opencmr.intake.nifti.read import read_nifti, read_nifti_pair
 from opencmr.intake.studies import read_studies
 from opencmr.measure.ventricles import Ventricles
 from opencmr.models.library import choose_model
-from opencmr.models.session import load
+from opencmr.models.session import Network, load_network
 from opencmr.quality.limits import UPSIDE_DOWN_SKEWNESS
 from opencmr.quality.stacks import judge_stacks
 from opencmr.quality.upside_down import anterior_skewness
@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
     data = data_folder()
-    network = load(choose_model(View.SAX, Technique.CINE, name=UNSEEN_MODEL).card)
+    network = load_network(choose_model(View.SAX, Technique.CINE, name=UNSEEN_MODEL).card)
     readers, automatic = acdc(data / "acdc", network)
     result = {
         "reference masks": summary(readers),

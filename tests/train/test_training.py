@@ -15,7 +15,7 @@ from opencmr.anatomy.structures import ACDC, EMIDEC, Structure  # noqa: E402
 from opencmr.errors import ConfigurationError, ModelError  # noqa: E402
 from opencmr.models.card import read_card  # noqa: E402
 from opencmr.models.library import model_titled  # noqa: E402
-from opencmr.models.session import Network, load  # noqa: E402
+from opencmr.models.session import Network, load_network  # noqa: E402
 from opencmr.networks import ARCHITECTURES  # noqa: E402
 from opencmr.segment.intensity import intensity_limits, scale_intensity  # noqa: E402
 from opencmr.segment.short_axis import segment_short_axis  # noqa: E402
@@ -190,7 +190,7 @@ def test_every_architecture_is_exported_for_windows_of_any_size(
     loop.train(small_recipe, tmp_path, tmp_path / "run")
     export(tmp_path / "run", tmp_path / "model", version="9.9.9")
     module = averaged_runner(tmp_path / "run")
-    network = load(read_card(tmp_path / "model"))
+    network = load_network(read_card(tmp_path / "model"))
     many = {"stack_unet": 7}.get(architecture, 3)
     for shape in ((1, 3, 32, 48), (3, many, 64, 64)):
         windows = np.random.default_rng(1).random(shape, np.float32)

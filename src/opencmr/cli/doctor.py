@@ -84,7 +84,7 @@ def _states_of_models() -> tuple[dict[str, str], list[str]]:
     from opencmr.diagnose.classifier import load_classifier
     from opencmr.errors import ModelError
     from opencmr.models.library import read_library
-    from opencmr.models.session import load
+    from opencmr.models.session import load_network
 
     library = read_library()
     states: dict[str, str] = {}
@@ -94,7 +94,7 @@ def _states_of_models() -> tuple[dict[str, str], list[str]]:
             if card.task == "diagnosis":
                 load_classifier(card)
             else:
-                load(card)
+                load_network(card)
             states[card.title] = "ok"
         except ModelError as error:
             states[card.title] = str(error)

@@ -177,7 +177,7 @@ class StackNetwork(Network[SegmentationCard]):
         return self._run(wanted, {**self._nothing, **given})
 
 
-def load(card: CardT, *, threads: int | None = None) -> Network[CardT]:
+def load_network(card: CardT, *, threads: int | None = None) -> Network[CardT]:
     """Return the network of a model, which runs as its card says.
 
     Raises
@@ -226,7 +226,7 @@ class Networks:
             self._remarks[choice.remark] = None
         place = str(choice.card.folder)
         if place not in self._loaded:
-            self._loaded[place] = load(choice.card, threads=self._threads)
+            self._loaded[place] = load_network(choice.card, threads=self._threads)
         return self._loaded[place]
 
     def forget(self) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from opencmr.errors import ModelError
 from opencmr.models.card import WEIGHTS_FILE, SegmentationCard, read_card, write_card
-from opencmr.models.session import HEARD, STACK, load
+from opencmr.models.session import HEARD, STACK, load_network
 from opencmr.networks.stack import StackUNet
 from opencmr.storage import sha256_of
 from opencmr.train.loop import draw_chances, make_batch, training_slices
@@ -69,7 +69,7 @@ def export(
         expected = module(images).numpy()
     card = read_card(folder)
     assert isinstance(card, SegmentationCard), "the card that was written is of labels"
-    difference = float(np.abs(load(card)(images.numpy()) - expected).max())
+    difference = float(np.abs(load_network(card)(images.numpy()) - expected).max())
     if difference > PARITY_TOLERANCE:
         raise ModelError(f"torch and onnxruntime differ by {difference:.2g}")
     return difference
@@ -135,7 +135,7 @@ def _write_parts(network: StackUNet, path: Path) -> None:
 
 
 def _level_sizes(name: str, levels: int) -> list[dict[int, Any]]:
-    """Return the free axes of features of the deepest levels, each half as wide as the one above."""
+    """Return the free axes of the deepest levels, each half as wide as the one above."""
     sizes = _sizes(name, 1)
     return [
         {0: sizes[0], 2: 2**above * sizes[2], 3: 2**above * sizes[3]}
