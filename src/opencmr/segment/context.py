@@ -40,7 +40,7 @@ def stack_part(
     >>> stack_part(0, 9, 3)
     array([0, 1, 2])
     >>> stack_part(4, 9, 3, step=-2, place=0.5)
-    array([8, 6, 4])
+    array([6, 4, 2])
     """
     if slices < wanted:
         raise ConfigurationError(f"a stack of {slices} slices has no {wanted} neighbouring ones")
