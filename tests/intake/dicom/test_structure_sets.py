@@ -100,8 +100,11 @@ def test_who_drew_it_and_what_made_it_are_kept(tmp_path) -> None:
     assert (found.derived_from, found.scheme) == ("Contourer", EMIDEC)
     with pytest.raises(ConfigurationError, match="needs a name"):
         read_outlines(tmp_path / "rs.dcm", author=" ")
+    both = read(structure_set(*drawn("RV"), *drawn("scar", made="AUTOMATIC")), tmp_path)
     with pytest.raises(InputError, match="scar and the right ventricle"):
-        read(structure_set(*drawn("RV", "scar")), tmp_path)
+        _ = both.scheme
+    right = both.of_these(both.outlines[:1])
+    assert (right.scheme, right.derived_from, both.derived_from) == (ACDC, None, "Contourer")
 
 
 def test_points_are_exactly_those_of_the_file(tmp_path) -> None:
