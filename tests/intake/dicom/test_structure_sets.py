@@ -246,7 +246,7 @@ def encodings() -> dict[str, bytes]:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_a_file_that_is_cut_anywhere_loses_no_contour_silently(
     data, encodings, tmp_path_factory
@@ -263,7 +263,7 @@ def test_a_file_that_is_cut_anywhere_loses_no_contour_silently(
     assert [len(one.points_mm) for one in found.outlines] == [60, 60]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_damaged_bytes_end_in_a_refusal_or_in_outlines(data, encodings, tmp_path_factory) -> None:
     whole = bytearray(encodings[data.draw(st.sampled_from(sorted(encodings)))])
