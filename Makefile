@@ -33,7 +33,7 @@ check-long: .venv/test.stamp
 	$(BIN)/python benchmarks/fuzz.py -o benchmarks/fuzz.json
 	$(BIN)/python benchmarks/kills.py -o benchmarks/kills.json
 	$(BIN)/python benchmarks/damaged_studies.py -o benchmarks/damaged_studies.json
-	OPENCMR_NODE_KILLS=40 $(BIN)/pytest tests/archive/test_node_kills.py
+	$(BIN)/python benchmarks/node_kills.py -o benchmarks/node_kills.json
 
 # What a stranger gets: nothing of this folder but the wheel, in an environment of its own.
 release-check:

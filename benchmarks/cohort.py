@@ -3,12 +3,16 @@
     python benchmarks/cohort.py -o benchmarks/cohort.json [--patients 80] [--jobs 1 2] [--checked 8]
 
 Each number of jobs begins anew; then the same command is given again, which finds all studies
-finished.  Peak memory adds up the resident sets of all processes every 20 ms.  Of some patients,
-spread over the set, each value and flag of the table is compared with a run on that patient alone.
+finished.  Peak memory adds up the resident sets of all processes every 20 ms, and is told for each
+quarter of the time too: memory that grows with the number of studies grows from one to the next.
+Of some patients, spread over the set, each value and flag of the table is compared with a run on
+that patient alone.  ``load before`` is the work of others that waited for a core when it began.
 """
 
 import argparse
+import contextlib
 import csv
+import itertools
 import json
 import os
 import shutil
@@ -22,6 +26,8 @@ from typing import Any
 from tree_memory import TreeMemory
 
 DATA = Path(os.environ.get("OPENCMR_DATA", Path(__file__).parents[2] / "shared" / "data"))
+SPELL_S = 2.0
+"""Peaks are taken in spells of this length."""
 PROGRAM = [sys.executable, "-c", "from opencmr.cli import main; main()"]
 
 
@@ -39,12 +45,19 @@ def main() -> None:
         for jobs in options.jobs:
             out = place / f"jobs-{jobs}"
             result[f"jobs {jobs}"] = measured(place / "in", out, jobs) | rows(out)
+            write(options.output, result)
             result[f"jobs {jobs}, all finished"] = measured(place / "in", out, jobs)
+            write(options.output, result)
             result[f"jobs {jobs}, against single runs"] = checked(
                 place / "in", out, options.checked
             )
-    options.output.write_text(json.dumps(result, indent=1) + "\n")
+            write(options.output, result)
     print(json.dumps(result, indent=1))
+
+
+def write(file: Path, result: dict[str, object]) -> None:
+    """Write what is known so far."""
+    file.write_text(json.dumps(result, indent=1) + "\n")
 
 
 def copied(wanted: int, folder: Path) -> int:
@@ -57,18 +70,30 @@ def copied(wanted: int, folder: Path) -> int:
     return min(wanted, len(patients))
 
 
-def measured(source: Path, out: Path, jobs: int) -> dict[str, float]:
-    """Return seconds and peak memory of one run."""
+def measured(source: Path, out: Path, jobs: int) -> dict[str, object]:
+    """Return seconds and peak memory of one run, of its quarters too where it is long enough."""
     words = ["analyze", source, "-o", out, "--jobs", str(jobs), "-q"]
-    begun_s = time.monotonic()
+    load, begun_s = os.getloadavg()[0], time.monotonic()
     process = subprocess.Popen([*PROGRAM, *words])
-    memory = TreeMemory(process.pid)
-    memory.start()
-    status = process.wait()
-    seconds, peak_bytes = time.monotonic() - begun_s, memory.stop()
+    peaks_mib = list[int]()
+    status = None
+    while status is None:
+        memory = TreeMemory(process.pid)
+        memory.start()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            status = process.wait(SPELL_S)
+        peaks_mib.append(round(memory.stop() / 2**20))
+    seconds = time.monotonic() - begun_s
     if status not in (0, 3):
         raise SystemExit(f"analyze failed with {status}")
-    return {"seconds": round(seconds, 1), "peak memory, MiB": round(peak_bytes / 2**20)}
+    quarters = [round(len(peaks_mib) * part / 4) for part in range(5)]
+    by_quarter = [max(peaks_mib[a:b], default=None) for a, b in itertools.pairwise(quarters)]
+    return {
+        "seconds": round(seconds, 1),
+        "load before": round(load, 1),
+        "peak memory, MiB": max(peaks_mib),
+        "peak memory by quarter of the time, MiB": by_quarter,
+    }
 
 
 def rows(out: Path) -> dict[str, int]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -13,6 +14,11 @@ from opencmr.imaging.segmentation import Segmentation
 from opencmr.simulate import SimulatedStudy
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+# A busy machine is no fault of the code: nothing here is timed.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_configure() -> None:

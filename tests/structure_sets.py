@@ -1,6 +1,6 @@
 """RT Structure Sets written by plain pydicom, as a contouring program writes them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,17 +68,30 @@ def contour(points_mm: np.ndarray, pictures: Sequence[Instance], kind: str) -> D
     return item
 
 
-def structure_set(*rois: Roi, series: str | None = None) -> Dataset:
+def structure_set(
+    *rois: Roi,
+    series: str | None = None,
+    pictures_of: Mapping[str, Sequence[Instance]] | None = None,
+) -> Dataset:
+    """``series``, ``pictures_of``: what it says that it was drawn on, without pictures or with."""
     d = Dataset()
     d.SOPClassUID, d.SOPInstanceUID = RTStructureSetStorage, "1.2.3.77"
     d.StudyInstanceUID, d.SeriesInstanceUID, d.Modality = "1.2.3", "1.2.3.78", "RTSTRUCT"
     d.PatientName, d.PatientID = "Müller^Ève", "ID-17"
     d.SpecificCharacterSet, d.ManufacturerModelName = "ISO_IR 192", "Contourer"
     d.StructureSetLabel = "RS"
-    if series:
-        frame, study, one = Dataset(), Dataset(), Dataset()
-        one.add(uid("SeriesInstanceUID", series))
-        study.RTReferencedSeriesSequence = [one]
+    stated = {**({series: ()} if series else {}), **(pictures_of or {})}
+    if stated:
+        frame, study = Dataset(), Dataset()
+        study.RTReferencedSeriesSequence = []
+        for of, pictures in stated.items():
+            one = Dataset()
+            one.add(uid("SeriesInstanceUID", of))
+            one.ContourImageSequence = [Dataset() for _ in pictures]
+            for item, picture in zip(one.ContourImageSequence, pictures, strict=True):
+                item.ReferencedSOPClassUID = picture.sop_class_uid
+                item.add(uid("ReferencedSOPInstanceUID", picture.sop_instance_uid))
+            study.RTReferencedSeriesSequence.append(one)
         frame.RTReferencedStudySequence = [study]
         d.ReferencedFrameOfReferenceSequence = [frame]
     d.StructureSetROISequence, d.ROIContourSequence = [], []

@@ -630,7 +630,7 @@ def test_a_growing_folder_is_open_to_one_process_at_a_time(
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=60)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(name=NAMES, others=st.lists(NAMES, max_size=3), nested=st.booleans())
 def test_whatever_else_lies_in_out_is_never_lost(name, others, nested) -> None:
     with tempfile.TemporaryDirectory() as made:

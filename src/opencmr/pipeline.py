@@ -255,7 +255,7 @@ def _placed(
     elif isinstance(given, GivenOutlines):
         given, remarks = labels_of_outlines(given, study, analyses)
     elif isinstance(given, GivenSegments):
-        given = labels_of_segments(given, study, analyses)
+        given, remarks = labels_of_segments(given, study, analyses)
     series, segmentation = place_labels(given, study, analyses)
     return series, {series.key: segmentation}, remarks
 

@@ -1,7 +1,7 @@
 """Contours of an RT Structure Set become labels on the slice and phase that they were drawn on."""
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from opencmr.analyses.outlines import labels_of_outlines
 from opencmr.analyses.placing import place_labels
 from opencmr.analyses.table import ANALYSES
 from opencmr.anatomy.reasons import reason_of
+from opencmr.anatomy.structures import ACDC, EMIDEC
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ConfigurationError, GeometryError, InputError
@@ -142,8 +143,15 @@ Labels = Callable[..., tuple[GivenLabels, tuple[QualityFlag, ...]]]
 def labelled(tmp_path: Path) -> Labels:
     """Write regions as a Structure Set, read it, and lay it on a study."""
 
-    def of(rois: list[Roi], *series: Series, key: str | None = None, stated: str | None = None):
-        path = saved(structure_set(*rois, series=stated), tmp_path / "rs.dcm")
+    def of(
+        rois: list[Roi],
+        *series: Series,
+        key: str | None = None,
+        stated: str | None = None,
+        pictures_of: Mapping[str, Sequence[Instance]] | None = None,
+    ):
+        dataset = structure_set(*rois, series=stated, pictures_of=pictures_of)
+        path = saved(dataset, tmp_path / "rs.dcm")
         given = read_outlines(path, author="A. Reader", series=key)
         return labels_of_outlines(given, Study("phantom", series), ANALYSES)
 
@@ -326,6 +334,78 @@ def test_pictures_and_series_that_are_not_there_are_refused(classic, labelled) -
         labelled([roi], classic, key="s07")
     moved = replace(classic, facts=StackFacts(60, realigned_slices=2))
     assert "resampled" in refused(labelled, [roi], moved)
+
+
+def pictures(series: Series) -> list[Instance]:
+    return [one for row in series.image.instances for one in row]
+
+
+def test_of_several_series_in_the_input_the_measured_one_is_taken(cine, labelled) -> None:
+    flow = replace(cine_of(PHASES, key="s02", root="1.7"), sequence=Technique.FLOW)
+    long_axis = replace(cine_of(PHASES, key="s03", root="1.8"), view=View.FOUR_CHAMBER)
+    alone, _ = labelled([one(cine, "RV", 9)], cine, flow, long_axis)
+    rois = [one(cine, "RV", 9), one(flow, "LV", 12), one(long_axis, "LA", 7)]
+    rois[0].contours += one(long_axis, "", 14, 11).contours
+    given, (unread, flag) = labelled(rois, flow, cine, long_axis)
+    assert np.array_equal(given.labels, alone.labels)
+    assert (given.series, given.scheme, unread.code) == ("s01", ACDC, "CONTOURS_UNREAD")
+    assert (flag.code, flag.severity) == ("OTHER_SERIES", Severity.INFO)
+    assert (flag.evidence, flag.about.series) == ("1 of s02, 2 of s03", "s01")
+    # Other coordinates are the others' matter, and so is a plane that is not theirs.
+    strange = [rois[0], replace(one(flow, "RV", 12, tilt_deg=30), frame="1.9")]
+    assert np.array_equal(labelled(strange, cine, flow, long_axis)[0].labels, alone.labels)
+
+
+def test_of_several_series_that_are_measured_the_caller_says_which(classic, labelled) -> None:
+    other = cine_of(PHASES, key="s02", root="1.7")
+    rois = [one(classic, "RV", 9), one(other, "RV", 12, at=(2, 3))]
+    assert "s01, s02. Say which with --series" in refused(labelled, rois, classic, other)
+    for key, place in (("s01", [1, 2]), ("s02", [2, 3])):
+        given, (flag,) = labelled(rois[::-1], classic, other, key=key)
+        assert given.series == key
+        assert np.argwhere(given.labels.any((2, 3))).tolist() == [place]
+        assert (flag.code, flag.severity) == ("OTHER_SERIES", Severity.INFO)
+
+
+def test_each_series_has_the_convention_of_its_own_structures(classic, labelled) -> None:
+    late = replace(cine_of(1, key="s02", root="1.7"), sequence=Technique.LGE)
+    rois = [one(classic, "RV", 12), one(late, "LV", 9, at=(0, 2)), one(late, "scar", 4, at=(0, 1))]
+    assert "s01, s02. Say which with --series" in refused(labelled, rois, classic, late)
+    assert labelled(rois, classic, late, key="s01")[0].scheme is ACDC
+    assert labelled(rois, classic, late, key="s02")[0].scheme is EMIDEC
+    # Late enhancement without scar is not measured, and so the cine is meant.
+    given, _ = labelled(rois[:2], classic, late)
+    assert (given.series, given.scheme) == ("s01", ACDC)
+    both = [one(late, "RV", 9, at=(0, 2)), one(late, "scar", 4, at=(0, 1))]
+    assert "scar and the right ventricle" in refused(labelled, both, classic, late)
+
+
+def test_pictures_elsewhere_are_left_out_where_the_object_says_so_itself(classic, labelled) -> None:
+    away = cine_of(PHASES, key="s09", root="1.7")
+    rois = [one(classic, "RV", 9), one(away, "LV", 12)]
+    stated = {"1.2.5": pictures(classic), "1.7.5": pictures(away)}
+    given, (flag,) = labelled(rois, classic, pictures_of=stated)
+    assert np.argwhere(given.labels.any((2, 3))).tolist() == [[1, 2]]
+    assert (flag.code, flag.severity, flag.evidence) == (
+        "OTHER_SERIES",
+        Severity.REVIEW,
+        "1 of 1 that were left out",
+    )
+    # A picture of the measured series that is missing is no other series.
+    missing = {"1.2.5": [*pictures(classic), *pictures(away)], "1.7.5": []}
+    for stated in (missing, {"1.2.5": pictures(classic)}, {}):
+        assert refused(labelled, rois, classic, pictures_of=stated) == "OTHER_PICTURES"
+    # Slices that are a series each: nobody knows whether one of them is missing.
+    stated = {"1.2.5": pictures(classic), "1.7.5": pictures(away)}
+    sliced = replace(classic, uids=("1.2.5", "1.2.6"))
+    assert refused(labelled, rois, sliced, pictures_of=stated) == "OTHER_PICTURES"
+
+
+def test_what_was_left_out_of_a_series_split_in_two_is_to_be_looked_at(classic, labelled) -> None:
+    still = replace(cine_of(1, key="s02", root="1.7"), uids=classic.uids, view=View.OTHER)
+    rois = [one(classic, "RV", 9), one(still, "RV", 12, at=(0, 1))]
+    _, (flag,) = labelled(rois, classic, still)
+    assert (flag.code, flag.severity) == ("OTHER_SERIES", Severity.REVIEW)
 
 
 def test_a_tilt_of_rounding_is_none_and_one_of_degrees_is_refused(classic, labelled) -> None:

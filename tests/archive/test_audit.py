@@ -4,7 +4,7 @@ import json
 import threading
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from opencmr.archive import audit
@@ -30,7 +30,6 @@ def test_what_was_told_is_read_back_in_its_order_between_start_and_stop(tmp_path
     assert (tmp_path / "a").stat().st_mode & 0o077 == 0
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_any_byte_that_is_changed_shows(tmp_path_factory, data):
     path = trail(tmp_path_factory.mktemp("trail") / "a", CAME, REFUSED)

@@ -4,9 +4,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import highdicom
+import numpy as np
 import pydicom
 import pytest
-from pydicom.uid import SecondaryCaptureImageStorage
+from PIL import Image
+from pydicom.uid import SecondaryCaptureImageStorage, SegmentationStorage
 
 PREAMBLE_BYTES = 132
 GROUP_LENGTH_BYTES = 12
@@ -67,6 +70,61 @@ def test_by_dicomweb_they_come_back_byte_for_byte(said):
     back = by_uid(work / "from-web")
     for uid, path in results_of(work).items():
         assert dataset_bytes(back[uid]) == dataset_bytes(path), path.name
+
+
+CAVITY, WALL = "87878005", "49848007"
+"""SNOMED CT codes of the left ventricle and of its myocardium."""
+COLOURS = {1: (230, 60, 60), 2: (60, 200, 90), 3: (70, 130, 240)}
+
+
+def over(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return a picture ``(Y, X, 3) uint8``, and beside it the same with its segments in colour."""
+    grey = np.clip(picture / np.percentile(picture, 99.5), 0, 1) * 255
+    bare = np.repeat(grey[..., None], 3, axis=2)
+    coloured = bare.copy()
+    for number, colour in COLOURS.items():
+        coloured[mask == number] = 0.55 * bare[mask == number] + 0.45 * np.array(colour)
+    return np.hstack([bare, coloured]).astype(np.uint8)
+
+
+def contrast(pictures: list[np.ndarray], masks: np.ndarray, cavity: int, wall: int) -> float:
+    """Return how much brighter the cavity is than the wall, in the wall's brightness."""
+    values = np.stack(pictures)
+    return float(values[masks == cavity].mean() / values[masks == wall].mean())
+
+
+def test_others_draw_the_masks_over_the_pictures_that_came_back_with_them(said, record_property):
+    """highdicom reads the masks, pydicom the pixels, and Pillow draws: nothing of ours is asked.
+
+    Blood is bright and muscle dark; masks that are mirrored or shifted lose that.
+    """
+    _, work = said
+    back = by_uid(work / "from-web")
+    for path in sorted(back.values()):
+        if pydicom.dcmread(path).SOPClassUID != SegmentationStorage:
+            continue
+        seg = highdicom.seg.segread(path)
+        uids = [uid for _, _, uid in seg.get_source_image_uids()]
+        masks = seg.get_pixels_by_source_instance(uids, combine_segments=True)
+        pictures = [pydicom.dcmread(back[uid]).pixel_array.astype(float) for uid in uids]
+        numbers = {
+            one.SegmentedPropertyTypeCodeSequence[0].CodeValue: int(one.SegmentNumber)
+            for one in seg.SegmentSequence
+        }
+        segments = numbers[CAVITY], numbers[WALL]
+        true = contrast(pictures, masks, *segments)
+        assert true > 1.5
+        for spoilt in (
+            masks[:, ::-1],
+            masks[:, :, ::-1],
+            np.roll(masks, 6, 1),
+            np.roll(masks, 6, 2),
+        ):
+            assert contrast(pictures, spoilt, *segments) < 0.9 * true
+        largest = int(np.argmax((masks > 0).sum((1, 2))))
+        drawn = work / f"{path.stem}_over_image.png"
+        Image.fromarray(over(pictures[largest], masks[largest])).save(drawn)
+        record_property("picture", str(drawn))
 
 
 def test_by_c_get_they_come_back_whole_the_pages_uncompressed(said):

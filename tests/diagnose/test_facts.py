@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from opencmr.anatomy.policy import ACDC_POLICY, PapillaryRule
@@ -81,7 +81,6 @@ def test_rows_of_another_shape_are_refused(hostile) -> None:
         facts_of_rows(hostile)
 
 
-@settings(deadline=None)
 @given(st.lists(st.dictionaries(st.text(), st.one_of(st.none(), st.floats(), st.text()))))
 def test_no_rows_raise_anything_but_a_refusal(rows) -> None:
     with contextlib.suppress(InputError):

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from opencmr.anatomy.policy import PapillaryRule
@@ -44,7 +44,6 @@ def test_an_ejection_fraction_falls_into_one_class_or_near_a_border(percent, out
     assert tuple(found[name].outcome for name in (REDUCED, MILD, PRESERVED)) == outcomes
 
 
-@settings(deadline=None)
 @given(st.floats(0, 100))
 def test_far_from_the_borders_exactly_one_class_of_ejection_fraction_is_met(percent) -> None:
     found = of({"LVEF": percent})
@@ -111,7 +110,6 @@ def test_with_nothing_measured_nothing_is_assessable() -> None:
     assert {one.outcome for one in judge({})} == {Outcome.NOT_ASSESSABLE}
 
 
-@settings(deadline=None)
 @given(value=st.floats(-1e3, 1e3), cut=st.floats(-1e3, 1e3))
 def test_two_opposite_comparisons_divide_the_numbers(value, cut) -> None:
     for one, other in (

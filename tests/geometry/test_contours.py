@@ -36,7 +36,7 @@ def area_mm2(outline: np.ndarray) -> float:
 spacings = st.tuples(st.floats(0.9, 1.8), st.floats(0.9, 1.8))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32 - 1), spacing_mm=spacings)
 def test_a_mask_comes_back_from_its_outline_but_for_pixels_on_its_edge(seed, spacing_mm) -> None:
     line = blob(np.random.default_rng(seed), spacing_mm)
@@ -47,7 +47,7 @@ def test_a_mask_comes_back_from_its_outline_but_for_pixels_on_its_edge(seed, spa
     assert (back != mask).sum() <= 0.05 * edge.sum()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32 - 1), spacing_mm=spacings)
 def test_a_pixel_is_inside_when_the_line_goes_round_its_centre(seed, spacing_mm) -> None:
     line = blob(np.random.default_rng(seed), spacing_mm)

@@ -23,7 +23,7 @@ def same_lines(values: np.ndarray) -> bool:
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     mask=arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))), sigma=st.floats(0.5, 2)
 )
@@ -31,14 +31,14 @@ def test_lines_round_any_mask_are_the_same(mask: np.ndarray, sigma: float) -> No
     assert same_lines(gaussian_filter(np.pad(mask.astype(float), MARGIN), (1.0, sigma)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=seeds, coarse=st.floats(0.4, 3))
 def test_lines_of_torn_masks_with_holes_are_the_same(seed: int, coarse: float) -> None:
     noise = gaussian_filter(np.random.default_rng(seed).normal(size=(40, 50)), coarse)
     assert same_lines(gaussian_filter(np.pad((noise > 0).astype(float), MARGIN), 1.0))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=seeds)
 def test_lines_through_saddles_are_the_same_and_end_where_they_began(seed: int) -> None:
     values = np.pad(np.random.default_rng(seed).uniform(size=(15, 20)), 1)
@@ -46,7 +46,7 @@ def test_lines_through_saddles_are_the_same_and_end_where_they_began(seed: int) 
     assert all(np.array_equal(line[0], line[-1]) for line in level_lines(values, 0.5))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     points=arrays(float, st.tuples(st.integers(3, 30), st.just(2)), elements=st.floats(-9.5, 50.5))
 )

@@ -217,7 +217,7 @@ def test_every_one_of_fifty_synthetic_corruptions_is_flagged(judge, labels) -> N
         assert serious, number % 5
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     phases=st.integers(1, 14),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as Photograph
 
+from opencmr.anatomy.techniques import Technique
 from opencmr.geometry.grid import grid_from_spacing
 from opencmr.imaging.image import untimed_image
 from opencmr.imaging.study import Identity, ScannerSeries, Series, SeriesHeader, Study
@@ -91,6 +92,15 @@ def test_a_series_has_its_picture_or_says_that_none_was_read_and_no_header_speak
 def test_a_study_without_series_has_no_sheet():
     assert contact_sheet.of_stacks(Study("k", ())) is None
     assert contact_sheet.of_series(None, ()) is None
+
+
+@pytest.mark.parametrize("technique", [Technique.LGE, Technique.CINE])
+def test_what_the_caller_stated_is_shown_as_stated_and_not_guessed_again(technique):
+    study = study_of(1)
+    headless = tuple(replace(one, header=SeriesHeader()) for one in study.series)
+    montage = contact_sheet.of_stacks(sort_study(replace(study, series=headless), stated=technique))
+    assert montage is not None
+    assert montage.pictures[0].caption == f"s01 {technique.value} · SAX · stated"
 
 
 def test_the_page_shows_every_series_with_its_verdict(small_report: Report):

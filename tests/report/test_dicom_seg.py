@@ -282,7 +282,7 @@ def test_a_label_map_holds_the_innermost_structure(dicom_report, tmp_path) -> No
     assert seg.SegmentsOverlap == "NO"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(rgb=st.tuples(*[st.integers(0, 255)] * 3))
 def test_a_colour_is_stored_as_the_cielab_of_scikit_image(rgb: tuple[int, int, int]) -> None:
     lightness, a, b = rgb2lab(np.array(rgb) / 255)

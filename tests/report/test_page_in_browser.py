@@ -16,6 +16,7 @@ from PIL import Image as Picture
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.measurements import Measurements
 from opencmr.report import html
+from opencmr.report.blocks import Beside, Cell, Column, Page, Table, TableRow
 from opencmr.report.contents import Report
 from opencmr.report.sections.table import page_of
 
@@ -308,6 +309,77 @@ def test_on_a_phone_nothing_is_cut_off(opened: Browser, width: int) -> None:
         ".map(e => e.outerHTML.slice(0, 80))"
     )
     assert beyond == []
+
+
+BROKEN_WORDS = """
+[...document.querySelectorAll("td, th")].flatMap(cell => {
+  const found = [];
+  const walk = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode())
+    for (const word of walk.currentNode.data.matchAll(/[A-Za-z0-9_]+/g)) {
+      const range = document.createRange();
+      range.setStart(walk.currentNode, word.index);
+      range.setEnd(walk.currentNode, word.index + word[0].length);
+      if (new Set([...range.getClientRects()].map(box => box.top)).size > 1) found.push(word[0]);
+    }
+  return found;
+})
+"""
+
+
+@pytest.mark.parametrize("paper", [False, True], ids=["phone", "paper"])
+def test_neither_a_code_nor_a_word_of_a_narrow_table_is_broken(
+    browser: Browser, tmp_path: Path, *, paper: bool
+) -> None:
+    criteria = Table(
+        (Column("Criterion", share=1), Column("Outcome", "word"), Column("Because", share=1)),
+        (
+            TableRow(
+                (
+                    Cell("subepicardial enhancement, inflammation, cardiomyopathy"),
+                    Cell("not assessable"),
+                    Cell("no limit of this scanner and sequence is known; " * 4, look="aside"),
+                )
+            ),
+        ),
+    )
+    scar = Table(
+        (Column(), Column(kind="number"), Column(share=1)),
+        (
+            TableRow(
+                (
+                    Cell("No-reflow mass", small="NO_REFLOW_MASS"),
+                    Cell("1.4", unit="g", below="1.1–13.8"),
+                    Cell("of 93 g of myocardium on late enhancement, by methods", look="aside"),
+                )
+            ),
+        ),
+    )
+    series = Table(
+        (*(Column(one) for one in ("", "Description", "View", "Spacing", "What became of it")),),
+        (
+            TableRow(
+                (
+                    Cell("s08"),
+                    Cell("MOLLI 5(3)3 native, the first of several descriptions"),
+                    Cell("SAX"),
+                    Cell("1.40 × 1.40 × 25.0 mm"),
+                    Cell("not measured", small="MISSING_SLICES, UNEVEN_SLICES"),
+                ),
+                under="because of " + "several parallel slices " * 9,
+            ),
+        ),
+    )
+    page = Page("Tables", "", "", (Beside(((scar,), (scar,))), criteria, series))
+    path = tmp_path / "page.html"
+    path.write_text(html.markup(page), encoding="utf-8")
+    browser.screen(PAPER_PX if paper else 420, 900, is_phone=not paper)
+    browser.ask("Emulation.setEmulatedMedia", media="print" if paper else "screen")
+    browser.open(path)
+    try:
+        assert browser.run(BROKEN_WORDS) == []
+    finally:
+        browser.ask("Emulation.setEmulatedMedia", media="")
 
 
 def test_every_control_has_a_name_and_can_be_reached_and_seen(opened: Browser) -> None:

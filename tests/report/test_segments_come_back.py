@@ -15,8 +15,9 @@ from opencmr.anatomy.seg_types import SegType
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ConfigurationError, GeometryError, InputError
+from opencmr.imaging.flag import Severity
 from opencmr.imaging.given_labels import GivenLabels
-from opencmr.imaging.study import Study
+from opencmr.imaging.study import Series, Study
 from opencmr.intake.dicom.segments import read_segments
 from opencmr.report import dicom_seg
 from opencmr.report.contents import Report
@@ -28,7 +29,9 @@ def placed(path: Path, study: Study, **words: str) -> GivenLabels:
     (series,) = study.series
     cine = replace(series, view=View.SAX, sequence=Technique.CINE)
     segments = read_segments(path, author="A. Reader", **words)
-    return labels_of_segments(segments, replace(study, series=(cine,)), ANALYSES)
+    given, remarks = labels_of_segments(segments, replace(study, series=(cine,)), ANALYSES)
+    assert remarks == ()
+    return given
 
 
 def only(labels: np.ndarray, *phases: int) -> np.ndarray:
@@ -53,14 +56,8 @@ def test_our_own_objects_give_the_labels_of_their_phases(
     assert given.author.text == "A. Reader"
 
 
-@pytest.fixture
-def foreign(dicom_report, tmp_path) -> tuple[Report, Path]:
-    """An object that highdicom made of the cavity and the wall at one phase."""
-    report, folder = dicom_report("one series")
-    (series,) = report.study.series
-    wanted = [one.sop_instance_uid for one in series.image.instances[2]]
-    sources = {d.SOPInstanceUID: d for d in map(pydicom.dcmread, folder.iterdir())}
-    labels = report.segmentations[series.key].labels[2]
+def made_by_highdicom(sources: list[pydicom.Dataset], labels: np.ndarray, path: Path) -> Path:
+    """Write the cavity and the wall on the pictures of one phase."""
     algorithm = highdicom.AlgorithmIdentificationSequence(
         "elsewhere", codes.DCM.ArtificialIntelligence, "1"
     )
@@ -78,7 +75,7 @@ def foreign(dicom_report, tmp_path) -> tuple[Report, Path]:
         )
     ]
     made = highdicom.seg.Segmentation(
-        [sources[uid] for uid in wanted],
+        sources,
         np.stack([labels == 3, labels == 2], axis=-1),
         highdicom.seg.SegmentationTypeValues.BINARY,
         described,
@@ -91,9 +88,19 @@ def foreign(dicom_report, tmp_path) -> tuple[Report, Path]:
         "1",
         "serial",
     )
-    path = tmp_path / "foreign.dcm"
     made.save_as(path)
-    return report, path
+    return path
+
+
+@pytest.fixture
+def foreign(dicom_report, tmp_path) -> tuple[Report, Path]:
+    """An object that highdicom made of the cavity and the wall at one phase."""
+    report, folder = dicom_report("one series")
+    (series,) = report.study.series
+    sources = {d.SOPInstanceUID: d for d in map(pydicom.dcmread, folder.iterdir())}
+    wanted = [sources[one.sop_instance_uid] for one in series.image.instances[2]]
+    labels = report.segmentations[series.key].labels[2]
+    return report, made_by_highdicom(wanted, labels, tmp_path / "foreign.dcm")
 
 
 def test_an_object_of_another_maker_is_known_by_codes_and_names(foreign) -> None:
@@ -103,6 +110,77 @@ def test_an_object_of_another_maker_is_known_by_codes_and_names(foreign) -> None
     given = placed(path, report.study)
     assert np.array_equal(given.labels, np.where(drawn == 1, 0, only(drawn, 2)))
     assert given.derived_from == "elsewhere"
+
+
+OTHER = ".9"
+"""Ends the UIDs of another series."""
+
+
+def other_series(series: Series) -> Series:
+    """Return the same pictures as a series of another view, with UIDs of its own."""
+    instances = tuple(
+        tuple(replace(one, sop_instance_uid=f"{one.sop_instance_uid}{OTHER}") for one in row)
+        for row in series.image.instances
+    )
+    return replace(
+        series,
+        key="s02",
+        uids=tuple(f"{uid}{OTHER}" for uid in series.uids),
+        image=replace(series.image, instances=instances),
+        view=View.FOUR_CHAMBER,
+        sequence=Technique.CINE,
+    )
+
+
+def test_a_folder_of_several_series_gives_the_labels_of_the_measured_one(foreign, tmp_path) -> None:
+    report, path = foreign
+    (series,) = report.study.series
+    cine = replace(series, view=View.SAX, sequence=Technique.CINE)
+    long_axis = other_series(series)
+    sources = [*map(pydicom.dcmread, sorted((tmp_path / "in").iterdir()))]
+    wanted = {one.sop_instance_uid for one in series.image.instances[1]}
+    sources = [one for one in sources if one.SOPInstanceUID in wanted]
+    for one in sources:
+        one.SOPInstanceUID += OTHER
+        one.SeriesInstanceUID += OTHER
+    drawn = report.segmentations[series.key].labels
+    made_by_highdicom(sources, np.full_like(drawn[1], 2), tmp_path / "long_axis.dcm")
+    alone = placed(path, report.study)
+    segments = read_segments(tmp_path, author="A. Reader")
+    both = replace(report.study, series=(long_axis, cine))
+    given, (flag,) = labels_of_segments(segments, both, ANALYSES)
+    assert np.array_equal(given.labels, alone.labels)
+    assert (flag.code, flag.severity) == ("OTHER_SERIES", Severity.INFO)
+    assert flag.evidence == f"{len(sources)} of s02"
+    # The other series is not in the input: the object says which one it is of.
+    here = replace(report.study, series=(cine,))
+    given, (flag,) = labels_of_segments(segments, here, ANALYSES)
+    assert np.array_equal(given.labels, alone.labels)
+    assert (flag.code, flag.severity) == ("OTHER_SERIES", Severity.REVIEW)
+    twins = replace(both, series=(cine, replace(long_axis, view=View.SAX)))
+    with pytest.raises(InputError, match=r"s01, s02\. Say which with --series"):
+        labels_of_segments(segments, twins, ANALYSES)
+
+
+def test_one_object_of_several_series_gives_its_frames_of_the_measured_one(
+    dicom_report, tmp_path
+) -> None:
+    report, _ = dicom_report("one series")
+    (series,) = report.study.series
+    path, *_ = dicom_seg.write(report, tmp_path)
+    whole = placed(path, report.study).labels
+    seg = pydicom.dcmread(path)
+    source = seg.PerFrameFunctionalGroupsSequence[0].DerivationImageSequence[0]
+    source.SourceImageSequence[0].ReferencedSOPInstanceUID += OTHER
+    seg.save_as(path)
+    cine = replace(series, view=View.SAX, sequence=Technique.CINE)
+    both = replace(report.study, series=(cine, other_series(series)))
+    segments = read_segments(path, author="A. Reader")
+    given, (flag,) = labels_of_segments(segments, both, ANALYSES)
+    assert flag.evidence == "1 of s02"
+    lost = (given.labels == 0) & (whole != 0)
+    assert np.array_equal(given.labels[~lost], whole[~lost])
+    assert np.array_equal(whole[lost].astype(bool).sum(), segments.frames[0].mask.sum())
 
 
 def shifted(seg: pydicom.Dataset) -> None:
@@ -165,7 +243,7 @@ def of_no_segments(seg: pydicom.Dataset) -> None:
         (mirrored, GeometryError, "shifted, turned or mirrored"),
         (without_sources, GeometryError, "moment in the heartbeat is unknown"),
         (of_another_study, InputError, "another study or series"),
-        (partly_of_another_study, InputError, "segment frames mark pictures"),
+        (partly_of_another_study, InputError, "segment frames are of pictures"),
         (of_a_liver, InputError, "segment 1 is coded and named as none of"),
         (fractional, InputError, "expected BINARY or LABELMAP"),
         (cut_short, InputError, "fewer pixels than it states"),

@@ -224,7 +224,7 @@ def test_what_is_not_of_this_study_or_not_ours_is_not_named(
     assert named(run("c")) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_a_damaged_report_is_no_error(damaged_folder: Path, data: st.DataObject) -> None:
     path = damaged_folder / REPORT_FILE

@@ -111,13 +111,13 @@ def is_as_in_scikit_image(mask: np.ndarray) -> bool:
     return all(solidity(parts == body.label) == body.solidity for body in regionprops(parts))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(mask=arrays(bool, st.tuples(st.integers(2, 14), st.integers(2, 14))))
 def test_parts_of_any_mask_are_as_solid_as_scikit_image_says(mask):
     assert is_as_in_scikit_image(mask)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32 - 1), coarse=st.floats(1, 5))
 def test_smooth_bodies_are_as_solid_as_scikit_image_says(seed, coarse):
     noise = gaussian_filter(np.random.default_rng(seed).normal(size=(60, 50)), coarse)

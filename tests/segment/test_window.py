@@ -19,7 +19,7 @@ def disc(shape: tuple[int, int], centre: tuple[float, float], radii: tuple[float
     return (distance <= 1).astype(np.float32)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     row_step=st.floats(0.6, 2.0),
     column_step=st.floats(0.6, 2.0),
@@ -45,14 +45,14 @@ def test_downsampling_averages_instead_of_aliasing():
     assert weights @ stripes == pytest.approx(np.full(14, 0.5), abs=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(step=st.floats(0.3, 4.0), start=st.floats(6, 10))
 def test_a_constant_stays_constant_at_every_step(step, start):
     weights = linear_weights(400, 80, step=step, start=start)
     assert weights @ np.ones(400) == pytest.approx(np.ones(80), abs=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(step=st.floats(0.3, 4.0), start=st.floats(6, 10))
 def test_a_ramp_stays_a_ramp(step, start):
     ramp = np.arange(400.0)

@@ -28,7 +28,7 @@ hearts = st.builds(
 )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(hearts)
 def test_every_heart_has_the_volumes_ejection_fraction_and_mass_it_was_given(
     parameters: HeartParameters,

@@ -105,7 +105,7 @@ def test_the_short_axis_cine_is_found_when_every_description_lies():
 turned = st.tuples(*[st.floats(-0.25, 0.25)] * 3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(turned, st.floats(-15, 15), st.booleans())
 def test_long_axis_views_are_told_by_their_turn_about_the_axis(turn, error_deg, backwards):
     axis = Rotation.from_rotvec(turn).apply(AXIS)
@@ -399,7 +399,7 @@ def test_an_empty_study_is_sorted():
     assert choose_sax_cine(Study("k", ())).series is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda v: np.linalg.norm(v) > 0.1),
     st.integers(1, 12),
@@ -644,7 +644,7 @@ def test_a_lone_thing_that_a_camera_pans_over_is_no_heart_and_one_that_contracts
     scale=st.floats(0.97, 1.03),
     seed=st.integers(0, 9),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_any_affine_motion_of_the_whole_is_told(shift, scale, seed):
     """A small motion of a smooth picture explains nearly all change."""
     assume(np.hypot(*shift) > 0.2 or abs(scale - 1) > 0.005)

@@ -16,6 +16,7 @@ from opencmr.analyses.contours import (
     require_pictures_as_drawn,
 )
 from opencmr.analyses.placing import drawn_on, series_taking
+from opencmr.analyses.several_series import part_of_one_series
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import Structure, with_inside
 from opencmr.errors import GeometryError, InputError
@@ -47,7 +48,7 @@ WALL = Region(Structure.MYOCARDIUM)
 def labels_of_outlines(
     given: GivenOutlines, study: Study, analyses: Sequence[Analysis]
 ) -> tuple[GivenLabels, tuple[QualityFlag, ...]]:
-    """Return outlines as labels of the series that they were drawn on, and remarks.
+    """Return outlines as labels of the series that is measured from them, and remarks.
 
     A pixel belongs to a region when its centre lies within an odd number of its outlines.  The
     wall is what lies within the epicardium and not in the cavity, where no outline of the wall
@@ -63,14 +64,16 @@ def labels_of_outlines(
     Raises
     ------
     InputError
-        When they are of pictures that no measured series holds, or of another frame of reference.
+        When they are of pictures that no measured series holds, or several do, or of another
+        frame of reference.
     GeometryError
         When an outline lies on no slice, does not say of which phase it is, leaves its picture,
         or contradicts another one.
     ConfigurationError
         When the caller names a series that is not there.
     """
-    series, places = _series_of(given, study, analyses)
+    series, given, others = _series_of(given, study, analyses)
+    places = _places(series)
     require_pictures_as_drawn(series)
     _require_frame(given.outlines, series)
     image = series.image
@@ -88,7 +91,7 @@ def labels_of_outlines(
     _require_cavities(held)
     crossed = (contours_cross(_pictures(crossing)),) if crossing else ()
     about = About(series=series.key)
-    remarks = (*given.remarks, *_missing(held), *crossed)
+    remarks = (*given.remarks, *others, *_missing(held), *crossed)
     return (
         drawn_on(series, labels, given, "the RT Structure Set"),
         tuple(replace(flag, about=about) for flag in remarks),
@@ -97,33 +100,14 @@ def labels_of_outlines(
 
 def _series_of(
     given: GivenOutlines, study: Study, analyses: Sequence[Analysis]
-) -> tuple[Series, Places]:
-    """Return the series that the outlines are of, and where its pictures are."""
+) -> tuple[Series, GivenOutlines, tuple[QualityFlag, ...]]:
+    """Return the series that is measured, the outlines of it, and remarks on the others."""
     stated = given.series_uids
     if stated and stated.isdisjoint(uid for one in study.series for uid in one.uids):
         raise _other("the series that the RT Structure Set refers to is not in the input")
-    taking = series_taking(given, study, analyses)
-    naming = [one for one in given.outlines if one.pictures]
-    if not naming:
-        one = _by_position(given, taking)
-        return one, _places(one)
-    found = [
-        (one, places, sum(bool(_named(outline, places)) for outline in naming))
-        for one in taking
-        for places in [_places(one)]
-    ]
-    series, places, marked = max(found, key=lambda row: row[2], default=(None, {}, 0))
-    if series is None or not marked:
-        raise _other(
-            "the contours are of no picture of a series that is measured from such labels: they "
-            "belong to another study or series"
-        )
-    if marked < len(naming):
-        raise _other(
-            f"{len(naming) - marked} of {len(naming)} contours are of pictures that {series.key} "
-            "does not hold: pictures are missing, or the contours belong to several series"
-        )
-    return series, places
+    if not any(one.pictures for one in given.outlines):
+        return _by_position(given, series_taking(given, study, analyses)), given, ()
+    return part_of_one_series(given, study, analyses, "contours")
 
 
 def _by_position(given: GivenOutlines, taking: Sequence[Series]) -> Series:

@@ -7,9 +7,11 @@ import numpy as np
 
 from opencmr.analyses.analysis import Analysis
 from opencmr.analyses.contours import require_pictures_as_drawn
-from opencmr.analyses.placing import drawn_on, series_taking
+from opencmr.analyses.placing import drawn_on
+from opencmr.analyses.several_series import part_of_one_series
 from opencmr.anatomy.structures import with_inside
-from opencmr.errors import GeometryError, InputError
+from opencmr.errors import GeometryError
+from opencmr.imaging.flag import QualityFlag
 from opencmr.imaging.given_labels import GivenLabels
 from opencmr.imaging.given_segments import GivenSegments, SegmentFrame
 from opencmr.imaging.study import Series, Study
@@ -23,8 +25,8 @@ Places = Mapping[tuple[str, int], list[tuple[int, int]]]
 
 def labels_of_segments(
     given: GivenSegments, study: Study, analyses: Sequence[Analysis]
-) -> GivenLabels:
-    """Return segments as labels of the series that they mark.
+) -> tuple[GivenLabels, tuple[QualityFlag, ...]]:
+    """Return segments as labels of the series that is measured from them, and remarks.
 
     Where segments overlap, the cavity is kept before the wall, and what lies inside a structure
     before that.
@@ -39,44 +41,21 @@ def labels_of_segments(
     Raises
     ------
     InputError
-        When they mark pictures that no measured series holds.
+        When they mark pictures that no measured series holds, or several do.
     GeometryError
         When a frame lies on other pixels than its picture, or marks several.
     ConfigurationError
         When the caller names a series that is not there.
     """
-    series, places = _series_of(given, study, analyses)
+    series, given, remarks = part_of_one_series(given, study, analyses, "segment frames")
+    places = _places(series)
     require_pictures_as_drawn(series)
     image = series.image
     labels = np.zeros(image.values.shape, dtype=np.uint8)
     for frame in sorted(given.frames, key=lambda one: -len(with_inside(one.structure))):
         for phase, z in _marked(frame, places, series):
             labels[phase, z][frame.mask] = given.scheme.label_of(frame.structure)
-    return drawn_on(series, labels, given, "the segmentation")
-
-
-def _series_of(
-    given: GivenSegments, study: Study, analyses: Sequence[Analysis]
-) -> tuple[Series, Places]:
-    """Return the series of which most frames mark a picture, and where its pictures are."""
-    found = [
-        (one, places, sum(any(p in places for p in frame.pictures) for frame in given.frames))
-        for one in series_taking(given, study, analyses)
-        for places in [_places(one)]
-    ]
-    series, places, marked = max(found, key=lambda row: row[2], default=(None, {}, 0))
-    if series is None or not marked:
-        raise InputError(
-            "the segments mark no picture of a series that is measured from such labels: they "
-            "belong to another study or series"
-        )
-    if marked < len(given.frames):
-        raise InputError(
-            f"{len(given.frames) - marked} of {len(given.frames)} segment frames mark pictures "
-            f"that {series.key} does not hold: pictures are missing, or the segments belong to "
-            "several series"
-        )
-    return series, places
+    return drawn_on(series, labels, given, "the segmentation"), remarks
 
 
 def _places(series: Series) -> Places:

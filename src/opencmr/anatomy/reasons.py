@@ -101,6 +101,7 @@ _CODES = (
     ReasonCode("BAD_CONTOUR", "The points of a contour cannot be read.", "Export it again."),
     ReasonCode("OFF_SLICE", "A contour lies on no slice.", "Draw it on the slices."),
     ReasonCode("MOMENT_UNSTATED", "A contour does not say its phase.", "Export with pictures."),
+    ReasonCode("OTHER_SERIES", "Labels of other series were left out.", "Check which."),
     ReasonCode("OTHER_PICTURES", "Contours are of pictures that are not here.", "Check which."),
     ReasonCode("NO_MODEL", "No model for such a series is installed.", "Install one."),
     ReasonCode("NO_MAPPING", "No series for a map of T1, T2 or T2*.", "None needed."),

@@ -1,13 +1,13 @@
 """Structures of the heart, what lies inside what, and the label conventions of public data sets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
 import numpy as np
 
-from opencmr.errors import ConfigurationError
+from opencmr.errors import ConfigurationError, InputError
 
 
 class Structure(StrEnum):
@@ -150,6 +150,28 @@ EMIDEC = LabelScheme(
 )
 
 SCHEMES: Mapping[str, LabelScheme] = MappingProxyType({s.name: s for s in (ACDC, MNMS, EMIDEC)})
+
+
+def scheme_holding(found: Set[Structure]) -> LabelScheme:
+    """Return the convention of the one series that has all the structures.
+
+    Raises
+    ------
+    InputError
+        When no series has them all.
+
+    Examples
+    --------
+    >>> scheme_holding({Structure.LV, Structure.RV}).name, scheme_holding({Structure.SCAR}).name
+    ('acdc', 'emidec')
+    """
+    for scheme in (ACDC, EMIDEC):
+        if found <= set(scheme.structures.values()):
+            return scheme
+    raise InputError(
+        "the labels hold scar and the right ventricle: no series is measured from both; keep "
+        "those of late enhancement or of the cine"
+    )
 
 
 def scheme_named(name: str) -> LabelScheme:

@@ -1,11 +1,12 @@
 """Outlines in patient coordinates that a caller gives, before it is known what they are of."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from opencmr.anatomy.policy import ContourPolicy
-from opencmr.anatomy.structures import LabelScheme, Structure
+from opencmr.anatomy.structures import LabelScheme, Structure, scheme_holding
 from opencmr.imaging.brief import brief
 from opencmr.imaging.flag import QualityFlag
 from opencmr.imaging.given_contours import require_polygon
@@ -66,6 +67,11 @@ class Outline:
         require_polygon(self.points_mm, 3, self.name)
 
     @property
+    def structure(self) -> Structure:
+        """What its region is, or is the outer surface of."""
+        return self.region.structure
+
+    @property
     def name(self) -> str:
         """The outline as an error names it: never by the name of its region, which is free text."""
         return f"a contour of ROI {self.roi}"
@@ -73,35 +79,61 @@ class Outline:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class GivenOutlines:
-    """Outlines of a DICOM RT Structure Set, as they came.
+    """Outlines of a DICOM RT Structure Set, as they came, perhaps of several series.
 
     Attributes
     ----------
     outlines : tuple of Outline
-    scheme : LabelScheme
-        The convention of the labels that they become.
     policy : ContourPolicy
     author : Author
     sha256 : str
         Of the file.
-    derived_from : str or None
-        The algorithm that made them, where the object says that one did.
+    algorithms : mapping of int to str
+        That made regions, by their numbers, where the object says that one did.
     series : str or None
         Key of the series that they belong to, where the caller says it.
     series_uids : frozenset of str
         SeriesInstanceUIDs that the object says it was drawn on; empty where it names none.
+    series_of : mapping of str to str
+        SeriesInstanceUID of the pictures, by SOP instance UID, where the object states it.
     remarks : tuple of QualityFlag
         What was found while they were read.
     """
 
     outlines: tuple[Outline, ...]
-    scheme: LabelScheme
     policy: ContourPolicy
     author: Author
     sha256: str
-    derived_from: str | None = field(default=None)
+    algorithms: Mapping[int, str] = field(default_factory=dict)
     series: str | None = None
     series_uids: frozenset[str] = frozenset()
+    series_of: Mapping[str, str] = field(default_factory=dict, repr=False)
     remarks: tuple[QualityFlag, ...] = ()
 
     __repr__ = brief
+
+    @property
+    def drawn(self) -> tuple[Outline, ...]:
+        """The outlines."""
+        return self.outlines
+
+    def of_these(self, outlines: Sequence[Outline]) -> "GivenOutlines":
+        """Return the same with some of the outlines alone."""
+        return replace(self, outlines=tuple(outlines))
+
+    @property
+    def scheme(self) -> LabelScheme:
+        """The convention of the labels that they become.
+
+        Raises
+        ------
+        InputError
+            When they are of several series, so that no convention has all.
+        """
+        return scheme_holding({one.structure for one in self.outlines})
+
+    @property
+    def derived_from(self) -> str | None:
+        """The algorithms that made their regions, where the object says that one did."""
+        rois = sorted({one.roi for one in self.outlines} & self.algorithms.keys())
+        return ", ".join(dict.fromkeys(self.algorithms[roi] for roi in rois)) or None

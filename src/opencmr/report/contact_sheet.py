@@ -7,12 +7,13 @@ import numpy as np
 from PIL import Image as Photograph
 
 from opencmr.imaging.image import Image
-from opencmr.imaging.study import Study
+from opencmr.imaging.study import Series, Study
 from opencmr.report.blocks import Montage, Page, Picture
 from opencmr.report.contents import DISCLAIMER
 from opencmr.report.heart_pictures import encoded, greyed, window_of
 from opencmr.report.templating import draw
 from opencmr.sort.examination import NamedSeries, Naming, named_stacks
+from opencmr.sort.sorting import is_stated
 
 LONGER_SIDE_PX = 160
 JPEG_QUALITY = 72
@@ -62,7 +63,7 @@ def of_stacks(study: Study) -> Montage | None:
     namings = named_stacks(study)
     return _sheet(
         [
-            (f"{one.key} {verdict(namings[one.key])}", thumbnail_of(one.image))
+            (f"{one.key} {_said_of(one, namings[one.key])}", thumbnail_of(one.image))
             for one in study.series[:MOST]
         ],
         len(study.series),
@@ -86,6 +87,13 @@ def of_series(study: Study | None, named: Sequence[NamedSeries]) -> Montage | No
         picture = NOTHING_READ if found is None else thumbnail_of(found.image)
         shown.append((verdict(one.naming), picture))
     return _sheet(shown, len(named))
+
+
+def _said_of(one: Series, naming: Naming) -> str:
+    """Return what the caller stated, as it was stated, or else the names and their probability."""
+    if is_stated(one):
+        return f"{one.sequence.value} · {one.view.value} · stated"
+    return verdict(naming)
 
 
 def verdict(naming: Naming) -> str:

@@ -78,8 +78,17 @@ def _as_stated(one: Series, technique: Technique) -> Series:
         sequence=technique,
         view_confidence=1.0,
         sequence_confidence=1.0,
-        because=(f"{technique.value}, {View.SAX.value}: stated by the caller",),
+        because=_because_stated(technique),
     )
+
+
+def _because_stated(technique: Technique) -> tuple[str, ...]:
+    return (f"{technique.value}, {View.SAX.value}: stated by the caller",)
+
+
+def is_stated(one: Series) -> bool:
+    """Return whether the caller said what a sorted series shows."""
+    return one.because == _because_stated(one.sequence)
 
 
 def evidence_of(study: Study) -> dict[str, Evidence]:

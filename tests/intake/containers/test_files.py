@@ -71,7 +71,7 @@ def test_kinds_are_told_apart(dicom, tmp_path):
 
 
 @given(st.binary(max_size=600))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes_have_a_kind(head):
     assert kind_of(head) in Kind
 
@@ -116,9 +116,7 @@ def test_members_of_an_archive_are_read_whatever_their_names(tmp_path):
 
 
 @given(names=st.lists(st.text(min_size=1, max_size=60), min_size=1, max_size=5, unique=True))
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_no_member_name_leads_outside(tmp_path_factory, names):
     top = tmp_path_factory.mktemp("top")

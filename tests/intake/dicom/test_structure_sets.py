@@ -100,8 +100,11 @@ def test_who_drew_it_and_what_made_it_are_kept(tmp_path) -> None:
     assert (found.derived_from, found.scheme) == ("Contourer", EMIDEC)
     with pytest.raises(ConfigurationError, match="needs a name"):
         read_outlines(tmp_path / "rs.dcm", author=" ")
+    both = read(structure_set(*drawn("RV"), *drawn("scar", made="AUTOMATIC")), tmp_path)
     with pytest.raises(InputError, match="scar and the right ventricle"):
-        read(structure_set(*drawn("RV", "scar")), tmp_path)
+        _ = both.scheme
+    right = both.of_these(both.outlines[:1])
+    assert (right.scheme, right.derived_from, both.derived_from) == (ACDC, None, "Contourer")
 
 
 def test_points_are_exactly_those_of_the_file(tmp_path) -> None:
@@ -243,7 +246,7 @@ def encodings() -> dict[str, bytes]:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_a_file_that_is_cut_anywhere_loses_no_contour_silently(
     data, encodings, tmp_path_factory
@@ -260,7 +263,7 @@ def test_a_file_that_is_cut_anywhere_loses_no_contour_silently(
     assert [len(one.points_mm) for one in found.outlines] == [60, 60]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_damaged_bytes_end_in_a_refusal_or_in_outlines(data, encodings, tmp_path_factory) -> None:
     whole = bytearray(encodings[data.draw(st.sampled_from(sorted(encodings)))])

@@ -76,7 +76,7 @@ def test_a_stack_keeps_every_voxels_value_and_place(tmp_path, name):
     assert reading.flags == ()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     turn=st.tuples(*[st.floats(-3, 3)] * 3),
     zooms=st.tuples(*[st.floats(0.6, 12)] * 3),
@@ -425,7 +425,7 @@ def test_an_impossible_header_is_refused_in_words(tmp_path, fields):
         read_nifti(write(tmp_path / "x.nii", picture(5, 4, 3), **fields))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 351), st.integers(0, 255)), min_size=1, max_size=8))
 def test_no_change_of_header_bytes_leads_to_another_kind_of_error(tmp_path_factory, changes):
     path = write(tmp_path_factory.mktemp("n") / "x.nii", picture(5, 4, 3))

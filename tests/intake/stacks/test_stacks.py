@@ -176,7 +176,7 @@ def test_two_acquisitions_that_no_time_tells_apart_are_not_split():
     assert shapes(assemble_series(frames)) == [(5, 3)]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.randoms(use_true_random=False))
 def test_shuffled_files_and_instance_numbers_change_nothing(shuffler: random.Random):
     frames = cine([0, 10, 20]) + cine([5], 1, orientation=AXIAL, series="1.2")

@@ -27,7 +27,7 @@ def reasons(ventricles: Ventricles) -> dict[str, str]:
     return {m.quantity.symbol: m.reason.code if m.reason else "" for m in measure_all(ventricles)}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32 - 1), slices=st.integers(2, 7))
 def test_a_volume_is_the_sum_of_its_voxels_on_any_uneven_stack(untimed, seed, slices) -> None:
     rng = np.random.default_rng(seed)

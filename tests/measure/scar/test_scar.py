@@ -235,7 +235,7 @@ def test_segments_are_not_named_without_insertions(tube):
         scar_percent_by_segment(WallProfile(bare, tube.lv_ed), np.zeros(tube.shape, bool))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     values=st.sampled_from([np.float32, np.float64]).flatmap(
         lambda kind: arrays(
@@ -247,7 +247,7 @@ def test_the_threshold_of_otsu_is_that_of_scikit_image(values: np.ndarray) -> No
     assert otsu(values, ANY_REMOTE) == float(threshold_otsu(values))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32 - 1), apart=st.floats(0, 300), bright=st.integers(1, 300))
 def test_the_threshold_in_a_wall_with_scar_is_that_of_scikit_image(seed, apart, bright) -> None:
     random = np.random.default_rng(seed)

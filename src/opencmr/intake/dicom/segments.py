@@ -5,7 +5,7 @@ these by its label.  Which picture a frame marks is read from its source image, 
 from its order.
 """
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.utils import unpack_bits
 
 from opencmr.anatomy.codes import STRUCTURE_CODES
-from opencmr.anatomy.policy import ACDC_POLICY, BasalRule, ContourPolicy, PapillaryRule
-from opencmr.anatomy.structures import ACDC, EMIDEC, LabelScheme, Structure
+from opencmr.anatomy.policy import BasalRule, ContourPolicy, PapillaryRule
+from opencmr.anatomy.structures import Structure
 from opencmr.errors import ConfigurationError, GeometryError, InputError
 from opencmr.imaging.given_segments import GivenSegments, SegmentFrame
 from opencmr.imaging.segmentation import Author, AuthorKind
@@ -72,18 +72,17 @@ def segments_of(
         raise InputError(f"the segments of {path} are empty: no frame has a pixel")
     return GivenSegments(
         frames,
-        scheme_of({frame.structure for frame in frames}),
-        _policy_of(objects),
         Author(AuthorKind.READER, author.strip()),
         sha256_of_bytes("\n".join(digest for digest, _ in read).encode("ascii")),
-        _origin(objects),
         series,
+        {uid: of for dataset in objects for uid, of in series_stated(dataset)},
     )
 
 
 def _frames(dataset: Dataset) -> Iterator[SegmentFrame]:
     try:
-        structures = _structures(dataset)
+        structures, policy = _structures(dataset), _policy_of(dataset)
+        algorithms = _algorithms(dataset)
         pixels = _pixels(dataset)
         is_map = text(dataset, "SegmentationType").upper() == "LABELMAP"
         shared = (dataset.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
@@ -102,7 +101,8 @@ def _frames(dataset: Dataset) -> Iterator[SegmentFrame]:
                 else:
                     continue
                 if mask.any():
-                    yield SegmentFrame(structure, mask, affine, pictures)
+                    made = algorithms[number]
+                    yield SegmentFrame(structure, mask, affine, pictures, policy, made)
     except (InputError, GeometryError):
         raise
     except Exception:  # hostile headers raise anything
@@ -214,37 +214,31 @@ def _pictures(own: Dataset) -> tuple[tuple[str, int], ...]:
     return tuple(found)
 
 
-def scheme_of(found: Set[Structure]) -> LabelScheme:
-    """Return the convention of the one series that has all the structures.
+def _policy_of(dataset: Dataset) -> ContourPolicy | None:
+    """Return the contour policy that an object of ours states."""
+    stated = " ".join(text(segment, "SegmentDescription") for segment in dataset.SegmentSequence)
+    return next((one for one in _POLICIES if one.text in stated), None)
 
-    Raises
-    ------
-    InputError
-        When no series has them all.
+
+def _algorithms(dataset: Dataset) -> Mapping[int, str]:
+    """Return the algorithm that made each segment; empty for one that was drawn by hand."""
+    return {
+        int(segment.SegmentNumber): ""
+        if text(segment, "SegmentAlgorithmType").upper() == "MANUAL"
+        else text(segment, "SegmentAlgorithmName").strip()
+        for segment in dataset.SegmentSequence
+    }
+
+
+def series_stated(dataset: Dataset) -> Iterator[tuple[str, str]]:
+    """Return the pictures that an object lists, each with the series that it says it is of.
+
+    Those of its own study and those of others (PS3.3 C.12.4).
     """
-    for scheme in (ACDC, EMIDEC):
-        if found <= set(scheme.structures.values()):
-            return scheme
-    raise InputError(
-        "the labels hold scar and the right ventricle: those of several series, which are "
-        "measured one by one; name the files of one series, or a folder that holds them alone"
-    )
-
-
-def _policy_of(objects: Sequence[Dataset]) -> ContourPolicy:
-    """Return the contour policy that objects of ours state; else that of the ACDC."""
-    stated = " ".join(
-        text(segment, "SegmentDescription") for one in objects for segment in one.SegmentSequence
-    )
-    return next((one for one in _POLICIES if one.text in stated), ACDC_POLICY)
-
-
-def _origin(objects: Sequence[Dataset]) -> str | None:
-    """Return the algorithms that made the segments."""
-    names = dict.fromkeys(
-        text(segment, "SegmentAlgorithmName").strip()
-        for one in objects
-        for segment in one.SegmentSequence
-        if segment.SegmentNumber and text(segment, "SegmentAlgorithmType").upper() != "MANUAL"
-    )
-    return ", ".join(name for name in names if name) or None
+    others = dataset.get("StudiesContainingOtherReferencedInstancesSequence") or ()
+    for study in (dataset, *others):
+        for series in study.get("ReferencedSeriesSequence") or ():
+            of = text(series, "SeriesInstanceUID")
+            for one in series.get("ReferencedInstanceSequence") or ():
+                if of:
+                    yield text(one, "ReferencedSOPInstanceUID"), of

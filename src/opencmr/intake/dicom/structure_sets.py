@@ -22,7 +22,7 @@ from opencmr.imaging.given_outlines import GivenOutlines, Outline, Region
 from opencmr.imaging.segmentation import Author, AuthorKind
 from opencmr.intake.dicom.label_objects import STRUCTURE_SETS, Read, objects_in, silenced
 from opencmr.intake.dicom.parsing import is_cut, text, texts, whole
-from opencmr.intake.dicom.segments import scheme_of, structure_coded
+from opencmr.intake.dicom.segments import structure_coded
 from opencmr.intake.dicom.structure_names import region_named
 
 CLOSED = {"CLOSED_PLANAR": False, "CLOSEDPLANAR_XOR": True}
@@ -76,8 +76,8 @@ def outlines_of(
         rois = _rois(dataset)
         regions = {number: _region(number, *row) for number, row in rois.items()}
         outlines, left_out = _outlines(dataset, rois, regions)
-        origin = _origin(dataset, [rois[n][0] for n in sorted({one.roi for one in outlines})])
-        uids = frozenset(_series_uids(dataset))
+        algorithms = _algorithms(dataset, rois)
+        stated = [*_series_stated(dataset)]
     except (InputError, GeometryError):
         raise
     except Exception:  # hostile headers raise anything
@@ -93,13 +93,13 @@ def outlines_of(
         )
     return GivenOutlines(
         outlines,
-        scheme_of({one.region.structure for one in outlines}),
         ACDC_POLICY,
         Author(AuthorKind.READER, author.strip()),
         digest,
-        origin,
+        algorithms,
         series,
-        uids,
+        frozenset(uid for uid, _ in stated),
+        {picture: uid for uid, pictures in stated for picture in pictures},
         left_out,
     )
 
@@ -244,19 +244,25 @@ def _pictures(contour: Dataset) -> tuple[tuple[str, int | None], ...]:
     return tuple(found)
 
 
-def _series_uids(dataset: Dataset) -> Iterator[str]:
+def _series_stated(dataset: Dataset) -> Iterator[tuple[str, list[str]]]:
+    """Return the series that an object says it was drawn on, each with its pictures."""
     for frame in dataset.get("ReferencedFrameOfReferenceSequence") or ():
         for study in frame.get("RTReferencedStudySequence") or ():
             for series in study.get("RTReferencedSeriesSequence") or ():
-                yield str(series.SeriesInstanceUID)
+                pictures = series.get("ContourImageSequence") or ()
+                yield (
+                    str(series.SeriesInstanceUID),
+                    [text(one, "ReferencedSOPInstanceUID") for one in pictures],
+                )
 
 
-def _origin(dataset: Dataset, rois: Sequence[Dataset]) -> str | None:
-    """Return the algorithms that made the regions that were read."""
+def _algorithms(dataset: Dataset, rois: Mapping[int, Roi]) -> Mapping[int, str]:
+    """Return the algorithm of each region that one made."""
     maker = text(dataset, "ManufacturerModelName").strip()
-    names = dict.fromkeys(
-        text(roi, "ROIGenerationDescription").strip() or maker or "an algorithm without a name"
-        for roi in rois
+    return {
+        number: text(roi, "ROIGenerationDescription").strip()
+        or maker
+        or "an algorithm without a name"
+        for number, (roi, _) in rois.items()
         if text(roi, "ROIGenerationAlgorithm").strip().upper() in ("AUTOMATIC", "SEMIAUTOMATIC")
-    )
-    return ", ".join(names) or None
+    }

@@ -40,11 +40,10 @@ def _row(series: Series, report: Report) -> TableRow:
         f"{100 * sure:.0f} %",
         f"{series.image.grid.shape[0]} × {series.image.phases}",
         spacing_text(series),
-        f"{verdict}; {codes}" if codes else verdict,
     )
     because = "; ".join(shown(fact) for fact in series.because)
     return TableRow(
-        tuple(Cell(text) for text in texts),
+        (*(Cell(text) for text in texts), Cell(verdict, small=codes)),
         under=f"because {because}" if because else "no evidence noted",
         is_strong=measured or series.key in report.maps,
     )
