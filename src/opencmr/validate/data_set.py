@@ -219,7 +219,7 @@ def claim_of(card: SegmentationCard, data: LabelledData, *, images: str) -> dict
         10: f"fold {', '.join(map(str, data.folds))} of the manifest",
         13: f"{taken.view.value} {taken.technique.value}; {images}",
         19: f"by the folds of the manifest; the model's card: {card.training_data}",
-        22: f"{card.title}, SHA-256 {card.sha256}: {taken.planes} slices in, "
+        22: f"{card.title}, SHA-256 {card.sha256}: {taken.planes or 'all'} slices in, "
         f"{', '.join(s.value for s in given.scheme.structures.values())} out",
         25: f"as the model's card says: {card.training_data}; code {card.trained_by}",
         27: "none: one network",
