@@ -158,8 +158,10 @@ class StackNetwork(Network[SegmentationCard]):
     def _of_stack(self, stack: np.ndarray) -> np.ndarray:
         """Return the shares ``(C, S, H, W)`` of a stack ``(S, H, W)``."""
         last = len(stack) - 1
-        between = [stack[[max(z - 1, 0), z, min(z + 1, last)]] for z in range(len(stack))]
-        slices = [self._part(self._encoded, {"image": one[None]}) for one in between]
+        slices = [
+            self._part(self._encoded, {"image": stack[None, [max(z - 1, 0), z, min(z + 1, last)]]})
+            for z in range(len(stack))
+        ]
         heard = self._part(
             HEARD,
             {
@@ -167,11 +169,15 @@ class StackNetwork(Network[SegmentationCard]):
                 for name, place in zip(STACK, (-2, -1), strict=True)
             },
         )
-        shares = []
-        for z, (*high, _, _) in enumerate(slices):
+        shares = np.empty((len(stack), self.card.output.channels, *stack.shape[1:]), np.float32)
+        for z in range(len(stack)):
+            *high, _, _ = slices[z]
+            slices[z] = []  # what is decoded is needed no more
             levels = [*high, *(features[z : z + 1] for features in heard)]
-            shares += self._part(["shares"], dict(zip(self._levels, levels, strict=True)))
-        return np.concatenate(shares).swapaxes(0, 1)
+            (shares[z : z + 1],) = self._part(
+                ["shares"], dict(zip(self._levels, levels, strict=True))
+            )
+        return shares.swapaxes(0, 1)
 
     def _part(self, wanted: Sequence[str], given: dict[str, np.ndarray]) -> list[np.ndarray]:
         return self._run(wanted, {**self._nothing, **given})

@@ -15,7 +15,7 @@ from opencmr.segment.context import shares_by_slice
 from opencmr.segment.enclosure import enclosed_shares
 from opencmr.segment.window import Window, read_window, side_px, whole_window
 
-LOCATING_SLICES = 4
+LOCATING_SLICES = 3
 """Slices of a whole image that a network for whole stacks sees at once: they are many pixels."""
 LOCATING_PHASES = 3
 """Phases that are looked at when the heart is sought; more adds time, not certainty."""
