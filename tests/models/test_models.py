@@ -16,14 +16,17 @@ from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ModelError
 from opencmr.models.card import read_card
-from opencmr.models.library import MODELS_VARIABLE, choose_model, read_library
-from opencmr.models.session import Network, Networks
+from opencmr.models.library import MODELS_VARIABLE, choose_model, model_titled, read_library
+from opencmr.models.session import Networks, load_network
+
+PACKAGED = choose_model(View.SAX, Technique.CINE).card
+"""What is taken where the user has no model of the kind."""
 
 
 @pytest.fixture
 def own_model(tmp_path, monkeypatch):
-    """A copy of the shipped model in a user's own folder, as version 99.0."""
-    source = choose_model(View.SAX, Technique.CINE).card
+    """A copy of a shipped model, which labels slices, in a user's own folder as version 99.0."""
+    source = model_titled("cine_sax@0.1.0")
     folder = tmp_path / "cine_sax" / "99.0"
     shutil.copytree(source.folder, folder)
     card = json.loads((folder / "model.json").read_text())
@@ -55,8 +58,8 @@ def test_an_unknown_model_is_refused_with_what_is_there():
 
 
 def test_what_a_network_says_does_not_depend_on_the_windows_before():
-    network = Network(choose_model(View.SAX, Technique.CINE).card)
-    planes, random = network.card.input.planes, np.random.default_rng(1)
+    network = load_network(choose_model(View.SAX, Technique.CINE).card)
+    planes, random = network.card.input.planes or 4, np.random.default_rng(1)
     small, large = (random.random((1, planes, n, n), dtype=np.float32) for n in (64, 96))
     first = network(small)
     np.testing.assert_array_equal(network(small), first)
@@ -69,13 +72,13 @@ def test_one_flipped_bit_in_the_weights_is_refused(own_model):
     weights[len(weights) // 2] ^= 1
     (own_model / "weights.onnx").write_bytes(weights)
     with pytest.raises(ModelError, match="MODEL_HASH"):
-        Network(read_card(own_model))
+        load_network(read_card(own_model))
 
 
 def test_missing_weights_are_refused(own_model):
     (own_model / "weights.onnx").unlink()
     with pytest.raises(ModelError, match="missing"):
-        Network(read_card(own_model))
+        load_network(read_card(own_model))
 
 
 def edit(folder: Path, *keys: str, value: object) -> None:
@@ -144,31 +147,38 @@ def test_a_classifier_has_classes_instead_of_labels(own_model):
 def test_a_broken_card_stops_no_other_model(own_model, content):
     (own_model / "model.json").write_bytes(content)
     library = read_library()
-    assert [card.version for card in library.cards if card.name == "cine_sax"] == ["0.1.0", "0.3.0"]
+    assert [card.version for card in library.cards if card.name == "cine_sax"] == [
+        "0.1.0",
+        PACKAGED.version,
+    ]
     assert "cine_sax/99.0" in library.broken[0]
-    assert choose_model(View.SAX, Technique.CINE).card.version == "0.3.0"
+    assert choose_model(View.SAX, Technique.CINE).card == PACKAGED
 
 
 def test_weights_that_onnxruntime_refuses_are_named(own_model):
     (own_model / "weights.onnx").write_bytes(b"no network")
     edit(own_model, "sha256", value=hashlib.sha256(b"no network").hexdigest())
     with pytest.raises(ModelError, match=r"onnxruntime refuses the weights of cine_sax 99\.0"):
-        Network(read_card(own_model))
+        load_network(read_card(own_model))
 
 
 @pytest.mark.parametrize(
     ("keys", "value", "said"),
-    [(("input", "context_slices"), 2, "planes in"), (("output", "label_scheme"), "emidec", "out")],
+    [
+        (("input", "context_slices"), 2, "planes in"),
+        (("input", "whole_stack"), True, "none of a network for stacks"),
+        (("output", "label_scheme"), "emidec", "out"),
+    ],
 )
 def test_a_card_of_other_weights_is_refused(own_model, keys, value, said):
     edit(own_model, *keys, value=value)
     with pytest.raises(ModelError, match=said):
-        Network(read_card(own_model))
+        load_network(read_card(own_model))
 
 
 def test_windows_that_the_network_cannot_compute_name_the_model():
-    network = Network(choose_model(View.SAX, Technique.CINE).card)
-    with pytest.raises(ModelError, match=r"cine_sax 0\.3\.0 cannot compute"):
+    network = load_network(PACKAGED)
+    with pytest.raises(ModelError, match=f"{re.escape(PACKAGED.title)} cannot compute"):
         network(np.zeros((1, 3, 63, 64), np.float32))
 
 
@@ -204,7 +214,7 @@ def test_a_users_model_that_wins_over_the_packaged_one_is_said(own_model):
         networks.segmentation(View.SAX, Technique.CINE)
     (remark,) = networks.remarks
     assert "cine_sax 99.0" in remark
-    assert "packaged cine_sax 0.3.0" in remark
+    assert f"packaged {PACKAGED.title}" in remark
 
 
 def test_the_card_in_the_documentation_reads(tmp_path):
@@ -217,16 +227,16 @@ def test_the_card_in_the_documentation_reads(tmp_path):
 def test_one_and_two_threads_give_the_same_labels():
     card = choose_model(View.SAX, Technique.CINE).card
     window = np.random.default_rng(0).random((1, 3, 96, 112), dtype=np.float32)
-    one, two = (Network(card, threads=n)(window) for n in (1, 2))
+    one, two = (load_network(card, threads=n)(window) for n in (1, 2))
     assert one == pytest.approx(two, abs=1e-5)
     assert np.array_equal(one.argmax(1), two.argmax(1))
 
 
 def test_class_shares_sum_to_one():
     card = choose_model(View.SAX, Technique.CINE).card
-    shares = Network(card)(np.zeros((2, 3, 64, 64), np.float32))
-    assert shares.shape == (2, 4, 64, 64)
-    assert shares.sum(1) == pytest.approx(np.ones((2, 64, 64)), abs=1e-5)
+    shares = load_network(card)(np.zeros((2, 3, 64, 64), np.float32))
+    assert shares.shape == ((2, 4, 3, 64, 64) if card.input.whole_stack else (2, 4, 64, 64))
+    assert shares.sum(1) == pytest.approx(np.ones((2, *shares.shape[2:])), abs=1e-5)
 
 
 def test_the_library_is_read_once_for_plan_and_networks(own_model, monkeypatch):

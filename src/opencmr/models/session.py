@@ -141,7 +141,10 @@ class StackNetwork(Network[SegmentationCard]):
         self._encoded = [f"encoded_{number}" for number in range(levels)]
         names = {one.name for one in (*self._session.get_inputs(), *self._session.get_outputs())}
         expected = {"image", *STACK, *self._levels, *self._encoded, *HEARD, "shares"}
-        if names != expected or levels < 2:
+        sizes = [
+            one.shape[1] if len(one.shape) == 4 else None for one in self._session.get_inputs()
+        ]
+        if names != expected or levels < 2 or not all(isinstance(n, int) for n in sizes):
             raise ModelError(f"the weights of {self.card.title} are none of a network for stacks")
         self._compare(
             "classes out", self._session.get_outputs()[-1].shape, self.card.output.channels
