@@ -412,7 +412,22 @@ def _tables() -> Page:
     )
     bar = ColourBar(("#000", "#fff"), "0", "60", "ms")
     eyes = Beside(tuple((Bullseye(f"T{n}", "ms", Markup(), bar),) for n in range(3)))
-    return Page("Tables", "", "", (base, truth, eyes, earlier))
+    titled = replace(eyes, title="Wall")
+    tissue = Table(
+        (Column(), Column("Series"), Column(kind="number"), Column(share=1)),
+        (
+            TableRow(
+                (
+                    Cell("Septal T1 after contrast", small="T1_POST_SEPTUM"),
+                    Cell("s12"),
+                    Cell("no value", look="absent"),
+                    Cell("147 pixels on 3 slices, wall of the cine's phase 7", look="aside"),
+                )
+            ),
+        ),
+        "Tissue",
+    )
+    return Page("Tables", "", "", (base, truth, eyes, titled, earlier, tissue))
 
 
 @pytest.mark.parametrize("width", [360, 420])
@@ -435,6 +450,14 @@ def test_on_a_phone_numbers_of_one_quantity_stand_in_one_line_and_each_by_its_un
     )
     assert len(apart) == 14
     assert max(apart) < 4
+    told = "[...document.querySelectorAll('[aria-label=Tissue] td.reason')].map(e => e.clientWidth)"
+    assert min(browser.run(told)) > 0.8 * width
+    eyes = (
+        "[...document.querySelectorAll('.pair')].flatMap(p => [...p.querySelectorAll('.wall')]"
+        ".map(w => w.getBoundingClientRect()).map((b, n, all) => n ? b.top - all[n - 1].bottom"
+        " : 99))"
+    )
+    assert min(browser.run(eyes)) >= 15
     wide = "[...document.querySelectorAll('.wide')].map(e => e.scrollWidth - e.clientWidth)"
     assert max(browser.run(wide)) <= 0
 
