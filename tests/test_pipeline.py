@@ -11,7 +11,14 @@ from opencmr.analyses import function
 from opencmr.anatomy.ranges import NormalRange, RangeSource, parse_ranges
 from opencmr.imaging.finding import Outcome
 from opencmr.imaging.flag import About, Severity
-from opencmr.imaging.study import Demographics, Series, StackFacts, Study
+from opencmr.imaging.study import (
+    Demographics,
+    Scanner,
+    Series,
+    SeriesHeader,
+    StackFacts,
+    Study,
+)
 from opencmr.intake.studies import read_studies
 from opencmr.pipeline import Configuration, analyze_study, planned_study
 from opencmr.quality.stacks import OF_WHOLE_STACKS
@@ -24,6 +31,8 @@ from opencmr.simulate import (
     simulate_study,
     write_dicom,
 )
+
+NOWHERE = Scanner()
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +49,13 @@ def analyse(phantom: SimulatedStudy, true_labels, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(function, "segment_short_axis", true_labels(phantom))
     (image,) = next(s.images for s in phantom.series if s.images[0].grid == phantom.labels.grid)
 
-    def run(heart_rate_bpm: float | None, ranges: tuple[NormalRange, ...] = ()) -> Report:
-        study = Study("phantom", (Series("s01", image),))
+    def run(
+        heart_rate_bpm: float | None,
+        ranges: tuple[NormalRange, ...] = (),
+        scanner: Scanner = NOWHERE,
+    ) -> Report:
+        header = SeriesHeader(series_description="cine SAX")
+        study = Study("phantom", (Series("s01", image, header=header),), scanner=scanner)
         given = Demographics(sex="F", age_years=50.0, heart_rate_bpm=heart_rate_bpm)
         return analyze_study(study, Configuration(demographics=given, ranges=ranges))
 
@@ -77,6 +91,30 @@ def test_a_sites_own_ranges_go_before_the_packaged_ones_and_are_said(analyse) ->
     assert cited["LVEF"] == cited["WT_MAX"] == "our paper"
     assert "17:746" in cited["LVEDV"]
     assert report.provenance.configuration["normal_ranges"] != "packaged"
+
+
+@pytest.mark.parametrize(
+    ("scanner", "symbols"),
+    [
+        (Scanner("Acme", "One", 3.0), {"WT_MAX"}),
+        (Scanner("Acme", "One", 1.5), set()),
+        (Scanner("Other", "One", 3.0), set()),
+        (NOWHERE, set()),
+    ],
+)
+def test_a_sites_range_is_applied_on_its_scanner_and_sequence_alone(
+    analyse, scanner, symbols
+) -> None:
+    text = "symbol,low,high,field_strength_t,vendor,sequence\n"
+    text += "WT_MAX,1,2,3,acme,cine\nWT_MEAN,1,2,3,acme,tagging\n"
+    report = analyse(None, parse_ranges(text, RangeSource("our people", "", "our paper")), scanner)
+    found = {
+        symbol
+        for symbol in ("WT_MAX", "WT_MEAN")
+        if (m := report.measurements.find(symbol)) and m.reference
+    }
+    assert found == symbols
+    assert report.measurements.find("LVEF").reference is not None
 
 
 LOST = 3

@@ -17,7 +17,7 @@ from opencmr.analyses.plan import Planned, plan_study
 from opencmr.analyses.segments import labels_of_segments
 from opencmr.analyses.table import ANALYSES
 from opencmr.anatomy.phases import SegPhases
-from opencmr.anatomy.ranges import SITES_OWN, NormalRange, normal_ranges
+from opencmr.anatomy.ranges import SITES_OWN, Acquisition, NormalRange, normal_ranges
 from opencmr.anatomy.seg_types import SegType
 from opencmr.anatomy.techniques import Technique
 from opencmr.diagnose.study import find
@@ -296,7 +296,23 @@ def _judged(found: Measurements, study: Study, configuration: Configuration) -> 
     if not configuration.ranges:
         return found
     ranges = (*configuration.ranges, *normal_ranges())
-    return Measurements(tuple(with_reference(one, study.demographics, ranges) for one in found))
+    made = {one.key: _made(study, one) for one in study.series}
+    unknown = _made(study, None)
+    return Measurements(
+        tuple(
+            with_reference(one, study.demographics, ranges, made.get(one.series, unknown))
+            for one in found
+        )
+    )
+
+
+def _made(study: Study, series: Series | None) -> Acquisition:
+    scanner = study.scanner
+    if series is None:
+        return Acquisition(scanner.field_strength_t, scanner.vendor)
+    header = series.header
+    names = f"{header.series_description} {header.protocol_name} {header.sequence_name}"
+    return Acquisition(scanner.field_strength_t, scanner.vendor, names)
 
 
 def planned_study(

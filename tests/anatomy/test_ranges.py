@@ -3,7 +3,7 @@
 import pytest
 
 from opencmr.anatomy.policy import PapillaryRule
-from opencmr.anatomy.ranges import RangeSource, normal_ranges, parse_ranges
+from opencmr.anatomy.ranges import Acquisition, RangeSource, normal_ranges, parse_ranges
 from opencmr.errors import ConfigurationError
 
 OWN = RangeSource("patients of this site", "limits as the table gives them", "ranges.csv")
@@ -94,6 +94,62 @@ def test_a_column_that_stands_twice_is_refused() -> None:
 def test_a_table_that_cannot_be_meant_is_refused_by_line_and_column(rows, said) -> None:
     with pytest.raises(ConfigurationError, match=said):
         parse_ranges(HEAD + rows, OWN)
+
+
+SCANNER_HEAD = "symbol,low,high,field_strength_t,vendor,sequence\n"
+SIEMENS = Acquisition(1.494, "SIEMENS Healthineers", "t1_MOLLI5s3s3 SAX native")
+
+
+@pytest.mark.parametrize(
+    ("cells", "made", "holds"),
+    [
+        (",,", Acquisition(), True),
+        (",,", SIEMENS, True),
+        ("1.5,siemens,MOLLI", SIEMENS, True),
+        ("1.5,,", Acquisition(2.8936), False),
+        ("3,,", Acquisition(2.8936), True),
+        ("3,,", Acquisition(), False),
+        ("0.5,,", Acquisition(0.55), False),
+        (",GE,", Acquisition(vendor="GE MEDICAL SYSTEMS"), True),
+        (",GE,", Acquisition(vendor="Siemens"), False),
+        (",Philips,", Acquisition(), False),
+        (",,MOLLI", Acquisition(names="ShMOLLI 192i"), False),
+        (",,molli sax", SIEMENS, True),
+        (",,molli lax", SIEMENS, False),
+        (",,SASHA", Acquisition(), False),
+    ],
+)
+def test_a_range_holds_for_its_field_vendor_and_sequence_alone(cells, made, holds) -> None:
+    (found,) = parse_ranges(f"{SCANNER_HEAD}T1,950,1050,{cells}\n", OWN)
+    assert found.holds_on(made) is holds
+
+
+def test_a_range_says_on_what_it_was_made() -> None:
+    (found,) = parse_ranges(f"{SCANNER_HEAD}T1,950,1050,1.5,Siemens,MOLLI\n", OWN)
+    assert ", 1.5 T Siemens MOLLI; " in found.population
+
+
+def test_a_table_may_hold_a_row_for_each_field_and_sequence() -> None:
+    rows = "T1,950,1050,1.5,,MOLLI\nT1,1100,1250,3,,MOLLI\nT1,1130,1220,1.5,,SASHA\n"
+    assert [one.low for one in parse_ranges(SCANNER_HEAD + rows, OWN)] == [950, 1100, 1130]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("T1,950,1050,15000,,", "line 2: field_strength_t is '15000'; expected teslas"),
+        ("T1,950,1050,0,,", "line 2: field_strength_t is '0'"),
+        ("T1,950,1050,1.5 T,,", "line 2: field_strength_t is '1.5 T'; expected a number"),
+        ("T1,950,1050,,?,", "line 2: vendor is '\\?'"),
+        ("T1,950,1050,,,-", "line 2: sequence is '-'; expected a word of the headers"),
+        ("T1,950,1050,1.5,,\nT1,950,1060,1.49,,", "line 3: T1 has two ranges"),
+        ("T1,950,1050,,,\nT1,950,1060,3,,", "line 3: T1 has two ranges"),
+        ("T1,950,1050,,,MOLLI\nT1,950,1060,,,molli 5", "line 3: T1 has two ranges"),
+    ],
+)
+def test_a_scanner_that_cannot_be_meant_is_refused_by_line_and_column(rows, said) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        parse_ranges(SCANNER_HEAD + rows, OWN)
 
 
 @pytest.mark.parametrize("head", ["", "symbol,low", "symbol,low,high,colour"])

@@ -7,6 +7,9 @@ import jsonschema
 import nibabel
 import numpy as np
 import pytest
+import typer
+
+from opencmr.cli.application import application
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "reference" / "schemas"
 
@@ -110,7 +113,9 @@ def test_a_plan_of_a_study_without_a_cine_says_why_and_ends_with_4(
 
 
 def test_what_is_installed_keeps_the_contract(opencmr):
-    require(opencmr("models", "--json").json, schema("models"))
+    listed = opencmr("models", "--json").json
+    require(listed, schema("models"))
+    require(opencmr("models", listed[0]["name"], "--json").json, schema("models"))
     require(opencmr("doctor", "--json").json, schema("doctor"))
 
 
@@ -149,6 +154,18 @@ def test_a_validation_keeps_the_contract(opencmr, tmp_path):
     outcome = opencmr("validate", *words)
     require(outcome.json, schema("validate"))
     require(json.loads((tmp_path / "out" / "results.json").read_text()), schema("results"))
+
+
+def test_every_command_that_prints_json_has_a_schema():
+    commands = typer.main.get_command(application).commands
+    prints = {
+        name
+        for name, command in commands.items()
+        if any("--json" in one.opts for one in command.params)
+    }
+    assert {"analyze", "sort", "doctor"} <= prints
+    same = {"measure": "analyze"}
+    assert not [n for n in prints if not (SCHEMAS / f"{same.get(n, n)}.schema.json").exists()]
 
 
 def test_every_schema_is_a_schema_and_promises_to_grow_only():

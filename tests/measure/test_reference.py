@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from opencmr.anatomy.policy import BasalRule, ContourPolicy, PapillaryRule
-from opencmr.anatomy.ranges import RangeSource, normal_ranges, parse_ranges
+from opencmr.anatomy.ranges import Acquisition, RangeSource, normal_ranges, parse_ranges
 from opencmr.anatomy.reasons import REASON_CODES
 from opencmr.imaging.measurement import Measurement, ReferenceVerdict
 from opencmr.imaging.study import Demographics
@@ -73,6 +73,33 @@ def test_a_sites_own_ranges_stand_in_for_the_packaged_ones() -> None:
     found = verdict(lvef(50.0), Demographics(), own)
     assert isinstance(found, ReferenceVerdict)
     assert (found.verdict, found.z_score, found.citation) == ("above", None, "ours")
+
+
+THREE_TESLA = parse_ranges(
+    "symbol,low,high,field_strength_t,sequence\nLVEF,30,40,3,cine",
+    RangeSource("people", "limits", "ours"),
+)
+
+
+def test_no_range_is_applied_across_field_and_sequence_and_no_header_is_quoted() -> None:
+    ours = verdict(lvef(50.0), MAN, THREE_TESLA, Acquisition(2.89, names="CINE sax"))
+    assert isinstance(ours, ReferenceVerdict)
+    hold = "OTHER_SCANNER: the normal ranges hold for 3 T cine; "
+    for made, why in (
+        (Acquisition(1.5, "Acme", "CINE Doe"), "this was made at 1.5 T"),
+        (Acquisition(3.0, "Acme", "LGE Doe"), "the headers name another vendor or sequence"),
+        (Acquisition(names="CINE Doe"), "the field strength is not known"),
+    ):
+        found = str(verdict(lvef(50.0), MAN, THREE_TESLA, made))
+        assert found.startswith(hold + why)
+        assert "Doe" not in found
+
+
+def test_what_a_sites_table_lacks_for_a_scanner_is_judged_by_the_packaged_ranges() -> None:
+    both = (*THREE_TESLA, *normal_ranges())
+    found = verdict(lvef(50.0), MAN, both, Acquisition(1.5, names="cine"))
+    assert isinstance(found, ReferenceVerdict)
+    assert "17:746" in found.citation
 
 
 def test_every_range_is_of_a_quantity_and_has_its_source() -> None:

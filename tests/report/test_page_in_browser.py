@@ -11,12 +11,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from markupsafe import Markup
 from PIL import Image as Picture
 
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.measurements import Measurements
 from opencmr.report import html
-from opencmr.report.blocks import Beside, Cell, Column, Page, Table, TableRow
+from opencmr.report.blocks import (
+    Beside,
+    Bullseye,
+    Cell,
+    ColourBar,
+    Column,
+    Page,
+    Table,
+    TableRow,
+)
 from opencmr.report.contents import Report
 from opencmr.report.sections.table import page_of
 
@@ -380,6 +390,102 @@ def test_neither_a_code_nor_a_word_of_a_narrow_table_is_broken(
         assert browser.run(BROKEN_WORDS) == []
     finally:
         browser.ask("Emulation.setEmulatedMedia", media="")
+
+
+def _tables() -> Page:
+    """A page with the tables of numbers, one of which stacks on a phone, and bull's-eyes."""
+
+    def numbers(title: str, *names: str) -> Table:
+        columns = (Column(names[0], share=1), *(Column(one, "number") for one in names[1:]))
+        row = (
+            Cell("Septal extracellular volume", "%", small="ECV_SEPTUM"),
+            *(Cell("162.8", "mL") for _ in names[1:]),
+        )
+        return Table(columns, (TableRow(row),) * 2, title)
+
+    truth = numbers("Truth", "Quantity", "Truth", "Measured", "Difference")
+    base = numbers("Base", "The base read", "LVEF", "LVEDV", "LVESV")
+    earlier = Table(
+        (Column("Quantity"), *(Column(n, "number") for n in ("Then", "Now")), Column("Repeats")),
+        (TableRow((Cell("LVEDV"), Cell("1", "mL"), Cell("2", "mL"), Cell("within ± 3 mL"))),),
+        "Earlier",
+    )
+    bar = ColourBar(("#000", "#fff"), "0", "60", "ms")
+    eyes = Beside(tuple((Bullseye(f"T{n}", "ms", Markup(), bar),) for n in range(3)))
+    titled = replace(eyes, title="Wall")
+    tissue = Table(
+        (Column(), Column("Series"), Column(kind="number"), Column(share=1)),
+        (
+            TableRow(
+                (
+                    Cell("Septal T1 after contrast", small="T1_POST_SEPTUM"),
+                    Cell("s12"),
+                    Cell("no value", look="absent"),
+                    Cell("147 pixels on 3 slices, wall of the cine's phase 7", look="aside"),
+                )
+            ),
+        ),
+        "Tissue",
+    )
+    return Page("Tables", "", "", (base, truth, eyes, titled, earlier, tissue))
+
+
+@pytest.mark.parametrize("width", [360, 420])
+def test_on_a_phone_numbers_of_one_quantity_stand_in_one_line_and_each_by_its_unit(
+    browser: Browser, tmp_path: Path, width: int
+) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(html.markup(_tables()), encoding="utf-8")
+    browser.screen(width, 860, is_phone=True)
+    browser.open(path)
+    tops = browser.run(
+        "['Base', 'Truth'].map(t => [...document.querySelectorAll(`[aria-label=${t}] tbody tr`)]"
+        ".map(r => new Set([...r.cells].map(c => c.getBoundingClientRect().top)).size))"
+    )
+    assert tops == [[1, 1], [1, 1]]
+    apart = browser.run(
+        "[...document.querySelectorAll('td .unit')].map(u => Math.abs("
+        "u.getBoundingClientRect().bottom - u.previousElementSibling.getBoundingClientRect()"
+        ".bottom))"
+    )
+    assert len(apart) == 14
+    assert max(apart) < 4
+    told = "[...document.querySelectorAll('[aria-label=Tissue] td.reason')].map(e => e.clientWidth)"
+    assert min(browser.run(told)) > 0.8 * width
+    eyes = (
+        "[...document.querySelectorAll('.pair')].flatMap(p => [...p.querySelectorAll('.wall')]"
+        ".map(w => w.getBoundingClientRect()).map((b, n, all) => n ? b.top - all[n - 1].bottom"
+        " : 99))"
+    )
+    assert min(browser.run(eyes)) >= 15
+    wide = "[...document.querySelectorAll('.wide')].map(e => e.scrollWidth - e.clientWidth)"
+    assert max(browser.run(wide)) <= 0
+
+
+@pytest.mark.parametrize("paper", [False, True], ids=["desk", "paper"])
+def test_a_bullseyes_title_keeps_away_from_what_stands_above_it(
+    browser: Browser, tmp_path: Path, *, paper: bool
+) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(html.markup(_tables()), encoding="utf-8")
+    browser.screen(PAPER_PX, 1000)
+    browser.ask("Emulation.setEmulatedMedia", media="print" if paper else "screen")
+    browser.open(path)
+    try:
+        gaps_px = browser.run(
+            "(bottom => [...document.querySelectorAll('.wall h3')].slice(0, 2)"
+            ".map(h => h.getBoundingClientRect().top - bottom))"
+            "(document.querySelector('[aria-label=Truth]').getBoundingClientRect().bottom)"
+        )
+    finally:
+        browser.ask("Emulation.setEmulatedMedia", media="")
+    assert min(gaps_px) >= 15
+
+
+def test_every_table_with_a_title_has_it_as_its_name(opened: Browser) -> None:
+    nodes = opened.ask("Accessibility.getFullAXTree")["nodes"]
+    tables = [n["name"]["value"] for n in nodes if n["role"]["value"] == "table"]
+    assert {"Left ventricle", "Right ventricle"} <= set(tables)
 
 
 def test_every_control_has_a_name_and_can_be_reached_and_seen(opened: Browser) -> None:

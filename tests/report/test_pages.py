@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from markupsafe import Markup
 
 from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.image import untimed_image
@@ -16,7 +17,19 @@ from opencmr.imaging.study import Demographics, Study
 from opencmr.measure import Ventricles
 from opencmr.measure.landmarks import find_landmarks
 from opencmr.report import html, pdf
-from opencmr.report.blocks import Cell, Column, Line, Montage, Notes, Page, Table, TableRow
+from opencmr.report.blocks import (
+    Beside,
+    Bullseye,
+    Cell,
+    ColourBar,
+    Column,
+    Line,
+    Montage,
+    Notes,
+    Page,
+    Table,
+    TableRow,
+)
 from opencmr.report.contents import DISCLAIMER, Report
 from opencmr.report.sections import hearts
 from opencmr.report.sections.table import page_of
@@ -182,6 +195,16 @@ def test_every_pdf_page_says_whose_it_is(small_report: Report, tmp_path: Path) -
         head = one.strip().splitlines()[0]
         assert "Lovelace, Ada · ID CANARY-4711 · study of 2026-02-14" in head
         assert DISCLAIMER in head
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="needs pdftotext (poppler-utils)")
+@pytest.mark.parametrize("before", range(24, 46, 3))
+def test_a_bullseyes_title_stands_on_the_pdf_page_of_its_scale(before: int, tmp_path: Path) -> None:
+    lead = Notes(tuple(Line(f"line {n}") for n in range(before)))
+    drawn = Markup('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"></svg>')
+    eye = Bullseye("Myocardial T1", "ms", drawn, ColourBar(("#000", "#fff"), "0", "2000", "ms"))
+    pages = _pdf_pages(Page("", "", "", (lead, Beside(((eye,), (eye,))))), tmp_path / "report.pdf")
+    assert ["Myocardial T1" in page for page in pages] == ["2000 ms" in page for page in pages]
 
 
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="needs pdftotext (poppler-utils)")

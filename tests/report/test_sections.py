@@ -189,7 +189,8 @@ def test_truth_stands_beside_measurement_with_the_difference(small_report: Repor
     (table,) = truth.tell(replace(small_report, truth={"LVEF": 57.0, "UNKNOWN": 1.0}))
     assert isinstance(table, Table)
     (row,) = table.rows
-    assert [cell.text for cell in row.cells[1:4]] == ["57.0", "58.9", "+1.9"]
+    assert [cell.text for cell in row.cells[1:]] == ["57.0", "58.9", "+1.9"]
+    assert row.cells[0].unit == "%"
 
 
 def test_recommended_elements_that_are_not_there_are_listed_with_why(small_report: Report) -> None:

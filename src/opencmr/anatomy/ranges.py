@@ -1,12 +1,14 @@
 """Normal ranges, with the conditions under which each holds.
 
 The packaged table, ``normal_ranges.csv``, and a site's own have one format, which
-:func:`parse_ranges` reads.  No range is applied across sex, age or papillary rule.
+:func:`parse_ranges` reads.  No range is applied across sex, age, papillary rule, or what it says
+of field strength, vendor and sequence.
 """
 
 import math
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
@@ -20,7 +22,24 @@ NORMAL_Z = 1.96
 WHAT = "ranges"
 SITES_OWN = "the site's own table"
 REQUIRED = ("symbol", "low", "high")
-OPTIONAL = ("sex", "age_low", "age_high", "papillary", "mean", "sd", "source")
+OPTIONAL = (
+    "sex",
+    "age_low",
+    "age_high",
+    "papillary",
+    "field_strength_t",
+    "vendor",
+    "sequence",
+    "mean",
+    "sd",
+    "source",
+)
+FIELD_LIMITS_T = (0.05, 15.0)
+"""From the lowest to above the highest field at which people are imaged; 15000 is in gauss
+(proposal)."""
+FIELD_TOLERANCE = 0.05
+"""As a share: scanners called 1.5 T and 3 T state 1.494 and 2.8936 T; 0.5 and 0.55 T stay apart
+(proposal)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +77,26 @@ SOURCES: Mapping[str, RangeSource] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
+class Acquisition:
+    """How the series of a value was made, as its headers say.
+
+    Attributes
+    ----------
+    field_strength_t : float or None
+        None: not known.
+    vendor : str
+        Manufacturer.
+    names : str
+        What the series calls itself: its description, protocol and sequence name; may hold a
+        person's name.
+    """
+
+    field_strength_t: float | None = None
+    vendor: str = ""
+    names: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class NormalRange:
     """The normal range of one quantity in one group of people.
 
@@ -76,6 +115,10 @@ class NormalRange:
     source : RangeSource
     mean, sd : float or None
         Where the source gives them, or they follow from its limits.
+    field_strength_t : float or None
+        None, and an empty vendor or sequence, holds for all.
+    vendor, sequence : str
+        Words that begin words of the manufacturer's name, and of what the series calls itself.
     """
 
     symbol: str
@@ -88,6 +131,9 @@ class NormalRange:
     source: RangeSource
     mean: float | None = None
     sd: float | None = None
+    field_strength_t: float | None = None
+    vendor: str = ""
+    sequence: str = ""
 
     def holds_for(self, sex: str | None, age_years: float | None) -> bool:
         """Return whether a person is of the group: 74.9 years are 74; what is unknown is not."""
@@ -103,6 +149,20 @@ class NormalRange:
             < (math.inf if self.age_high is None else self.age_high + 1)
         )
 
+    def holds_on(self, made: Acquisition) -> bool:
+        """Return whether a series is of the kind it was made on; what is unknown is not."""
+        return (
+            self.holds_at(made.field_strength_t)
+            and _is_named(self.vendor, made.vendor)
+            and _is_named(self.sequence, made.names)
+        )
+
+    def holds_at(self, field_strength_t: float | None) -> bool:
+        """Return whether a field strength is its own; None, which is not known, is not."""
+        if self.field_strength_t is None:
+            return True
+        return field_strength_t is not None and _is_field(self.field_strength_t, field_strength_t)
+
     def z_score(self, value: float) -> float | None:
         """Return how many standard deviations a value lies from the mean, where both are known."""
         if self.mean is None or not self.sd:
@@ -117,12 +177,18 @@ class NormalRange:
         return f"{self.age_low or 0} to {self.age_high} years"
 
     @property
+    def made_on(self) -> str:
+        """Field strength, vendor and sequence in words; empty where all are meant."""
+        field_t = "" if self.field_strength_t is None else f"{self.field_strength_t:g} T"
+        return " ".join(part for part in (field_t, self.vendor, self.sequence) if part)
+
+    @property
     def population(self) -> str:
         """Whom the range holds for, in words."""
         sex = {"M": "men", "F": "women", None: ""}[self.sex]
         rule = "" if self.papillary is None else self.papillary.value
         who = " ".join(part for part in (sex, self.ages) if part)
-        parts = (self.source.people, who, rule)
+        parts = (self.source.people, who, rule, self.made_on)
         return ", ".join(part for part in parts if part) + f"; {self.source.limits}"
 
 
@@ -131,7 +197,8 @@ def parse_ranges(text: str, own: RangeSource) -> tuple[NormalRange, ...]:
 
     Columns ``symbol``, ``low``, ``high`` (required), ``sex`` (M, F or empty: both), ``age_low``,
     ``age_high`` (completed years, both included; empty: open), ``papillary`` (``IN_CAVITY``,
-    ``IN_MASS`` or empty: it does not matter), ``mean``, ``sd`` and ``source``.
+    ``IN_MASS`` or empty: it does not matter), ``field_strength_t``, ``vendor``, ``sequence``
+    (empty: all), ``mean``, ``sd`` and ``source``.
 
     Parameters
     ----------
@@ -160,7 +227,7 @@ def parse_ranges(text: str, own: RangeSource) -> tuple[NormalRange, ...]:
         twin = next((other for other in found if _overlap(one, other)), None)
         if twin is not None:
             raise ConfigurationError(
-                f"{WHAT}, line {line}: {one.symbol} has two ranges for the same people"
+                f"{WHAT}, line {line}: {one.symbol} has two ranges for the same people and scanner"
             )
         found.append(one)
     if not found:
@@ -196,6 +263,19 @@ class _Line:
             raise self.fault(column, "completed years, 0 to 125")
         return None if value is None else int(value)
 
+    def field_t(self, column: str) -> float | None:
+        value = self.value(column)
+        low, high = FIELD_LIMITS_T
+        if value is not None and not low <= value <= high:
+            raise self.fault(column, f"teslas, {low:g} to {high:g}, such as 1.5, or nothing")
+        return value
+
+    def words(self, column: str) -> str:
+        text = self.text(column)
+        if text and not _words(text):
+            raise self.fault(column, "a word of the headers, such as MOLLI or Siemens, or nothing")
+        return text
+
     def range(self, own: RangeSource) -> NormalRange:
         symbol, sex = self.text("symbol"), self.text("sex").upper()
         if not symbol:
@@ -229,18 +309,46 @@ class _Line:
             source,
             mean,
             sd,
+            self.field_t("field_strength_t"),
+            self.words("vendor"),
+            self.words("sequence"),
         )
 
 
 def _overlap(one: NormalRange, other: NormalRange) -> bool:
-    """Whether two ranges of a quantity and a papillary rule hold for the same person."""
+    """Whether two ranges of a quantity and a papillary rule hold for one person and scanner."""
     if (one.symbol, one.papillary) != (other.symbol, other.papillary):
+        return False
+    if None not in (one.field_strength_t, other.field_strength_t) and not one.holds_at(
+        other.field_strength_t
+    ):
+        return False
+    if not (_may_agree(one.vendor, other.vendor) and _may_agree(one.sequence, other.sequence)):
         return False
     if None not in (one.sex, other.sex) and one.sex != other.sex:
         return False
     first = max(one.age_low or 0, other.age_low or 0)
     last = min(_last(one), _last(other))
     return first <= last
+
+
+def _is_field(nominal_t: float, stated_t: float) -> bool:
+    return abs(stated_t - nominal_t) <= FIELD_TOLERANCE * nominal_t
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", text.casefold())
+
+
+def _is_named(wanted: str, text: str) -> bool:
+    """Whether each word that is wanted begins a word of a text: MOLLI names molli5s, no ShMOLLI."""
+    present = _words(text)
+    return all(any(word.startswith(one) for word in present) for one in _words(wanted))
+
+
+def _may_agree(one: str, other: str) -> bool:
+    """Whether what names the one names the other, too; nothing agrees with all."""
+    return _is_named(one, other) or _is_named(other, one)
 
 
 def _last(one: NormalRange) -> float:

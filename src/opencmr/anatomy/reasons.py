@@ -139,6 +139,7 @@ _CODES = (
     # Normal ranges
     ReasonCode("NO_RANGE", "No normal range was read at its source.", "None needed."),
     ReasonCode("POLICY_MISMATCH", "No normal range under this contour policy.", "None needed."),
+    ReasonCode("OTHER_SCANNER", "No normal range for this scanner or sequence.", "None needed."),
     ReasonCode("AGE_OUTSIDE_RANGE", "No normal range for this age.", "None needed."),
     # Quality of segmentation and measures
     ReasonCode("SMALL_HEART", "The heart is below the sizes learnt.", "Review the contours."),

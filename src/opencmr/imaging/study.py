@@ -9,6 +9,9 @@ from opencmr.imaging.brief import brief
 from opencmr.imaging.flag import LeftOut, QualityFlag
 from opencmr.imaging.image import Image
 
+WITHOUT_NUMBER = 1 << 31
+"""Sorts after every number of DICOM (VR IS, at most 2**31 - 1)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -268,6 +271,17 @@ class Study:
     input_sha256: str = field(default="", repr=False)
 
     __repr__ = brief
+
+
+def number_or_last(number: int | None) -> int:
+    """Return what a SeriesNumber or InstanceNumber sorts by: none stands after all.
+
+    Examples
+    --------
+    >>> sorted([None, 7, 2], key=number_or_last)
+    [2, 7, None]
+    """
+    return WITHOUT_NUMBER if number is None else number
 
 
 def short_hash(text: str) -> str:

@@ -6,7 +6,13 @@ from pathlib import Path
 
 from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.flag import LeftOut
-from opencmr.imaging.study import Identity, ScannerSeries, SeriesHeader, short_hash
+from opencmr.imaging.study import (
+    Identity,
+    ScannerSeries,
+    SeriesHeader,
+    number_or_last,
+    short_hash,
+)
 from opencmr.intake.dicom.frame import Frame
 from opencmr.intake.refusal import Refusal
 from opencmr.intake.stacks.assemble import misplaced
@@ -108,5 +114,5 @@ class Listing:
 
 
 def _order(one: ScannerSeries) -> tuple[str, int, str, str]:
-    number = one.header.series_number
-    return one.study_key, number if number is not None else 1 << 31, one.header.series_time, one.uid
+    number = number_or_last(one.header.series_number)
+    return one.study_key, number, one.header.series_time, one.uid

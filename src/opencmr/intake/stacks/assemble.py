@@ -10,7 +10,7 @@ import numpy as np
 from opencmr.anatomy.reasons import Reason
 from opencmr.imaging.axis import Heartbeat
 from opencmr.imaging.flag import LeftOut
-from opencmr.imaging.study import Series, SeriesHeader, StackFacts
+from opencmr.imaging.study import Series, SeriesHeader, StackFacts, number_or_last
 from opencmr.intake.dicom.frame import Frame
 from opencmr.intake.signal import has_signal, share_at_maximum
 from opencmr.intake.stacks.gating import LEAST_PHASES, find_gating
@@ -272,11 +272,10 @@ def _header_of(passes: Sequence[Pass]) -> SeriesHeader:
 
 
 def _study_order(series: Series) -> tuple[int, str, tuple[float, ...], tuple[str, ...], str]:
-    number = series.header.series_number
     corner = tuple(np.round(series.image.grid.position_mm(0, 0, 0), 3).tolist())
     first = series.image.sources[0] if series.image.sources else ""
     return (
-        number if number is not None else 1 << 31,
+        number_or_last(series.header.series_number),
         series.header.series_time,
         corner,
         (series.uids),

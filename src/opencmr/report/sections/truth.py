@@ -11,7 +11,6 @@ COLUMNS = (
     Column("Truth", "number"),
     Column("Measured", "number"),
     Column("Difference", "number"),
-    Column("Unit"),
 )
 HINT = "This heart was simulated, so the true values are known."
 OF_TISSUE = (
@@ -29,11 +28,10 @@ def tell(report: Report) -> tuple[Block, ...]:
             continue
         quantity, value = measured.quantity, measured.value
         cells = (
-            Cell(quantity.name, small=symbol),
+            Cell(quantity.name, unit_text(quantity.unit), small=symbol),
             Cell(number(truth, 1)),
             Cell(number(value, 1), look="strong"),
             Cell("–" if value is None else signed(value - truth, 1)),
-            Cell(unit_text(quantity.unit), look="muted"),
         )
         rows.append(TableRow(cells))
     hint = f"{HINT} {OF_TISSUE}" if "T1" in report.truth else HINT

@@ -9,7 +9,7 @@ import pydicom
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from pydicom.datadict import DicomDictionary, keyword_for_tag
+from pydicom.datadict import DicomDictionary, dictionary_VR, keyword_for_tag, tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.tag import Tag
@@ -23,7 +23,7 @@ from pydicom.uid import (
 
 from opencmr.intake.dicom.deidentification.dates import Dates
 from opencmr.intake.dicom.deidentification.deidentifier import Deidentifier
-from opencmr.intake.dicom.deidentification.table import DESCRIPTIONS, MOMENTS, UIDS, UNDER_OPTIONS
+from opencmr.intake.dicom.deidentification.table import CHARACTERISTICS, MOMENTS, UIDS
 from opencmr.intake.dicom.deidentification.terms import TERMS, listed
 from opencmr.intake.refusal import RefusedError
 
@@ -270,9 +270,15 @@ def test_the_header_says_what_was_done_as_the_standard_asks():
     assert codes == ["113100", "113105", "113111"]
 
 
-def test_whatever_is_kept_by_its_text_stands_under_an_option():
-    allowed = set().union(*UNDER_OPTIONS.values())
-    assert DESCRIPTIONS | MOMENTS | (UIDS - {"SOPClassUID"}) <= allowed
+def test_without_its_option_no_moment_or_characteristic_is_kept_and_no_uid_ever():
+    moments = {"DA": "20240310", "TM": "101500", "DT": "20240310101500"}
+    stated = {keyword: moments[dictionary_VR(tag_for_keyword(keyword))] for keyword in MOMENTS}
+    stated |= {"PatientSex": "F", "PatientAge": "044Y", "PatientSize": "1.7", "PatientWeight": "61"}
+    assert stated.keys() >= CHARACTERISTICS.keys()
+    own = dict.fromkeys(UIDS - {"SOPClassUID"}, "1.2.3.4")
+    kept = kept_of(picture(**stated, **own), dates=Dates.REMOVE)
+    assert not [one for one in (*MOMENTS, *CHARACTERISTICS) if kept.get(one)]
+    assert not [one for one in own if kept.get(one) == own[one]]
 
 
 def test_who_has_no_identifier_gets_none_and_a_new_one_is_given_on_request():

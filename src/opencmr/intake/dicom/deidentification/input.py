@@ -15,6 +15,7 @@ from opencmr import storage
 from opencmr.anatomy.reasons import Reason
 from opencmr.errors import ConfigurationError, InputError
 from opencmr.imaging.flag import LeftOut
+from opencmr.imaging.study import number_or_last
 from opencmr.intake.containers.files import HEAD_BYTES, Kind, walk
 from opencmr.intake.dicom.decode import DicomReader
 from opencmr.intake.dicom.deidentification.deidentifier import Deidentifier, told_apart_by
@@ -30,7 +31,6 @@ CLASS_ELEMENT = re.compile(rb"\x02\x00\x02\x00UI..([0-9.]{1,64})", re.DOTALL)
 NO_DICOM = frozenset({"file", "archive entry"})
 """What :func:`walk` calls a file that looks like none."""
 STUDY_DIGITS = 12
-LAST = 1 << 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ class _Found:
 
     @property
     def order(self) -> tuple[int, str, str]:
-        number = self.first.instance_number
-        return LAST if number is None else number, self.first.sop_instance_uid, str(self.path)
+        number = number_or_last(self.first.instance_number)
+        return number, self.first.sop_instance_uid, str(self.path)
 
 
 def deidentify(
@@ -143,8 +143,8 @@ def _copies(
     """Write and yield what each series becomes, series in the order of their numbers."""
     series: dict[tuple[str, int, str], list[_Found]] = defaultdict(list)
     for one in found:
-        number, uid = one.first.header.series_number, one.first.series_instance_uid
-        number = LAST if number is None else number
+        number = number_or_last(one.first.header.series_number)
+        uid = one.first.series_instance_uid
         series[how.uid(one.first.study_instance_uid), number, uid].append(one)
     counts: Counter[str] = Counter()
     done = 0

@@ -2,7 +2,8 @@
 
 The basic profile (PS3.15 annex E, table E.1-1) lists what to remove; these list what to keep,
 which is stricter, for what nobody thought of goes too.  An element of table E.1-1 is kept only
-under the option that allows it: see :data:`UNDER_OPTIONS`.
+under the option that allows it: :data:`DESCRIPTIONS` clean (113105), :data:`MOMENTS` moved
+(113107), :data:`CHARACTERISTICS` on request (113108); the basic profile replaces :data:`UIDS`.
 """
 
 import re
@@ -139,16 +140,4 @@ _MEANINGS = {
     Option.CHARACTERISTICS: "Retain Patient Characteristics Option",
     Option.SAFE_PRIVATE: "Retain Safe Private Option",
 }
-UNDER_OPTIONS: dict[Option, frozenset[str]] = {
-    Option.BASIC: listed(
-        "SOPInstanceUID StudyInstanceUID SeriesInstanceUID FrameOfReferenceUID "
-        "DimensionOrganizationUID PatientName PatientID PatientBirthDate PatientSex StudyDate "
-        "StudyTime AccessionNumber StudyID ReferringPhysicianName ContrastBolusAgent"
-    ),
-    Option.CLEAN_DESCRIPTORS: DESCRIPTIONS | {"ImageComments"},
-    Option.MODIFIED_DATES: MOMENTS,
-    Option.CHARACTERISTICS: frozenset(CHARACTERISTICS),
-}
-"""Elements of table E.1-1 that are written nevertheless, by what allows it: the basic profile
-where it replaces or empties them (actions U, Z and D)."""
 METHOD = "opencmr: kept by list"
