@@ -24,7 +24,7 @@ from opencmr.archive.commitment import Commitments
 from opencmr.archive.database import Database
 from opencmr.archive.identifiers import STUDY_ROOT_FIND, STUDY_ROOT_MOVE
 from opencmr.archive.index import Index
-from opencmr.archive.receiver import VERIFICATION, Door, Receiver
+from opencmr.archive.receiver import VERIFICATION, Door, Receiver, Tls
 from opencmr.archive.store import Store
 
 from .senders import as_received, instance
@@ -526,3 +526,31 @@ def test_an_index_that_is_being_completed_gives_no_half_list(
     ((sent, _),) = association.send_c_move(keys, "READER", STUDY_ROOT_MOVE)
     association.release()
     assert (found.Status, sent.Status) == (0xA700, 0xA701)
+
+
+@pytest.mark.parametrize(
+    ("door", "is_told"),
+    [
+        (Door(), True),
+        (Door(host="::1"), True),
+        (Door(host="0.0.0.0", is_insecure=True), False),
+        (Door(host="0.0.0.0", is_insecure=True, callers=("STATION@10.1.2.3",)), True),
+        (Door(host="0.0.0.0", tls=Tls(Path("c.pem"), Path("k.pem"))), False),
+        (Door(host="0.0.0.0", tls=Tls(Path("c.pem"), Path("k.pem"), Path("a.pem"))), True),
+    ],
+)
+def test_nobody_unknown_is_told_which_patients_are_here(door: Door, is_told: bool) -> None:
+    assert door.may_be_asked is is_told
+
+
+def test_a_node_that_takes_from_everybody_answers_nobody(running: Running) -> None:
+    running.receiver.close()
+    running.receiver = Receiver(
+        Door(host="0.0.0.0", port=0, is_insecure=True),
+        running.store,
+        Commitments(running.database, running.store, {}),
+        index=running.index,
+    )
+    association = associated(running, VERIFICATION, STUDY_ROOT_FIND, STUDY_ROOT_MOVE)
+    assert {c.abstract_syntax for c in association.accepted_contexts} == {VERIFICATION}
+    association.release()

@@ -124,6 +124,15 @@ class Door:
                 "the network itself is protected"
             )
 
+    @property
+    def may_be_asked(self) -> bool:
+        """Whether who calls is told which patients are here.
+
+        From this machine, and from others where it is known who calls: by a list or by certificates.
+        """
+        is_known = bool(self.callers) or (self.tls is not None and self.tls.authority is not None)
+        return is_known or ip_address(self.host).is_loopback
+
     def lets_in(self, aet: str, host: str) -> bool:
         """Whether a caller with this title and address is on the list."""
         allowed = {tuple(caller.partition("@")[::2]) for caller in self.callers}
@@ -155,7 +164,8 @@ class Receiver:
         Told of the audit trail's events: who was not let in, how many instances came from whom,
         who asked for what.
     index : Index or None
-        What queries are answered from; None offers neither queries nor retrieval.
+        What queries are answered from; None, or a door where nobody may ask, offers neither
+        queries nor retrieval.
     destinations : mapping from AE title to DimsePeer
         Where retrieval may send to.
 
@@ -198,7 +208,7 @@ class Receiver:
         ]
         entity = _entity(door.aet)
         retrieval = {}
-        if index is not None:
+        if index is not None and door.may_be_asked:
             entity.add_supported_context(STUDY_ROOT_FIND)
             entity.add_supported_context(STUDY_ROOT_MOVE)
             queries = Queries(index, door.aet, tell, self._write)
