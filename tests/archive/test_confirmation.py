@@ -19,8 +19,8 @@ from opencmr.archive.delivery import Courier
 from opencmr.archive.peers import DimsePeer
 from opencmr.archive.push_model import PUSH_MODEL, PUSH_MODEL_INSTANCE
 from opencmr.archive.receiver import Door, Receiver
+from opencmr.archive.result_places import result_of
 from opencmr.archive.store import Store
-from opencmr.archive.worker import result_of
 
 from .conftest import STUDY, instance
 

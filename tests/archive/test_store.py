@@ -16,8 +16,8 @@ from sqlalchemy import select
 from opencmr import storage
 from opencmr.archive import store as store_module
 from opencmr.archive.database import INSTANCES, STUDIES, Database
-from opencmr.archive.delivery import RESULT_OBJECTS
 from opencmr.archive.names import UID_FORM
+from opencmr.archive.result_places import RESULT_OBJECTS
 from opencmr.archive.store import OURS, NotKeptError, Received, Store
 from opencmr.intake.studies import read_studies
 from opencmr.report import dicom_study
@@ -282,13 +282,16 @@ def test_the_index_is_durable_over_a_loss_of_power(database: Database) -> None:
     assert (mode, synchronous) == ("wal", 2)
 
 
-def test_the_index_names_every_file_and_no_patient(store: Store, database: Database) -> None:
+def test_the_index_names_every_file_and_is_its_owners_alone_to_read(
+    store: Store, database: Database
+) -> None:
     store.keep(received(3))
     with database.transaction() as connection:
         (row,) = connection.execute(select(INSTANCES)).all()
     assert (store.folder / row.path).is_file()
     assert row.dataset_sha256 == storage.sha256_of_bytes(received(3).dataset)
-    assert b"CANARY" not in b"".join(p.read_bytes() for p in store.folder.glob("node.db*"))
+    files = list(store.folder.glob("node.db*"))  # queries by name are answered from it
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
 
 def test_a_uid_and_the_place_of_objects_are_what_the_report_says() -> None:

@@ -22,8 +22,9 @@ from opencmr.archive.delivery import Courier
 from opencmr.archive.node import Node
 from opencmr.archive.push_model import ALL_SAFE, SOME_NOT
 from opencmr.archive.receiver import Door, Receiver
+from opencmr.archive.result_places import result_of
 from opencmr.archive.store import NotKeptError, Store
-from opencmr.archive.worker import Analyse, Worker, result_of
+from opencmr.archive.worker import Analyse, Worker
 from opencmr.errors import ConfigurationError, ExternalServiceError, InputError
 
 from .senders import STUDY, instance, received, send

@@ -32,6 +32,7 @@ class Event(Enum):
     APPLICATION_STOP = ("110121", "Application Stop")
     INSTANCES_TRANSFERRED = ("110104", "DICOM Instances Transferred")
     EXPORT = ("110106", "Export")
+    QUERY = ("110112", "Query")
     NODE_AUTHENTICATION = ("110126", "Node Authentication")
     """A security alert: a caller that is not let in."""
 

@@ -18,7 +18,11 @@ from typing import Any, cast
 
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
+from pynetdicom.dimse_primitives import C_MOVE
+from pynetdicom.presentation import PresentationContext
 from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
+
+from opencmr.archive.identifiers import STUDY_ROOT_MOVE
 
 ARTIM_S = 8.0
 """How long a connection may say nothing before it asks for an association (PS3.8, 9.1.5)."""
@@ -82,6 +86,12 @@ def _tell_nobody(_: str) -> None:
     pass
 
 
+def _serve_nobody(
+    association: Association, _request: C_MOVE, _context: PresentationContext
+) -> None:
+    association.abort()
+
+
 class BoundedEntity(ApplicationEntity):
     """Counts as an association what asked for one."""
 
@@ -98,6 +108,9 @@ class BoundedServer(ThreadedAssociationServer):
     request_queue_size = 128
     caps = Caps()
     tell_untrusted = staticmethod(_tell_nobody)
+    serve_move: Callable[[Association, C_MOVE, PresentationContext], None] = staticmethod(
+        _serve_nobody
+    )
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         self._open: list[_Connection] = []
@@ -169,6 +182,7 @@ class BoundedHandler(RequestHandler):
 
     def _create_association(self) -> Association:
         association = super()._create_association()
+        association.__class__ = _Serving
         association.dul.event_queue.get_nowait()  # of the socket that is replaced
         association.dul.socket = BoundedSocket(association, client_socket=self.request)
         association.acse_timeout = ARTIM_S
@@ -176,6 +190,25 @@ class BoundedHandler(RequestHandler):
         association.acceptor.supported_contexts = self.server.shared_contexts
         self.connection.association = association
         return association
+
+
+class _Serving(Association):
+    """Hands a C-MOVE to the server's own provider."""
+
+    def _serve_request(self, msg: Any, context_id: int) -> None:
+        context = self._accepted_cx.get(context_id)
+        is_move = isinstance(msg, C_MOVE) and msg.is_valid_request and context is not None
+        if not is_move or context is None or context.abstract_syntax != STUDY_ROOT_MOVE:
+            super()._serve_request(msg, context_id)
+            return
+        assert isinstance(self._server, BoundedServer)
+        self.dimse.cancel_req = {}
+        self._is_paused = True
+        try:
+            self._server.serve_move(self, msg, context)
+        finally:
+            self._is_paused = False
+            self.dimse.cancel_req = {}
 
 
 class BoundedSocket(AssociationSocket):
@@ -240,10 +273,12 @@ def start(
     context: ssl.SSLContext | None,
     caps: Caps,
     tell_untrusted: Callable[[str], None] = _tell_nobody,
+    serve_move: Callable[[Association, C_MOVE, PresentationContext], None] = _serve_nobody,
 ) -> BoundedServer:
     """Listen in a thread of its own.
 
-    ``tell_untrusted`` is given the address of a caller with whom no TLS came about.
+    ``tell_untrusted`` is given the address of a caller with whom no TLS came about;
+    ``serve_move`` answers every C-MOVE.
 
     Raises
     ------
@@ -253,7 +288,11 @@ def start(
     kind = type(
         "BoundedServer",
         (BoundedServer,),
-        {"caps": caps, "tell_untrusted": staticmethod(tell_untrusted)},
+        {
+            "caps": caps,
+            "tell_untrusted": staticmethod(tell_untrusted),
+            "serve_move": staticmethod(serve_move),
+        },
     )
     entity.maximum_associations = caps.associations
     server = entity.make_server(

@@ -1,15 +1,19 @@
 """The index and the queue: which instances are kept, and what became of each study.
 
 Plain SQL through SQLAlchemy: SQLite beside the files by default; nothing here is SQLite's own but
-the settings of a new connection.  The database holds UIDs, never names.
+the settings of a new connection.  What queries are answered from holds patients' names, as the
+files beside it do: a SQLite file is its owner's alone to read.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Connection,
     Engine,
@@ -25,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
+from opencmr.archive.query_keys import Level, keys_of
 from opencmr.errors import StorageError
 
 UID_LENGTH = 64
@@ -131,6 +136,34 @@ CONFIRMATIONS = Table(
 """Whether a delivery is safe, as its destination was asked; ``asked``: JSON, SOP instance UIDs."""
 
 
+def _columns(level: Level, *primary: str) -> list[Column[Any]]:
+    return [
+        Column(key.keyword, String(key.length), primary_key=key.keyword in primary, nullable=False)
+        for key in keys_of(level)
+    ]
+
+
+FOUND_STUDIES = Table("found_studies", METADATA, *_columns(Level.STUDY, "StudyInstanceUID"))
+FOUND_SERIES = Table(
+    "found_series",
+    METADATA,
+    Column("StudyInstanceUID", String(UID_LENGTH), primary_key=True),
+    *_columns(Level.SERIES, "SeriesInstanceUID"),
+)
+FOUND_IMAGES = Table(
+    "found_images",
+    METADATA,
+    *_columns(Level.IMAGE, "SOPInstanceUID"),
+    Column("SeriesInstanceUID", String(UID_LENGTH), nullable=False),
+    Column("StudyInstanceUID", String(UID_LENGTH), nullable=False, index=True),
+    Column("path", String(160), nullable=False, unique=True),
+    Column("is_there", Boolean, nullable=False),
+)
+"""What queries are answered from: heads of the instances and of the objects of valid results;
+columns are keywords of PS3.6.  ``path`` is below the node's folder; ``is_there``: whether there was
+such a file when the node was started, or later."""
+
+
 class Database:
     """Transactions on the tables, each durable when it ends.
 
@@ -149,6 +182,7 @@ class Database:
         self._engine = create_engine(url)
         if self._engine.dialect.name == "sqlite":
             _settle_sqlite(self._engine)
+            _keep_from_others(self._engine.url.database)
         try:
             METADATA.create_all(self._engine)
         except DBAPIError as error:
@@ -166,6 +200,19 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+
+def _keep_from_others(path: str | None) -> None:
+    """Let nobody but its owner read a file of SQLite, and so what it makes beside it."""
+    if path is None or path in ("", ":memory:"):
+        return
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        Path(path).chmod(0o600)
+    except OSError:
+        raise StorageError(
+            "the index cannot be opened; may this user write in the folder?"
+        ) from None
 
 
 def _settle_sqlite(engine: Engine) -> None:

@@ -20,7 +20,8 @@ from opencmr.archive.commitment import Commitments
 from opencmr.archive.confirmation import Confirmations
 from opencmr.archive.database import COMMITMENTS, DELIVERIES, JOBS, Database, SendState
 from opencmr.archive.outgoing import described
-from opencmr.archive.worker import plainly, result_of
+from opencmr.archive.result_places import objects_of, result_of
+from opencmr.archive.worker import plainly
 from opencmr.errors import ExternalServiceError
 from opencmr.imaging.study import short_hash
 
@@ -29,8 +30,6 @@ LONGEST_WAIT_S = 60.0
 PATIENCE_S = 600.0
 """For storage commitment (proposal): archives answer in seconds, busy ones in minutes."""
 MOST_ATTEMPTS = 10
-RESULT_OBJECTS = "dicom"
-"""Where in a result its DICOM objects lie, as ``report.dicom_study`` says, too."""
 
 
 class Courier:
@@ -119,7 +118,7 @@ class Courier:
             if destination is None or self._is_stopped.is_set():
                 continue  # that destination is not given any more; it may be again
             result = self._folder / result_of(row.study_instance_uid, row.instances)
-            files = sorted((result / RESULT_OBJECTS).glob("*.dcm"))
+            files = objects_of(result)
             what = f"study {short_hash(row.study_instance_uid)}: {len(files)} objects"
             key = {"job": row.job, "destination": row.destination}
             if self._is_settled(row.state, key, what):

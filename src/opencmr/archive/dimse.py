@@ -2,8 +2,9 @@
 
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,23 @@ STATUS_WORDS = {
 """Status of C-STORE, C-FIND, C-GET and C-MOVE (PS3.4 B.2.3, C.4)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Originator:
+    """Who asked for an object to be sent, and in which message (PS3.7 section 9.1.1.1)."""
+
+    aet: str
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SentOne:
+    """What became of an object: why it is not stored, nothing where it is."""
+
+    outgoing: Outgoing
+    why: str
+    is_warned: bool = False
+
+
 class DimseArchive:
     """An archive behind DIMSE.  See :class:`opencmr.archive.archive.Archive`."""
 
@@ -136,9 +154,26 @@ class DimseArchive:
     def store(self, paths: Sequence[Path], tick: Tick = no_tick) -> Sent:
         """Send objects (C-STORE), each as it is encoded."""
         waiting = [described(path) for path in paths]
-        kinds = sorted({(one.sop_class_uid, one.transfer_syntax_uid) for one in waiting})
         failures: dict[Path, str] = {}
-        done = 0
+        for done, sent in enumerate(self.store_each(waiting), 1):
+            if sent.why:
+                failures[sent.outgoing.path] = sent.why
+            tick(done, len(waiting))
+        return Sent(len(waiting) - len(failures), failures)
+
+    def store_each(
+        self, waiting: Sequence[Outgoing], originator: "Originator | None" = None
+    ) -> Generator["SentOne", None, None]:
+        """Send objects one by one, each as it is encoded, and yield what became of it.
+
+        Closed before its end, it sends nothing more.
+
+        Raises
+        ------
+        ExternalServiceError
+            When there is no association; what was not yielded was not sent.
+        """
+        kinds = sorted({(one.sop_class_uid, one.transfer_syntax_uid) for one in waiting})
         for first in range(0, len(kinds), MOST_CONTEXTS):
             some = kinds[first : first + MOST_CONTEXTS]
             now = [o for o in waiting if (o.sop_class_uid, o.transfer_syntax_uid) in some]
@@ -148,11 +183,7 @@ class DimseArchive:
                     for c in association.accepted_contexts
                 }
                 for one in now:
-                    if why := self._store(association, one, accepted):
-                        failures[one.path] = why
-                    done += 1
-                    tick(done, len(waiting))
-        return Sent(done - len(failures), failures)
+                    yield self._store(association, one, accepted, originator)
 
     def ask_commitment(
         self,
@@ -189,22 +220,32 @@ class DimseArchive:
         return True
 
     def _store(
-        self, association: Association, one: Outgoing, accepted: set[tuple[str, str]]
-    ) -> str:
-        """Send an object; return why it is not stored, nothing where it is."""
+        self,
+        association: Association,
+        one: Outgoing,
+        accepted: set[tuple[str, str]],
+        originator: "Originator | None",
+    ) -> "SentOne":
+        """Send an object; say why it is not stored, where it is not."""
         if (one.sop_class_uid, one.transfer_syntax_uid) not in accepted:
-            return "it does not take objects of this class in this transfer syntax"
+            why = "it does not take objects of this class in this transfer syntax"
+            return SentOne(one, why)
+        aet = message_id = None
+        if originator is not None:
+            aet, message_id = originator.aet, originator.message_id
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # they quote values
-                status = association.send_c_store(one.path)
-        except (RuntimeError, ValueError, AttributeError):
-            return "the object cannot be sent, or the connection broke"
+                status = association.send_c_store(
+                    one.path, originator_aet=aet, originator_id=message_id
+                )
+        except Exception:  # hostile bytes raise anything, and the file may be gone
+            return SentOne(one, "the object cannot be sent, or the connection broke")
         code = status.get("Status")
         # 0xBxxx: stored, with a warning (PS3.4 B.2.3).
-        if code == 0 or (code is not None and code >> 12 == 0xB):
-            return ""
-        return _words(code, self._peer.timeout_s)
+        is_warned = code is not None and code >> 12 == 0xB
+        why = "" if code == 0 or is_warned else _words(code, self._peer.timeout_s)
+        return SentOne(one, why, is_warned)
 
     def _get(self, asked: Dataset, receiver: "_Receiver") -> Dataset:
         model = StudyRootQueryRetrieveInformationModelGet

@@ -13,6 +13,7 @@ from opencmr.archive.commitment import Commitments
 from opencmr.archive.confirmation import Confirmations
 from opencmr.archive.database import Database
 from opencmr.archive.delivery import Courier
+from opencmr.archive.index import Index
 from opencmr.archive.peers import DimsePeer
 from opencmr.archive.receiver import Door, Receiver
 from opencmr.archive.store import Store
@@ -70,7 +71,7 @@ class Node:
     destinations : mapping from name to Archive
         Where every result goes.
     peers : sequence of DimsePeer
-        Who may be answered on storage commitment.
+        Who may be answered on storage commitment, and who objects are sent to by C-MOVE.
     rules : Rules
     url : str
         Of another database than the folder's own.
@@ -132,8 +133,17 @@ class Node:
                 tell=tell,
             )
             opened.callback(worker.stop)
+            index = Index(database, place, tell)
+            opened.callback(index.stop)
             self._receiver = Receiver(
-                door, store, commitments, tell, confirmations=confirmations, record=audit.record
+                door,
+                store,
+                commitments,
+                tell,
+                confirmations=confirmations,
+                record=audit.record,
+                index=index,
+                destinations=by_title,
             )
             opened.callback(self._receiver.close)
             self._opened = opened.pop_all()

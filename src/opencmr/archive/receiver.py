@@ -1,11 +1,11 @@
-"""The receiving application entity: verification, storage and storage commitment (PS3.4)."""
+"""The application entity that is called: verification, storage, its commitment, queries (PS3.4)."""
 
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from pydicom import uid as uids
 from pydicom.dataset import Dataset
@@ -16,6 +16,7 @@ from pynetdicom.dimse_primitives import C_STORE
 from opencmr.archive import tls
 from opencmr.archive.association import silence_pynetdicom
 from opencmr.archive.audit import Entry, Event, Outcome, Record, unrecorded
+from opencmr.archive.caller import answer, caller_of
 from opencmr.archive.commitment import Commitments
 from opencmr.archive.confirmation import Confirmations
 from opencmr.archive.connections import (
@@ -25,8 +26,13 @@ from opencmr.archive.connections import (
     Caps,
     start,
 )
+from opencmr.archive.identifiers import STUDY_ROOT_FIND, STUDY_ROOT_MOVE
+from opencmr.archive.index import Index
+from opencmr.archive.moves import Moves
 from opencmr.archive.names import require_ae_title
+from opencmr.archive.peers import DimsePeer
 from opencmr.archive.push_model import PROCESSING_FAILURE, PUSH_MODEL
+from opencmr.archive.queries import Queries
 from opencmr.archive.store import NOT_STORED, NotKeptError, Received, Store
 from opencmr.errors import ConfigurationError
 
@@ -118,6 +124,15 @@ class Door:
                 "the network itself is protected"
             )
 
+    @property
+    def may_be_asked(self) -> bool:
+        """Whether who calls is told which patients are here.
+
+        From this machine, and from others where it is known who calls, by list or certificate.
+        """
+        is_known = bool(self.callers) or (self.tls is not None and self.tls.authority is not None)
+        return is_known or ip_address(self.host).is_loopback
+
     def lets_in(self, aet: str, host: str) -> bool:
         """Whether a caller with this title and address is on the list."""
         allowed = {tuple(caller.partition("@")[::2]) for caller in self.callers}
@@ -146,7 +161,13 @@ class Receiver:
     confirmations : Confirmations or None
         Told what destinations report on what was sent to them.
     record : callable
-        Told of the audit trail's events: who was not let in, how many instances came from whom.
+        Told of the audit trail's events: who was not let in, how many instances came from whom,
+        who asked for what.
+    index : Index or None
+        What queries are answered from; None, or a door where nobody may ask, offers neither
+        queries nor retrieval.
+    destinations : mapping from AE title to DimsePeer
+        Where retrieval may send to.
 
     Raises
     ------
@@ -163,6 +184,8 @@ class Receiver:
         *,
         confirmations: Confirmations | None = None,
         record: Record = unrecorded,
+        index: Index | None = None,
+        destinations: Mapping[str, DimsePeer] | None = None,
     ) -> None:
         self._confirmations = confirmations
         self._record = record
@@ -172,7 +195,7 @@ class Receiver:
         self._commitments = commitments
         self._tell = tell
         silence_pynetdicom()
-        handlers = [
+        handlers: list[Any] = [
             (evt.EVT_REQUESTED, self._on_request),
             (evt.EVT_REJECTED, self._on_rejected),
             (evt.EVT_RELEASED, self._on_end),
@@ -183,15 +206,24 @@ class Receiver:
             (evt.EVT_N_ACTION, self._on_action),
             (evt.EVT_N_EVENT_REPORT, self._on_report),
         ]
+        entity = _entity(door.aet)
+        retrieval = {}
+        if index is not None and door.may_be_asked:
+            entity.add_supported_context(STUDY_ROOT_FIND)
+            entity.add_supported_context(STUDY_ROOT_MOVE)
+            queries = Queries(index, door.aet, tell, self._write)
+            handlers.append((evt.EVT_C_FIND, queries.on_find))
+            retrieval["serve_move"] = Moves(index, destinations or {}, tell, self._write).serve
         context = door.tls.context() if door.tls is not None else None
         try:
             self._server = start(
-                _entity(door.aet),
+                entity,
                 (door.host, door.port),
                 handlers,
                 context,
                 door.caps,
                 self._on_untrusted,
+                **retrieval,
             )
         except OSError as error:
             raise ConfigurationError(
@@ -210,7 +242,7 @@ class Receiver:
         self._server.close_connections()
 
     def _on_request(self, event: evt.Event) -> None:
-        if not self._door.lets_in(*_caller(event.assoc)):
+        if not self._door.lets_in(*caller_of(event.assoc)):
             self._tell("refused an association: the caller is not on the list (--accept)")
             event.assoc.acse.send_reject(*CALLING_AE_NOT_RECOGNISED)
             self._refused(event, "the caller is not on the list")
@@ -224,7 +256,7 @@ class Receiver:
         self._write(Entry(Event.NODE_AUTHENTICATION, what, Outcome.MINOR_FAILURE, address=address))
 
     def _refused(self, event: evt.Event, what: str) -> None:
-        caller, address = _caller(event.assoc)
+        caller, address = caller_of(event.assoc)
         self._write(Entry(Event.NODE_AUTHENTICATION, what, Outcome.MINOR_FAILURE, caller, address))
 
     def _write(self, entry: Entry) -> None:
@@ -236,7 +268,7 @@ class Receiver:
     def _on_end(self, event: evt.Event) -> None:
         count = self._kept.pop(event.assoc, 0)
         if count:
-            caller, address = _caller(event.assoc)
+            caller, address = caller_of(event.assoc)
             self._write(
                 Entry(
                     Event.INSTANCES_TRANSFERRED,
@@ -259,10 +291,10 @@ class Receiver:
             self._store.keep(received)
         except NotKeptError as error:
             self._tell(f"refused an instance (0x{error.status:04X}): {error}")
-            return _answer(error.status, str(error))
+            return answer(error.status, str(error))
         except Exception as error:  # its message may quote a header
             self._tell(f"refused an instance: unexpected failure ({type(error).__name__})")
-            return _answer(NOT_STORED, "unexpected failure")
+            return answer(NOT_STORED, "unexpected failure")
         self._kept[event.assoc] = self._kept.get(event.assoc, 0) + 1
         return SUCCESS
 
@@ -296,20 +328,6 @@ def _entity(aet: str) -> BoundedEntity:
     return entity
 
 
-def _caller(association: Association) -> tuple[str, str]:
-    """Return the title that the caller claims, and its address."""
-    requestor = association.requestor
-    aet = str(getattr(requestor.primitive, "calling_ae_title", "")).strip()
-    return aet, str(requestor.address)
-
-
 def _on_whole_message(event: evt.Event) -> None:
     if isinstance(event.assoc.dul.socket, BoundedSocket):
         event.assoc.dul.socket.unread_bytes = 0
-
-
-def _answer(status: int, comment: str) -> Dataset:
-    answer = Dataset()
-    answer.Status = status
-    answer.ErrorComment = comment[:64]
-    return answer

@@ -30,7 +30,10 @@ from sqlalchemy import Connection, insert, select, update
 
 from opencmr import storage
 from opencmr.archive.database import CONFLICTS, INSTANCES, STUDIES, Database
+from opencmr.archive.heads import TAGS, Head, head_of
+from opencmr.archive.index import add_heads
 from opencmr.archive.names import UID_FORM
+from opencmr.archive.query_keys import LAST_TAG
 from opencmr.errors import OpencmrError
 
 LEAST_FREE_BYTES = 5 << 30
@@ -44,7 +47,7 @@ INSTANCES_FOLDER = "instances/"
 PREAMBLE = bytes(128) + b"DICM"
 """Always empty: a file that is DICOM and a program at once cannot come in."""
 BINARY = getattr(os, "O_BINARY", 0)
-STUDY_INSTANCE_UID, SERIES_INSTANCE_UID = 0x0020000D, 0x0020000E
+STUDY_INSTANCE_UID = 0x0020000D
 SOP_CLASS_UID, SOP_INSTANCE_UID = 0x00080016, 0x00080018
 MODEL_NAME = 0x00081090
 OURS = "opencmr"
@@ -81,6 +84,7 @@ class Received:
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     row: dict[str, str]
+    head: Head
     partial: Path
     kept: "Future[bool]"
     is_own: bool
@@ -136,7 +140,8 @@ class Store:
         self._require_room()
         if not UID_FORM.fullmatch(received.sop_instance_uid):
             raise NotKeptError(CANNOT_UNDERSTAND, "the SOP instance UID is no UID")
-        study_uid, is_own = read_head(received)
+        head, is_own = read_head(received)
+        study_uid = head["StudyInstanceUID"]
         folder = _hash(study_uid)[:32]
         row = {
             "sop_instance_uid": received.sop_instance_uid,
@@ -148,7 +153,7 @@ class Store:
         partial = self._incoming / f"{uuid.uuid4().hex}.part"
         try:
             _write(partial, received)
-            waiting = _Waiting(row, partial, Future(), is_own)
+            waiting = _Waiting(row, head, partial, Future(), is_own)
             self._queue.put(waiting)
             return waiting.kept.result(KEEP_S)
         except OSError as error:
@@ -271,6 +276,7 @@ class Store:
         self._keep_conflicts(connection, conflicts)
         if new:
             connection.execute(insert(INSTANCES), [one.row for one in new])
+            add_heads(connection, [(one.head, one.row["path"]) for one in new])
             _count(connection, [one.row["study_instance_uid"] for one in new if not one.is_own])
         return answers
 
@@ -318,8 +324,10 @@ class Store:
         return found
 
 
-def read_head(received: Received) -> tuple[str, bool]:
-    """Return an instance's study, and whether opencmr made it; no more than its head is read.
+def read_head(received: Received) -> tuple[Head, bool]:
+    """Return what an instance can be found by, and whether opencmr made it.
+
+    No more than its head is read.
 
     Raises
     ------
@@ -328,13 +336,14 @@ def read_head(received: Received) -> tuple[str, bool]:
     """
     syntax = uids.UID(received.transfer_syntax_uid)
     tags = [SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, MODEL_NAME]
+    wanted = [*tags, *TAGS]
     try:
         head = read_dataset(
             io.BytesIO(received.dataset),
             syntax.is_implicit_VR,
             syntax.is_little_endian,
-            stop_when=lambda tag, _vr, _length: bool(tag >= SERIES_INSTANCE_UID),
-            specific_tags=tags,
+            stop_when=lambda tag, _vr, _length: bool(tag > LAST_TAG),
+            specific_tags=wanted,
         )
         said = [_text(head.get_item(tag)) if tag in head else "" for tag in tags]
     except Exception:  # whatever a hostile header makes the reader raise
@@ -343,7 +352,9 @@ def read_head(received: Received) -> tuple[str, bool]:
         raise NotKeptError(DOES_NOT_MATCH, "the data set is of another instance or class")
     if not UID_FORM.fullmatch(said[2]):
         raise NotKeptError(CANNOT_UNDERSTAND, "the data set names no study")
-    return said[2], said[3] == OURS
+    # The UIDs as they were judged above.
+    uids_as_judged = {"SOPInstanceUID": said[1], "StudyInstanceUID": said[2]}
+    return head_of(head) | {"SOPClassUID": said[0]} | uids_as_judged, said[3] == OURS
 
 
 def _text(element: Any) -> str:

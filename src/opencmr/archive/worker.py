@@ -25,6 +25,8 @@ from opencmr.archive.database import (
     JobState,
     SendState,
 )
+from opencmr.archive.index import heads_of, replace_result
+from opencmr.archive.result_places import result_of
 from opencmr.archive.store import Store
 from opencmr.batch.processes import Lost, Processes
 from opencmr.errors import OpencmrError
@@ -35,7 +37,6 @@ LOOK_S = 0.25
 """How often the queue is looked at."""
 MOST_LOST = 2
 """A study whose process died as often is not tried again."""
-RESULTS = "results"
 
 Analyse = Callable[[Path, Path, Path | None], str]
 """Of a folder of instances, a folder that becomes the result, and that of the result which it
@@ -63,11 +64,6 @@ class Job:
     def result(self) -> Path:
         """The result's folder, below the node's."""
         return result_of(self.study_instance_uid, self.instances)
-
-
-def result_of(study_instance_uid: str, instances: int) -> Path:
-    """Return the folder of a result below the node's folder."""
-    return Path(RESULTS, short_hash(study_instance_uid), f"{instances:06}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +248,7 @@ class Worker:
     def _end(self, job: Job, reason: str) -> None:
         """Settle a job: its result is to be delivered, it failed, or more instances came."""
         study = STUDIES.c.study_instance_uid == job.study_instance_uid
+        heads = [] if reason else heads_of(self._store.folder, job.result)
         with self._database.transaction() as connection:
             there = connection.execute(select(STUDIES.c.instances).where(study)).scalar_one()
             is_overtaken = there != job.instances
@@ -266,6 +263,7 @@ class Worker:
             connection.execute(update(STUDIES).where(study).values(settled=job.instances))
             if state is JobState.DONE:
                 self._supersede(connection, job)
+                replace_result(connection, job.study_instance_uid, heads)
         if is_overtaken:
             # It may have read some of the new instances: the result of neither count.
             shutil.rmtree(self._store.folder / job.result, ignore_errors=True)

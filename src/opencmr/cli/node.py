@@ -27,7 +27,9 @@ def node(
     accept: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="AET[@ADDRESS]", help="Who may call; again for more. Everybody where not given."
+            metavar="AET[@ADDRESS]",
+            help="Who may call; again for more. Everybody where not given; then queries from "
+            "other machines are answered only by --tls-authority.",
         ),
     ] = None,
     send_to: Annotated[
@@ -42,8 +44,8 @@ def node(
         list[str] | None,
         typer.Option(
             metavar="PEER",
-            help="Who may ask for storage commitment and is called with the answer; as --send-to, "
-            "whose peers may, too.",
+            help="Who may ask for storage commitment and is called with the answer, and where "
+            "C-MOVE may send to; as --send-to, whose peers may, too.",
         ),
     ] = None,
     peers: archives.PeersFile = None,
@@ -162,6 +164,11 @@ def node(
         tell=lambda line: console.say(line, quiet=quiet),
     ) as running:
         console.say(f"{aet} listens on {host}, port {running.port}", quiet=quiet)
+        if not door.may_be_asked:
+            console.say(
+                "queries are not answered: say by --accept or --tls-authority who may ask",
+                quiet=quiet,
+            )
         console.say_if_no_pdf(quiet=quiet)
         while not stopped.wait(1.0):  # a wait without end would hold up signals on Windows
             pass
