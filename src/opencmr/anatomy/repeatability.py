@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-MODEL = "cine_sax 0.3.0"
+MODEL = "cine_sax 0.6.0"
 """Who outlined the hearts that the limits were measured on."""
 HEARTS = 12
 SOURCE = (
@@ -50,15 +50,15 @@ class Repeatability:
 
 REPEATABILITY: Mapping[str, Repeatability] = MappingProxyType(
     {
-        "LVEDV": Repeatability(18.6, 9.5),
-        "LVESV": Repeatability(12.5, 13.6),
-        "LVSV": Repeatability(21.3, 35.2),
-        "LVEF": Repeatability(7.9),
-        "LVM": Repeatability(20.4, 13.3),
-        "RVEDV": Repeatability(19.7, 11.1),
-        "RVESV": Repeatability(13.9, 14.8),
-        "RVSV": Repeatability(18.9, 37.0),
-        "RVEF": Repeatability(7.8),
+        "LVEDV": Repeatability(19.7, 11.2),
+        "LVESV": Repeatability(11.4, 9.5),
+        "LVSV": Repeatability(22.4, 36.4),
+        "LVEF": Repeatability(7.3),
+        "LVM": Repeatability(13.1, 10.3),
+        "RVEDV": Repeatability(19.8, 11.4),
+        "RVESV": Repeatability(13.3, 14.5),
+        "RVSV": Repeatability(17.3, 31.9),
+        "RVEF": Repeatability(7.2),
     }
 )
 """By symbol."""
