@@ -31,6 +31,12 @@ LEFT_SOCKET = "ignore:unclosed.*socket:ResourceWarning"
 STUDY = "1.2.826.0.1.3680043.10.999.1"
 
 
+@pytest.fixture(autouse=True)
+def analyses_are_found_by_their_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is asked for an analysis of a test imports its module by its name."""
+    monkeypatch.syspath_prepend(HERE.parents[1])
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let pynetdicom leave sockets of broken associations to the garbage collector, as it does."""
     for item in items:

@@ -58,7 +58,8 @@ def main() -> None:
     with Node(folder, Door(port=port), analyse, destinations=destinations, rules=rules) as node:
         sys.stdout.write(f"{node.port}\n")
         sys.stdout.flush()
-        stop.wait()
+        while not stop.wait(1.0):  # a signal that another thread takes wakes no wait without end
+            pass
 
 
 if __name__ == "__main__":

@@ -32,12 +32,6 @@ from .senders import STUDY, instance, received, send
 PATIENCE_S = 120
 
 
-@pytest.fixture(autouse=True)
-def analyses_are_found_by_their_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that is asked for one of the analyses below imports this module by its name."""
-    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[2])
-
-
 def made(source: Path, result: Path, _supersedes: Path | None) -> str:
     """Stand for an analysis: one object that says how many instances it saw."""
     with storage.result_folder(result, overwrite=False) as folder:
