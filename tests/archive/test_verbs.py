@@ -91,6 +91,7 @@ def test_options_that_do_not_go_together_are_usage_errors(opencmr, tmp_path, pee
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.long
 def test_a_study_of_an_archive_is_analysed_and_its_results_go_back(
     opencmr, archive, peers_file, tmp_path, monkeypatch
 ):

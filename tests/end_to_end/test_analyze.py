@@ -150,6 +150,7 @@ def test_no_identifier_reaches_the_output_but_the_report_and_the_hospital_s_obje
             assert canary.encode() not in path.read_bytes(), path.name
 
 
+@pytest.mark.long
 def test_what_headers_lack_can_be_given(opencmr, phantom_nifti, tmp_path):
     outcome = opencmr(
         "analyze", phantom_nifti / "sax.nii.gz", "-o", tmp_path / "out", "--json",

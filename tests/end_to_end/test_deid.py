@@ -134,7 +134,11 @@ def test_pixels_geometry_timing_and_what_sorting_reads_stay_to_the_bit(
 
 @pytest.mark.real_data
 @pytest.mark.parametrize(
-    "name", ["sunnybrook/SC-HF-I-4.zip", "siemens_multiview/patient1.zip"], ids=["GE", "Siemens"]
+    "name",
+    [
+        pytest.param("sunnybrook/SC-HF-I-4.zip", id="GE"),
+        pytest.param("siemens_multiview/patient1.zip", id="Siemens", marks=pytest.mark.long),
+    ],
 )
 def test_a_real_study_is_read_as_before(opencmr, data_folder, tmp_path, name):
     assert opencmr("deid", data_folder / name, "-o", tmp_path / "out", "-q").status == 0

@@ -85,7 +85,9 @@ def test_half_an_input_is_refused(opencmr, arguments) -> None:
 
 
 @pytest.mark.real_data
-@pytest.mark.parametrize("patient", ["patient001", "patient022"])
+@pytest.mark.parametrize(
+    "patient", ["patient022", pytest.param("patient001", marks=pytest.mark.long)]
+)
 def test_a_pair_of_native_stacks_gets_an_opinion_or_a_doubt(opencmr, data_folder, patient) -> None:
     stem = data_folder / "acdc" / patient
     pair = ("--ed", f"{stem}_ed.nii.gz", "--es", f"{stem}_es.nii.gz", "--json")

@@ -62,6 +62,7 @@ def findings(folder: Path):
     return finding
 
 
+@pytest.mark.long
 def test_a_diffuse_rise_of_t1_and_t2_is_met_by_the_sites_limits_in_every_output(
     opencmr, analysed, tmp_path
 ) -> None:

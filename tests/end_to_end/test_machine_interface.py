@@ -119,6 +119,7 @@ def test_what_is_installed_keeps_the_contract(opencmr):
     require(opencmr("doctor", "--json").json, schema("doctor"))
 
 
+@pytest.mark.long
 def test_labels_keep_the_contract(opencmr, phantom_nifti, tmp_path):
     """On standard output, and in the file beside them."""
     (cine,) = phantom_nifti.glob("sax.nii.gz")

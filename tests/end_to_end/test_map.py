@@ -372,7 +372,11 @@ def test_a_picture_that_moved_is_laid_back_and_told_unless_that_is_left_out(
 @pytest.mark.real_data
 @pytest.mark.parametrize(
     ("part", "kind"),
-    [("dicomT1/raw", "t1"), ("dicomT2/raw", "t2"), ("Konrad_Shmolli/ShMOLLI_192i_e11_12", "t1")],
+    [
+        ("dicomT1/raw", "t1"),
+        ("dicomT2/raw", "t2"),
+        pytest.param("Konrad_Shmolli/ShMOLLI_192i_e11_12", "t1", marks=pytest.mark.long),
+    ],
 )
 def test_phantoms_that_lie_still_are_mapped_to_the_bit_with_and_without_correction(
     opencmr, phantoms, tmp_path, part, kind

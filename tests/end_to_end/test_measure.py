@@ -107,6 +107,7 @@ def contoured(phantom, phantom_dicom, tmp_path_factory):
     return saved(dataset, tmp_path_factory.mktemp("contoured") / "RS.dcm")
 
 
+@pytest.mark.long
 def test_a_structure_set_gives_the_volumes_of_the_masks_that_were_outlined(
     opencmr, phantom, phantom_dicom, contoured, tmp_path
 ):

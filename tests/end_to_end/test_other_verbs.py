@@ -83,6 +83,7 @@ def test_an_impossible_heart_is_refused(opencmr, tmp_path):
     assert "ef_percent" in outcome.err
 
 
+@pytest.mark.long
 def test_simulate_with_tissue_writes_its_series_and_their_truth(opencmr, tmp_path):
     folder = tmp_path / "s"
     words = ("simulate", "-o", folder, "--small", "--with", "LGE, t2", "--scar", "lad")

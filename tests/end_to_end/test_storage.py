@@ -109,7 +109,10 @@ def test_no_temporary_space_is_named_before_the_work(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize(
+    "verb",
+    [pytest.param(v, marks=[] if v == "analyze" else pytest.mark.long) for v in VERBS],
+)
 def test_a_disk_that_fills_during_the_work_leaves_nothing_half(
     phantom_dicom, phantom_nifti, tmp_path, verb
 ) -> None:

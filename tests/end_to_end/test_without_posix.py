@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
+import pytest
 
+
+@pytest.mark.long
 def test_a_study_is_sorted_alike_without_posix(opencmr, phantom_dicom, without_posix, tmp_path):
     usual = opencmr("sort", phantom_dicom, "-o", tmp_path / "usual")
     words = ("sort", str(phantom_dicom), "-o", str(tmp_path / "other"))

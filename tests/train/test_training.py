@@ -153,6 +153,7 @@ def test_the_log_holds_a_line_with_loss_and_rate(small_recipe, tmp_path):
     assert {"step", "loss", "learning_rate", "seconds"} <= json.loads(line).keys()
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")  # torch's exporter warns about itself
 def test_the_exported_network_says_what_torch_says(small_recipe, tmp_path):
     loop.train(small_recipe, tmp_path, tmp_path / "run")
