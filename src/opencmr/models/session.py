@@ -53,22 +53,22 @@ class Network(Generic[CardT]):
             ) from error
         give_back_memory()  # what the weights were parsed into
         self._shape: tuple[int, ...] = ()
-        self._make_options: Any = onnxruntime.RunOptions
+        self._shrinking: Any = onnxruntime.RunOptions()
+        self._shrinking.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         self._check()
 
     def __call__(self, windows: np.ndarray) -> np.ndarray:
         """Return the class shares float32 of ``windows (N, P, H, W)``.
 
-        The ``P`` planes are the slice between its neighbours (``context_slices`` of the card), or
-        the stack that is labelled (``whole_stack``).
+        The ``P`` planes are the slice between its neighbours (``context_slices`` of the card).
 
         Raises
         ------
         ModelError
             When the network cannot compute windows of this shape.
         """
-        self._begin(windows.shape)
-        (shares,) = self._run(None, {self._input: windows.astype(np.float32, copy=False)})
+        given = {self._input: windows.astype(np.float32, copy=False)}
+        (shares,) = self._run(None, given, windows.shape)
         return shares
 
     def _check(self) -> None:
@@ -98,20 +98,18 @@ class Network(Generic[CardT]):
                 "weights and card do not belong together"
             )
 
-    def _begin(self, shape: tuple[int, ...]) -> None:
-        """Let memory that windows of another shape needed, for seeking a heart, go once."""
-        self._options = self._make_options()
-        if shape != self._shape:
-            self._options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    def _run(
+        self, wanted: Sequence[str] | None, given: dict[str, np.ndarray], shape: tuple[int, ...]
+    ) -> list[np.ndarray]:
+        """Return the outputs of these names, all where None; ``shape`` is that of the windows."""
+        # What larger windows needed, in which the heart was sought, is given back once.
+        options = None if shape == self._shape else self._shrinking
         self._shape = shape
-
-    def _run(self, wanted: Sequence[str] | None, given: dict[str, np.ndarray]) -> list[np.ndarray]:
-        """Return the outputs of these names, all where None."""
         try:
-            return [np.asarray(one) for one in self._session.run(wanted, given, self._options)]
+            return [np.asarray(one) for one in self._session.run(wanted, given, options)]
         except Exception as error:
             raise ModelError(
-                f"{self.card.title} cannot compute windows of shape {self._shape} "
+                f"{self.card.title} cannot compute windows of shape {shape} "
                 f"({type(error).__name__})"
             ) from error
 
@@ -120,7 +118,7 @@ class StackNetwork(Network[SegmentationCard]):
     """A network that labels whole stacks: encode each slice, let them hear, decode each.
 
     Its weights hold these three parts beside each other, each with its own input.  At once in
-    memory are the features that the slices hand on, a seventh of what the work on all would take.
+    memory are the features that the slices hand on, a third of what the work on all would take.
     """
 
     def __call__(self, windows: np.ndarray) -> np.ndarray:
@@ -131,8 +129,8 @@ class StackNetwork(Network[SegmentationCard]):
         ModelError
             When the network cannot compute windows of this shape.
         """
-        self._begin(windows.shape)
-        return np.stack([self._of_stack(stack) for stack in windows.astype(np.float32)])
+        stacks = windows.astype(np.float32, copy=False)
+        return np.stack([self._of_stack(stack, windows.shape) for stack in stacks])
 
     def _check(self) -> None:
         """Compare what goes in and out with the card."""
@@ -158,32 +156,29 @@ class StackNetwork(Network[SegmentationCard]):
             for one in self._session.get_inputs()
         }
 
-    def _of_stack(self, stack: np.ndarray) -> np.ndarray:
-        """Return the shares ``(C, S, H, W)`` of a stack ``(S, H, W)``."""
+    def _of_stack(self, stack: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """Return the shares ``(C, S, H, W)`` of a stack ``(S, H, W)`` of windows of ``shape``."""
+
+        def part(wanted: Sequence[str], given: dict[str, np.ndarray]) -> list[np.ndarray]:
+            return self._run(wanted, {**self._nothing, **given}, shape)
+
         last = len(stack) - 1
         slices = [
-            self._part(self._encoded, {"image": stack[None, [max(z - 1, 0), z, min(z + 1, last)]]})
+            part(self._encoded, {"image": stack[None, [max(z - 1, 0), z, min(z + 1, last)]]})
             for z in range(len(stack))
         ]
-        heard = self._part(
-            HEARD,
-            {
-                name: np.concatenate([levels[place] for levels in slices])
-                for name, place in zip(STACK, (-2, -1), strict=True)
-            },
-        )
+        deepest = {
+            name: np.concatenate([levels[place] for levels in slices])
+            for name, place in zip(STACK, (-2, -1), strict=True)
+        }
+        heard = part(HEARD, deepest)
         shares = np.empty((len(stack), self.card.output.channels, *stack.shape[1:]), np.float32)
         for z in range(len(stack)):
             *high, _, _ = slices[z]
             slices[z] = []  # what is decoded is needed no more
             levels = [*high, *(features[z : z + 1] for features in heard)]
-            (shares[z : z + 1],) = self._part(
-                ["shares"], dict(zip(self._levels, levels, strict=True))
-            )
+            (shares[z : z + 1],) = part(["shares"], dict(zip(self._levels, levels, strict=True)))
         return shares.swapaxes(0, 1)
-
-    def _part(self, wanted: Sequence[str], given: dict[str, np.ndarray]) -> list[np.ndarray]:
-        return self._run(wanted, {**self._nothing, **given})
 
 
 def load_network(card: CardT, *, threads: int | None = None) -> Network[CardT]:

@@ -1,6 +1,7 @@
 """From a checkpoint to a model folder: ONNX weights, parity check, model card."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from opencmr.storage import sha256_of
 from opencmr.train.loop import draw_chances, make_batch, training_slices
 from opencmr.train.runner import Shares, averaged_network, card_of
 
+_write_onnx = partial(torch.onnx.export, external_data=False, dynamo=True, verbose=False)
 PARITY_TOLERANCE = 1e-3
 """Greatest difference of a class share between torch and onnxruntime."""
 
@@ -47,16 +49,13 @@ def export(
     if isinstance(network, StackUNet):
         _write_parts(network, folder / WEIGHTS_FILE)
     else:
-        torch.onnx.export(
+        _write_onnx(
             module,
             (torch.zeros(2, planes, window, window),),
             folder / WEIGHTS_FILE,
             input_names=["image"],
             output_names=["shares"],
             dynamic_shapes={"image": _sizes("image", network.stride_px)},
-            external_data=False,
-            dynamo=True,
-            verbose=False,
         )
     digest = sha256_of(folder / WEIGHTS_FILE)
     write_card(card_of(run, averaged, version=version, sha256=digest, figures=figures), folder)
@@ -117,7 +116,7 @@ def _write_parts(network: StackUNet, path: Path) -> None:
     with torch.no_grad():
         (*_, low, lowest), levels = (network.encode(other) for other in others)
     numbers = range(len(levels))
-    torch.onnx.export(
+    _write_onnx(
         _Parts(network).eval(),
         (image, [low, lowest], levels),
         path,
@@ -128,9 +127,6 @@ def _write_parts(network: StackUNet, path: Path) -> None:
             "stack": _level_sizes("stack", 2),
             "levels": _level_sizes("level", len(levels)),
         },
-        external_data=False,
-        dynamo=True,
-        verbose=False,
     )
 
 
