@@ -34,8 +34,8 @@ from opencmr.measure.function.rates import lv_rates_ml_s, rates_ml_s
 from opencmr.measure.function.volumes import VOLUMES
 from opencmr.measure.long_axis import slices_from_base
 from opencmr.measure.ventricles import Ventricles
-from opencmr.models.library import choose_model
-from opencmr.models.session import Network, load_network
+from opencmr.models.runner import SegmentationRunner
+from opencmr.models.session import Networks
 from opencmr.quality.checks import check
 from opencmr.quality.limits import BASE_CUT_POINTS_PERCENT, BASE_WIDTH_LIMIT_POINTS
 from opencmr.quality.stacks import judge_stacks
@@ -198,7 +198,9 @@ def rates() -> dict[str, list[float]]:
     return found
 
 
-def automatic(folder: Path, everyone: list[Masks], network: Network, fold: int) -> dict[str, Any]:
+def automatic(
+    folder: Path, everyone: list[Masks], network: SegmentationRunner, fold: int
+) -> dict[str, Any]:
     """Return the figures of automatic masks, the reference masks being the truth."""
     rows = []
     for one in (one for one in everyone if one.fold == fold):
@@ -245,7 +247,7 @@ def simulated() -> dict[str, Any]:
     return summary(rows) | {"hearts one by one": rows}
 
 
-def cines(folder: Path, network: Network) -> list[dict[str, Any]]:
+def cines(folder: Path, network: SegmentationRunner) -> list[dict[str, Any]]:
     """Return the figures of the Sunnybrook cines, their readers being the truth."""
     with (folder / "cine_reference.csv").open(newline="") as lines:
         references = list(csv.DictReader(lines))
@@ -277,7 +279,7 @@ def main() -> None:
     with (data / "acdc" / "metadata.csv").open(newline="") as lines:
         rows = [(r["patient"], int(r["fold"])) for r in csv.DictReader(lines)]
     everyone = [load(data / "acdc", *one) for one in rows]
-    network = load_network(choose_model(View.SAX, Technique.CINE, name=UNSEEN_MODEL).card)
+    network = Networks().segmentation(View.SAX, Technique.CINE, name=UNSEEN_MODEL)
     result = {
         "reference masks": readers(everyone) | slice_by_slice(everyone),
         "automatic masks of fold 0": automatic(data / "acdc", everyone, network, 0),

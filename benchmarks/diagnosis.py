@@ -41,8 +41,8 @@ from opencmr.imaging.study import Demographics
 from opencmr.intake.nifti.read import read_label_map, read_nifti_pair
 from opencmr.measure import Ventricles, measure_all
 from opencmr.measure.long_axis import slices_from_base
-from opencmr.models.library import choose_model
-from opencmr.models.session import Network, load_network
+from opencmr.models.runner import SegmentationRunner
+from opencmr.models.session import Networks
 from opencmr.segment.short_axis import segment_short_axis
 from opencmr.train.diagnosis import (
     CLASSES,
@@ -109,7 +109,7 @@ def without_basal_systole(labels: np.ndarray, grid: Grid) -> np.ndarray:
     return damaged
 
 
-def automatic_labels(folder: Path, name: str, network: Network) -> np.ndarray:
+def automatic_labels(folder: Path, name: str, network: SegmentationRunner) -> np.ndarray:
     """Return the network's labels of ED and ES, from the cache where they are there."""
     file = CACHE / f"{name}_{network.card.sha256[:12]}.npz"
     if not file.exists():
@@ -124,7 +124,7 @@ def automatic_labels(folder: Path, name: str, network: Network) -> np.ndarray:
 
 def load(folder: Path) -> dict[str, list[Patient]]:
     """Return the patients by the kind of their masks."""
-    network = load_network(choose_model(View.SAX, Technique.CINE, name=UNSEEN_MODEL).card)
+    network = Networks().segmentation(View.SAX, Technique.CINE, name=UNSEEN_MODEL)
     kinds: dict[str, list[Patient]] = {"readers": [], "automatic": [], "no basal slice at ES": []}
     with (folder / "metadata.csv").open(newline="") as lines:
         rows = list(csv.DictReader(lines))

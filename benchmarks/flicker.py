@@ -30,8 +30,8 @@ from opencmr.imaging.study import Demographics
 from opencmr.intake.studies import read_studies
 from opencmr.measure.function.rates import lv_rates_ml_s, rates_ml_s
 from opencmr.measure.ventricles import Ventricles
-from opencmr.models.library import choose_model
-from opencmr.models.session import Network, load_network
+from opencmr.models.runner import SegmentationRunner
+from opencmr.models.session import Networks
 from opencmr.quality.stacks import judge_stacks
 from opencmr.segment.presence import steady_presence
 from opencmr.segment.short_axis import segment_short_axis
@@ -69,7 +69,9 @@ def unsteady(labels: Segmentation) -> dict[str, Any]:
     return told
 
 
-def before_and_after(image: Image, network: Network) -> tuple[Segmentation, Segmentation]:
+def before_and_after(
+    image: Image, network: SegmentationRunner
+) -> tuple[Segmentation, Segmentation]:
     """Return a cine's labels without and with the rule of presence."""
     with patch("opencmr.segment.short_axis.steady_presence", lambda labels, scheme: labels):
         before = segment_short_axis(image, network)
@@ -87,7 +89,7 @@ def changed(before: Segmentation, after: Segmentation) -> dict[str, int]:
     }
 
 
-def real(folder: Path, network: Network) -> Iterator[tuple[str, dict[str, Any]]]:
+def real(folder: Path, network: SegmentationRunner) -> Iterator[tuple[str, dict[str, Any]]]:
     """Give the figures of each real cine."""
     for path in (*CINES, STUDY):
         for study in read_studies(folder / path):
@@ -106,7 +108,7 @@ def real(folder: Path, network: Network) -> Iterator[tuple[str, dict[str, Any]]]
             )
 
 
-def simulated(network: Network) -> Iterator[tuple[str, dict[str, Any]]]:
+def simulated(network: SegmentationRunner) -> Iterator[tuple[str, dict[str, Any]]]:
     """Give the figures of each simulated heart, with the rates over those of its formula."""
     for name, heart in HEARTS.items():
         study = simulate_study(heart, protocol=replace(Protocol(), long_axis=False, scouts=False))
@@ -163,7 +165,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
-    network = load_network(choose_model(View.SAX, Technique.CINE).card)
+    network = Networks().segmentation(View.SAX, Technique.CINE)
     result: dict[str, Any] = {"model": network.card.title, "sha256": network.card.sha256}
     for group, figures in (
         ("real cines", real(data_folder(), network)),

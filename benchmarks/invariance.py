@@ -20,8 +20,7 @@ from opencmr.anatomy.views import View
 from opencmr.geometry.grid import grid_from_spacing
 from opencmr.imaging.image import untimed_image
 from opencmr.intake.studies import read_studies
-from opencmr.models.library import choose_model
-from opencmr.models.session import load_network
+from opencmr.models.session import Networks
 from opencmr.quality.stacks import judge_stacks
 from opencmr.segment.short_axis import segment_short_axis
 from opencmr.sort.sorting import choose_sax_cine, sort_study
@@ -50,7 +49,7 @@ def main() -> None:
     parser.add_argument("--case", default="SC-HF-I-4")
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
-    network = load_network(choose_model(View.SAX, Technique.CINE).card)
+    network = Networks().segmentation(View.SAX, Technique.CINE)
     (study,) = read_studies(data_folder() / "sunnybrook" / f"{options.case}.zip")
     series = choose_sax_cine(judge_stacks(sort_study(study))).series
     assert series is not None

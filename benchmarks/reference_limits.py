@@ -39,8 +39,7 @@ from opencmr.measure.function.mass import MASS
 from opencmr.measure.function.volumes import VOLUMES
 from opencmr.measure.long_axis import base_to_apex
 from opencmr.measure.ventricles import Unmeasurable
-from opencmr.models.library import choose_model
-from opencmr.models.session import load_network
+from opencmr.models.session import Networks
 from opencmr.quality import limits
 from opencmr.quality.checks import check
 from opencmr.quality.ends import ends_of, length_and_width_mm
@@ -246,7 +245,7 @@ def mass_row(ratios: np.ndarray, factor: float) -> float:
 
 def automatic(folder: Path, everyone: list[Masks], fold: int) -> dict[str, Any]:
     """Return the flags on automatic masks of a fold, with the right ventricle's true error."""
-    network = load_network(choose_model(View.SAX, Technique.CINE, name=UNSEEN_MODEL).card)
+    network = Networks().segmentation(View.SAX, Technique.CINE, name=UNSEEN_MODEL)
     rows = {}
     for one in everyone:
         if one.fold != fold:

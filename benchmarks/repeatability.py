@@ -30,8 +30,8 @@ from opencmr.measure.function.ejection import EJECTION
 from opencmr.measure.function.mass import MASS
 from opencmr.measure.function.volumes import VOLUMES
 from opencmr.measure.ventricles import Ventricles
-from opencmr.models.library import choose_model
-from opencmr.models.session import Network, load_network
+from opencmr.models.runner import SegmentationRunner
+from opencmr.models.session import Networks
 from opencmr.segment.short_axis import segment_short_axis
 from opencmr.simulate import HeartParameters, Protocol
 from opencmr.simulate.acquire import Scan, acquire, world_of
@@ -99,7 +99,7 @@ def scanned(heart: HeartParameters, random: np.random.Generator) -> Image:
     return Image(values, grid, untimed(2, grid.shape[0]))
 
 
-def measured(image: Image, network: Network) -> dict[str, float | None]:
+def measured(image: Image, network: SegmentationRunner) -> dict[str, float | None]:
     """Return the whole-heart values of the automatic labels."""
     result = segment_short_axis(image, network)
     assert result is not None
@@ -131,8 +131,7 @@ def main() -> None:
     parser.add_argument("--hearts", type=int, default=len(HEARTS))
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
-    card = choose_model(View.SAX, Technique.CINE).card
-    network = load_network(card)
+    network = Networks().segmentation(View.SAX, Technique.CINE)
     done: list[Any] = []
     if options.output and options.output.exists():
         done = json.loads(options.output.read_bytes())["scans"]
@@ -142,7 +141,7 @@ def main() -> None:
             heart, random = parameters_of(number), np.random.default_rng([20261129, number])
             done.append([measured(scanned(heart, random), network) for _ in range(2)])
         result = {
-            "model": f"{card.name}@{card.version}",
+            "model": network.card.reference,
             "coefficients": coefficients(done),
             "hearts: LV EDV mL, LVEF %, LV mass g, RV EDV mL": HEARTS[: len(done)],
             "scans": done,

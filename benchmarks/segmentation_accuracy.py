@@ -31,8 +31,8 @@ from opencmr.intake.nifti.read import read_label_map, read_nifti_pair
 from opencmr.intake.studies import read_studies
 from opencmr.measure.registry import measure_all
 from opencmr.measure.ventricles import Ventricles
-from opencmr.models.library import choose_model
-from opencmr.models.session import Network, load_network
+from opencmr.models.runner import SegmentationRunner
+from opencmr.models.session import Networks
 from opencmr.quality.stacks import judge_stacks
 from opencmr.segment.short_axis import empty_segmentation, segment_short_axis
 from opencmr.sort.sorting import choose_sax_cine, sort_study
@@ -55,7 +55,7 @@ def volumes(segmentation: Segmentation, image: Image) -> dict[str, float | None]
 
 
 def score_patient(
-    folder: Path, patient: str, network: Network
+    folder: Path, patient: str, network: SegmentationRunner
 ) -> tuple[tuple[Score, ...], tuple[MeasuredTwice, ...]]:
     stem = folder / patient
     image = read_nifti_pair(Path(f"{stem}_ed.nii.gz"), Path(f"{stem}_es.nii.gz")).image
@@ -85,7 +85,7 @@ def patient_record(scores: tuple[Score, ...], measured: tuple[MeasuredTwice, ...
     }
 
 
-def score_acdc(data: Path, folds: list[int], network: Network) -> dict[str, Any]:
+def score_acdc(data: Path, folds: list[int], network: SegmentationRunner) -> dict[str, Any]:
     with (data / "acdc" / "metadata.csv").open(newline="") as lines:
         rows = [row for row in csv.DictReader(lines) if int(row["fold"]) in folds]
     patients, scores, measured = [], [], []
@@ -146,7 +146,7 @@ def locate(archive: zipfile.ZipFile, case: str, number: int, image: Image) -> tu
     return t, z
 
 
-def score_sunnybrook(data: Path, network: Network) -> list[dict[str, Any]]:
+def score_sunnybrook(data: Path, network: SegmentationRunner) -> list[dict[str, Any]]:
     folder = data / "sunnybrook"
     with (folder / "cine_reference.csv").open(newline="") as lines:
         references = list(csv.DictReader(lines))
@@ -199,7 +199,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
     data = data_folder()
-    network = load_network(choose_model(View.SAX, Technique.CINE, name=options.model).card)
+    network = Networks().segmentation(View.SAX, Technique.CINE, name=options.model)
     result: dict[str, Any] = {
         "model": network.card.title,
         "sha256": network.card.sha256,

@@ -26,8 +26,8 @@ from opencmr.geometry.grid import Grid
 from opencmr.imaging.image import Image
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.intake.nifti.read import read_nifti, read_nifti_pair
-from opencmr.models.library import choose_model
-from opencmr.models.session import Network, load_network
+from opencmr.models.runner import SegmentationRunner
+from opencmr.models.session import Networks
 from opencmr.segment import heart
 from opencmr.segment.short_axis import segment_short_axis
 
@@ -45,7 +45,7 @@ def scaled(image: Image, share: float) -> Image:
     return replace(image, grid=Grid(image.grid.shape, affines, image.grid.orientation_known))
 
 
-def segmented(image: Image, network: Network) -> tuple[dict[str, float | None], float]:
+def segmented(image: Image, network: SegmentationRunner) -> tuple[dict[str, float | None], float]:
     """Return the volumes, and the scale of the grid that they were found on."""
     result = segment_short_axis(image, network)
     assert result is not None
@@ -58,7 +58,9 @@ def error(symbol: str, found: float | None, truth: float) -> float:
     return value - truth if symbol.endswith("EF") else 100 * (value / truth - 1)
 
 
-def one_heart(folder: Path, patient: str, share: float, network: Network) -> dict[str, Any]:
+def one_heart(
+    folder: Path, patient: str, share: float, network: SegmentationRunner
+) -> dict[str, Any]:
     """Return the errors of one heart, by the way that it was segmented."""
     stem = folder / patient
     image = read_nifti_pair(Path(f"{stem}_ed.nii.gz"), Path(f"{stem}_es.nii.gz")).image
@@ -94,7 +96,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
     folder = data_folder() / "acdc"
-    network = load_network(choose_model(View.SAX, Technique.CINE, name=UNSEEN_MODEL).card)
+    network = Networks().segmentation(View.SAX, Technique.CINE, name=UNSEEN_MODEL)
     with (folder / "metadata.csv").open(newline="") as lines:
         patients = [r["patient"] for r in csv.DictReader(lines) if int(r["fold"]) == options.fold]
     rows = []

@@ -45,8 +45,8 @@ from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.imaging.image import Image
 from opencmr.intake.studies import read_studies
-from opencmr.models.library import choose_model
-from opencmr.models.session import Network, load_network
+from opencmr.models.runner import SegmentationRunner
+from opencmr.models.session import Networks
 from opencmr.quality.stacks import judge_stacks
 from opencmr.segment.short_axis import segment_short_axis
 from opencmr.simulate import Protocol, simulate_study, write_dicom
@@ -136,7 +136,7 @@ def time_analyze(cine: Path, folder: Path) -> dict[str, Any]:
     }
 
 
-def time_segmentation(image: Image, network: Network) -> dict[str, Any]:
+def time_segmentation(image: Image, network: SegmentationRunner) -> dict[str, Any]:
     """Time opencmr's segmentation of the decoded stack with a loaded network."""
     with clocked_networks() as clock:
         start = time.perf_counter()
@@ -191,7 +191,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     cine = folder / "cine"
     make_cine(cine, options.phases)
     image = read_cine(cine)
-    network = load_network(choose_model(View.SAX, Technique.CINE, name=options.model).card)
+    network = Networks().segmentation(View.SAX, Technique.CINE, name=options.model)
     segment_short_axis(one_phase(image), network)
     stack = folder / "stack.npz"
     grid = image.grid
@@ -215,7 +215,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     }
 
 
-def machine(network: Network) -> dict[str, Any]:
+def machine(network: SegmentationRunner) -> dict[str, Any]:
     return {
         "processor": processor_name(),
         "cores": CORES,

@@ -27,8 +27,8 @@ from opencmr.imaging.study import Demographics
 from opencmr.intake.nifti.read import read_nifti, read_nifti_pair
 from opencmr.intake.studies import read_studies
 from opencmr.measure.ventricles import Ventricles
-from opencmr.models.library import choose_model
-from opencmr.models.session import Network, load_network
+from opencmr.models.runner import SegmentationRunner
+from opencmr.models.session import Networks
 from opencmr.quality.limits import UPSIDE_DOWN_SKEWNESS
 from opencmr.quality.stacks import judge_stacks
 from opencmr.quality.upside_down import anterior_skewness
@@ -75,7 +75,7 @@ def summary(found: list[float]) -> dict[str, Any]:
     }
 
 
-def acdc(folder: Path, network: Network) -> tuple[list[float], list[float]]:
+def acdc(folder: Path, network: SegmentationRunner) -> tuple[list[float], list[float]]:
     """Return the skewness of readers' masks, and of automatic ones of fold 0."""
     readers, automatic = [], []
     with (folder / "metadata.csv").open(newline="") as lines:
@@ -93,7 +93,7 @@ def acdc(folder: Path, network: Network) -> tuple[list[float], list[float]]:
     return readers, automatic
 
 
-def cine(place: Path, network: Network) -> float:
+def cine(place: Path, network: SegmentationRunner) -> float:
     """Return the skewness of a real cine between its own axes."""
     (study,) = read_studies(place)
     series = choose_sax_cine(judge_stacks(sort_study(study))).series
@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
     data = data_folder()
-    network = load_network(choose_model(View.SAX, Technique.CINE, name=UNSEEN_MODEL).card)
+    network = Networks().segmentation(View.SAX, Technique.CINE, name=UNSEEN_MODEL)
     readers, automatic = acdc(data / "acdc", network)
     result = {
         "reference masks": summary(readers),
