@@ -218,6 +218,8 @@ class Series:
     view_confidence, sequence_confidence : float, 0 to 1
     because : tuple of str
         The evidence in words, one fact each.
+    is_stated : bool
+        The caller said what it shows.
     partner : str
         Key of the series that shows the other half of one acquisition: the velocities of a
         magnitude, the phase-sensitive pictures of an inversion recovery, and the other way round.
@@ -237,6 +239,7 @@ class Series:
     view_confidence: float = 0.0
     sequence_confidence: float = 0.0
     because: tuple[str, ...] = ()
+    is_stated: bool = False
     partner: str = ""
     facts: StackFacts | None = None
     flags: tuple[QualityFlag, ...] = ()

@@ -13,7 +13,6 @@ from opencmr.report.contents import DISCLAIMER
 from opencmr.report.heart_pictures import encoded, greyed, window_of
 from opencmr.report.templating import draw
 from opencmr.sort.examination import NamedSeries, Naming, named_stacks
-from opencmr.sort.sorting import is_stated
 
 LONGER_SIDE_PX = 160
 JPEG_QUALITY = 72
@@ -91,7 +90,7 @@ def of_series(study: Study | None, named: Sequence[NamedSeries]) -> Montage | No
 
 def _said_of(one: Series, naming: Naming) -> str:
     """Return what the caller stated, as it was stated, or else the names and their probability."""
-    if is_stated(one):
+    if one.is_stated:
         return f"{one.sequence.value} · {one.view.value} · stated"
     return verdict(naming)
 

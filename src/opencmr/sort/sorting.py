@@ -78,17 +78,9 @@ def _as_stated(one: Series, technique: Technique) -> Series:
         sequence=technique,
         view_confidence=1.0,
         sequence_confidence=1.0,
-        because=_because_stated(technique),
+        because=(f"{technique.value}, {View.SAX.value}: stated by the caller",),
+        is_stated=True,
     )
-
-
-def _because_stated(technique: Technique) -> tuple[str, ...]:
-    return (f"{technique.value}, {View.SAX.value}: stated by the caller",)
-
-
-def is_stated(one: Series) -> bool:
-    """Return whether the caller said what a sorted series shows."""
-    return one.because == _because_stated(one.sequence)
 
 
 def evidence_of(study: Study) -> dict[str, Evidence]:
