@@ -2,7 +2,8 @@
 
 import io
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pydicom.config import IGNORE
@@ -77,6 +78,23 @@ def read_asked(identifier: io.BytesIO | None, syntax: UID) -> Asked:
         if len(query.uids(UNIQUE_KEYS[above])) != 1:
             raise QueryRefusedError(DOES_NOT_MATCH, f"{UNIQUE_KEYS[above]} must be one UID")
     return Asked(level, query, frozenset(values))
+
+
+@contextmanager
+def refusing_what_fails() -> Iterator[None]:
+    """Let a request that fails in the block be refused, whatever made it fail.
+
+    Raises
+    ------
+    QueryRefusedError
+    """
+    try:
+        yield
+    except QueryRefusedError:
+        raise
+    except Exception as error:  # its message may quote a header
+        kind = type(error).__name__
+        raise QueryRefusedError(CANNOT_PROCESS, f"unexpected failure ({kind})") from None
 
 
 def require_named(asked: Asked) -> None:

@@ -20,11 +20,11 @@ from opencmr.archive.caller import LONGEST_COMMENT, caller_of
 from opencmr.archive.dimse import DimseArchive, Originator, SentOne
 from opencmr.archive.identifiers import (
     CANCELLED,
-    CANNOT_PROCESS,
     PENDING,
     SUCCESS,
     failures_of,
     read_asked,
+    refusing_what_fails,
     require_named,
 )
 from opencmr.archive.index import Held, Index
@@ -124,7 +124,7 @@ class Moves:
 
     def _asked(self, asking: "_Asking") -> tuple[DimsePeer, Sequence[Held]]:
         request = asking.request
-        try:
+        with refusing_what_fails():
             asked = read_asked(request.Identifier, asking.context.transfer_syntax[0])
             require_named(asked)
             peer = self._destinations.get(str(request.MoveDestination or "").strip())
@@ -132,11 +132,6 @@ class Moves:
                 raise QueryRefusedError(UNKNOWN_DESTINATION, "the destination is not known here")
             require_complete(self._index, CANNOT_COUNT)
             held = self._index.held(asked.level, asked.query)
-        except QueryRefusedError:
-            raise
-        except Exception as error:  # its message may quote a header
-            kind = type(error).__name__
-            raise QueryRefusedError(CANNOT_PROCESS, f"unexpected failure ({kind})") from None
         if len(held) > MOST_OBJECTS:
             raise QueryRefusedError(CANNOT_COUNT, f"more than {MOST_OBJECTS} instances")
         return peer, held

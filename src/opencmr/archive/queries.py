@@ -13,11 +13,11 @@ from opencmr.archive.audit import Entry, Event, Outcome, Record
 from opencmr.archive.caller import answer, caller_of
 from opencmr.archive.identifiers import (
     CANCELLED,
-    CANNOT_PROCESS,
     PENDING,
     Asked,
     answer_of,
     read_asked,
+    refusing_what_fails,
 )
 from opencmr.archive.index import Index
 from opencmr.archive.matching import QueryRefusedError
@@ -80,16 +80,11 @@ class Queries:
             self._record(Entry(Event.QUERY, what, caller=caller, address=address))
 
     def _found(self, event: evt.Event) -> tuple[Asked, list[dict[str, str]]]:
-        try:
+        with refusing_what_fails():
             request = cast(C_FIND, event.request)
             asked = read_asked(request.Identifier, event.context.transfer_syntax)
             require_complete(self._index, OUT_OF_RESOURCES)
             rows = self._index.found(asked.level, asked.query)
-        except QueryRefusedError:
-            raise
-        except Exception as error:  # its message may quote a header
-            kind = type(error).__name__
-            raise QueryRefusedError(CANNOT_PROCESS, f"unexpected failure ({kind})") from None
         if len(rows) > MOST_ANSWERS:
             raise QueryRefusedError(OUT_OF_RESOURCES, f"more than {MOST_ANSWERS} answers")
         return asked, rows
