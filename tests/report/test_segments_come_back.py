@@ -180,7 +180,7 @@ def test_one_object_of_several_series_gives_its_frames_of_the_measured_one(
     assert flag.evidence == "1 of s02"
     lost = (given.labels == 0) & (whole != 0)
     assert np.array_equal(given.labels[~lost], whole[~lost])
-    assert np.array_equal(whole[lost].astype(bool).sum(), segments.frames[0].mask.sum())
+    assert np.array_equal(whole[lost].astype(bool).sum(), segments.drawn[0].mask.sum())
 
 
 def shifted(seg: pydicom.Dataset) -> None:

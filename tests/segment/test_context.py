@@ -5,9 +5,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from opencmr.anatomy.techniques import Technique
-from opencmr.anatomy.views import View
-from opencmr.models.card import SegmentationInput
 from opencmr.segment.context import shares_by_slice, stack_part
 
 STACK = np.arange(7, dtype=np.float32)[:, None, None] * np.ones((7, 4, 6), np.float32)
@@ -17,16 +14,7 @@ class Echo:
     """A network whose one class is what it was shown; it remembers how many slices at once."""
 
     def __init__(self, *, whole_stack: bool, context: int = 0) -> None:
-        wanted = SegmentationInput(
-            spacing_mm=1.4,
-            window_px=160,
-            intensity_percentiles=(0.0, 100.0),
-            view=View.SAX,
-            technique=Technique.CINE,
-            stride_px=16,
-            context_slices=context,
-            whole_stack=whole_stack,
-        )
+        wanted = SimpleNamespace(whole_stack=whole_stack, context_slices=context)
         self.card = SimpleNamespace(input=wanted)
         self.shown: list[int] = []
 

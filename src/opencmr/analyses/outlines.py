@@ -75,19 +75,19 @@ def labels_of_outlines(
     series, given, others = _series_of(given, study, analyses)
     places = _places(series)
     require_pictures_as_drawn(series)
-    _require_frame(given.outlines, series)
-    image = series.image
-    labels = np.zeros(image.values.shape, dtype=np.uint8)
+    _require_frame(given.drawn, series)
+    scheme = given.scheme
+    labels = np.zeros(series.image.values.shape, dtype=np.uint8)
     held: dict[Place, Set[Region]] = {}
     crossing: list[Place] = []
-    for place, outlines in _by_place(given.outlines, series, places).items():
+    for place, outlines in _by_place(given.drawn, series, places).items():
         regions = _regions(outlines, series, place[1])
         held[place] = regions.keys()
         if {LV, EPICARDIUM} <= regions.keys() and is_outside(regions[LV], regions[EPICARDIUM]):
             crossing.append(place)
         for region in sorted(regions, key=lambda one: -len(with_inside(one.structure))):
             if region != EPICARDIUM or WALL not in regions:
-                labels[place][regions[region]] = given.scheme.label_of(region.structure)
+                labels[place][regions[region]] = scheme.label_of(region.structure)
     _require_cavities(held)
     crossed = (contours_cross(_pictures(crossing)),) if crossing else ()
     about = About(series=series.key)
@@ -105,14 +105,14 @@ def _series_of(
     stated = given.series_uids
     if stated and stated.isdisjoint(uid for one in study.series for uid in one.uids):
         raise _other("the series that the RT Structure Set refers to is not in the input")
-    if not any(one.pictures for one in given.outlines):
+    if not any(one.pictures for one in given.drawn):
         return _by_position(given, series_taking(given, study, analyses)), given, ()
     return part_of_one_series(given, study, analyses, "contours")
 
 
 def _by_position(given: GivenOutlines, taking: Sequence[Series]) -> Series:
     """Return the only series on whose slices outlines lie that name no picture."""
-    frames = {one.frame_of_reference_uid for one in given.outlines}
+    frames = {one.frame_of_reference_uid for one in given.drawn}
     same = [one for one in taking if frames == {one.frame_of_reference_uid} and "" not in frames]
     if not same:
         raise InputError(
@@ -123,7 +123,7 @@ def _by_position(given: GivenOutlines, taking: Sequence[Series]) -> Series:
             )
         )
     among = [one for one in same if not given.series_uids.isdisjoint(one.uids)] or same
-    here = [one for one in among if not any(_faults(outline, one) for outline in given.outlines)]
+    here = [one for one in among if not any(_faults(outline, one) for outline in given.drawn)]
     if len(here) > 1:
         keys = ", ".join(one.key for one in here)
         raise GeometryError(

@@ -50,11 +50,11 @@ def labels_of_segments(
     series, given, remarks = part_of_one_series(given, study, analyses, "segment frames")
     places = _places(series)
     require_pictures_as_drawn(series)
-    image = series.image
-    labels = np.zeros(image.values.shape, dtype=np.uint8)
-    for frame in sorted(given.frames, key=lambda one: -len(with_inside(one.structure))):
+    scheme = given.scheme
+    labels = np.zeros(series.image.values.shape, dtype=np.uint8)
+    for frame in sorted(given.drawn, key=lambda one: -len(with_inside(one.structure))):
         for phase, z in _marked(frame, places, series):
-            labels[phase, z][frame.mask] = given.scheme.label_of(frame.structure)
+            labels[phase, z][frame.mask] = scheme.label_of(frame.structure)
     return drawn_on(series, labels, given, "the segmentation"), remarks
 
 

@@ -2,19 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from opencmr.analyses.analysis import Analysis
 from opencmr.analyses.placing import among_series, takes
 from opencmr.anatomy.reasons import Reason
 from opencmr.errors import InputError
 from opencmr.imaging.flag import About, QualityFlag, Severity
-from opencmr.imaging.given_outlines import GivenOutlines, Outline
-from opencmr.imaging.given_segments import GivenSegments, SegmentFrame
+from opencmr.imaging.given_drawings import Drawn, GivenDrawings
 from opencmr.imaging.study import Series, Study
 
-Given = TypeVar("Given", GivenSegments, GivenOutlines)
-Drawn = SegmentFrame | Outline
+Given = TypeVar("Given", bound=GivenDrawings[Any])
 MOST_KEYS = 12
 """More series are not listed in a remark."""
 
@@ -44,7 +42,7 @@ def part_of_one_series(
 
     Parameters
     ----------
-    given : GivenSegments or GivenOutlines
+    given : GivenDrawings
     study : Study
         Sorted.
     analyses : sequence of Analysis
@@ -126,9 +124,7 @@ def _of_nothing(called: str) -> InputError:
     )
 
 
-def _is_said_to_be_elsewhere(
-    one: Drawn, given: GivenSegments | GivenOutlines, series: Series
-) -> bool:
+def _is_said_to_be_elsewhere(one: Drawn, given: GivenDrawings[Any], series: Series) -> bool:
     stated = [given.series_of.get(uid) for uid, _ in one.pictures]
     return len(series.uids) == 1 and all(uid and uid not in series.uids for uid in stated)
 

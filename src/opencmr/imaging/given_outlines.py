@@ -1,16 +1,15 @@
 """Outlines in patient coordinates that a caller gives, before it is known what they are of."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from opencmr.anatomy.policy import ContourPolicy
-from opencmr.anatomy.structures import LabelScheme, Structure, scheme_holding
-from opencmr.imaging.brief import brief
+from opencmr.anatomy.structures import Structure
 from opencmr.imaging.flag import QualityFlag
 from opencmr.imaging.given_contours import require_polygon
-from opencmr.imaging.segmentation import Author
+from opencmr.imaging.given_drawings import GivenDrawings
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,63 +76,28 @@ class Outline:
         return f"a contour of ROI {self.roi}"
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class GivenOutlines:
-    """Outlines of a DICOM RT Structure Set, as they came, perhaps of several series.
+@dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
+class GivenOutlines(GivenDrawings[Outline]):
+    """Outlines of a DICOM RT Structure Set.
 
     Attributes
     ----------
-    outlines : tuple of Outline
     policy : ContourPolicy
-    author : Author
-    sha256 : str
-        Of the file.
     algorithms : mapping of int to str
         That made regions, by their numbers, where the object says that one did.
-    series : str or None
-        Key of the series that they belong to, where the caller says it.
     series_uids : frozenset of str
         SeriesInstanceUIDs that the object says it was drawn on; empty where it names none.
-    series_of : mapping of str to str
-        SeriesInstanceUID of the pictures, by SOP instance UID, where the object states it.
     remarks : tuple of QualityFlag
         What was found while they were read.
     """
 
-    outlines: tuple[Outline, ...]
     policy: ContourPolicy
-    author: Author
-    sha256: str
     algorithms: Mapping[int, str] = field(default_factory=dict)
-    series: str | None = None
     series_uids: frozenset[str] = frozenset()
-    series_of: Mapping[str, str] = field(default_factory=dict, repr=False)
     remarks: tuple[QualityFlag, ...] = ()
-
-    __repr__ = brief
-
-    @property
-    def drawn(self) -> tuple[Outline, ...]:
-        """The outlines."""
-        return self.outlines
-
-    def of_these(self, outlines: Sequence[Outline]) -> "GivenOutlines":
-        """Return the same with some of the outlines alone."""
-        return replace(self, outlines=tuple(outlines))
-
-    @property
-    def scheme(self) -> LabelScheme:
-        """The convention of the labels that they become.
-
-        Raises
-        ------
-        InputError
-            When they are of several series, so that no convention has all.
-        """
-        return scheme_holding({one.structure for one in self.outlines})
 
     @property
     def derived_from(self) -> str | None:
         """The algorithms that made their regions, where the object says that one did."""
-        rois = sorted({one.roi for one in self.outlines} & self.algorithms.keys())
+        rois = sorted({one.roi for one in self.drawn} & self.algorithms.keys())
         return ", ".join(dict.fromkeys(self.algorithms[roi] for roi in rois)) or None

@@ -76,7 +76,7 @@ def read(dataset: Dataset, folder: Path) -> GivenOutlines:
 def test_a_region_is_known_by_the_names_that_programs_write(name, region, tmp_path) -> None:
     rois = [*drawn(name), *drawn("LA", "LV blood pool" if region != LV else "myo")]
     found = read(structure_set(*rois), tmp_path)
-    assert {one.roi: one.region for one in found.outlines}.get(1) == region
+    assert {one.roi: one.region for one in found.drawn}.get(1) == region
     (flag,) = found.remarks
     assert flag.code == "CONTOURS_UNREAD"
     assert flag.evidence == ("ROI 1, 2" if region is None else "ROI 2")
@@ -84,10 +84,10 @@ def test_a_region_is_known_by_the_names_that_programs_write(name, region, tmp_pa
 
 def test_a_code_says_what_a_name_does_not_and_a_contradiction_is_refused(tmp_path) -> None:
     (coded,) = drawn("Structure 7", code=("53085002", "SCT"))
-    assert read(structure_set(coded), tmp_path).outlines[0].region == RV
+    assert read(structure_set(coded), tmp_path).drawn[0].region == RV
     # The code of the left ventricle stands for the whole organ too.
     (outer,) = drawn("LV epi", code=("87878005", "SCT"))
-    assert read(structure_set(outer), tmp_path).outlines[0].region == EPICARDIUM
+    assert read(structure_set(outer), tmp_path).drawn[0].region == EPICARDIUM
     (confused,) = drawn("RV", code=("87878005", "SCT"))
     with pytest.raises(InputError, match="ROI 1 is coded as LV and named as RV"):
         read(structure_set(confused), tmp_path)
@@ -103,12 +103,12 @@ def test_who_drew_it_and_what_made_it_are_kept(tmp_path) -> None:
     both = read(structure_set(*drawn("RV"), *drawn("scar", made="AUTOMATIC")), tmp_path)
     with pytest.raises(InputError, match="scar and the right ventricle"):
         _ = both.scheme
-    right = both.of_these(both.outlines[:1])
+    right = both.of_these(both.drawn[:1])
     assert (right.scheme, right.derived_from, both.derived_from) == (ACDC, None, "Contourer")
 
 
 def test_points_are_exactly_those_of_the_file(tmp_path) -> None:
-    (one,) = read(structure_set(*drawn("LV")), tmp_path).outlines
+    (one,) = read(structure_set(*drawn("LV")), tmp_path).drawn
     assert one.points_mm == pytest.approx(RING, abs=1e-8)
     assert (one.pictures, one.frame_of_reference_uid) == ((("1.2.3.4.1", None),), "1.2.3.9")
 
@@ -116,7 +116,7 @@ def test_points_are_exactly_those_of_the_file(tmp_path) -> None:
 def test_points_and_open_contours_are_left_out_and_told(tmp_path) -> None:
     rois = [*drawn("LV"), *drawn("RV", kind="POINT"), *drawn("epi", kind="OPEN_PLANAR")]
     found = read(structure_set(*rois), tmp_path)
-    assert [one.roi for one in found.outlines] == [1]
+    assert [one.roi for one in found.drawn] == [1]
     assert [flag.evidence for flag in found.remarks] == ["2 of ROI 2, 3"]
     with pytest.raises(InputError, match="no closed contour"):
         read(structure_set(*drawn("LV", kind="POINT")), tmp_path)
@@ -260,7 +260,7 @@ def test_a_file_that_is_cut_anywhere_loses_no_contour_silently(
     except OpencmrError:
         return
     # Only what follows the contours may be missing.
-    assert [len(one.points_mm) for one in found.outlines] == [60, 60]
+    assert [len(one.points_mm) for one in found.drawn] == [60, 60]
 
 
 @settings(max_examples=150)
@@ -275,7 +275,7 @@ def test_damaged_bytes_end_in_a_refusal_or_in_outlines(data, encodings, tmp_path
         found = read_outlines(path, author="r")
     except OpencmrError:
         return
-    assert all(np.isfinite(one.points_mm).all() for one in found.outlines)
+    assert all(np.isfinite(one.points_mm).all() for one in found.drawn)
 
 
 def test_a_contour_longer_than_its_file_is_no_surprise(tmp_path) -> None:
@@ -290,8 +290,8 @@ def test_a_contour_longer_than_its_file_is_no_surprise(tmp_path) -> None:
 def test_a_folder_holds_one_structure_set_and_no_segmentation_beside(tmp_path) -> None:
     one = saved(structure_set(*drawn("LV")), tmp_path / "rs.dcm")
     (tmp_path / "note.txt").write_text("for the reader")
-    assert len(read_given_objects(tmp_path, author="r").outlines) == 1
-    assert len(read_given_objects(one, author="r").outlines) == 1
+    assert len(read_given_objects(tmp_path, author="r").drawn) == 1
+    assert len(read_given_objects(one, author="r").drawn) == 1
     other = saved(structure_set(*drawn("RV")), tmp_path / "rs2.dcm")
     with pytest.raises(InputError, match="holds 2 DICOM RT Structure Sets"):
         read_given_objects(tmp_path, author="r")

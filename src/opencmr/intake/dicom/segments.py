@@ -71,11 +71,11 @@ def segments_of(
     if not frames:
         raise InputError(f"the segments of {path} are empty: no frame has a pixel")
     return GivenSegments(
-        frames,
-        Author(AuthorKind.READER, author.strip()),
-        sha256_of_bytes("\n".join(digest for digest, _ in read).encode("ascii")),
-        series,
-        {uid: of for dataset in objects for uid, of in series_stated(dataset)},
+        drawn=frames,
+        author=Author(AuthorKind.READER, author.strip()),
+        sha256=sha256_of_bytes("\n".join(digest for digest, _ in read).encode("ascii")),
+        series=series,
+        series_of={uid: of for dataset in objects for uid, of in series_stated(dataset)},
     )
 
 

@@ -92,15 +92,15 @@ def outlines_of(
             f"one of the structures {known}, or as the endocardium or epicardium"
         )
     return GivenOutlines(
-        outlines,
-        ACDC_POLICY,
-        Author(AuthorKind.READER, author.strip()),
-        digest,
-        algorithms,
-        series,
-        frozenset(uid for uid, _ in stated),
-        {picture: uid for uid, pictures in stated for picture in pictures},
-        left_out,
+        drawn=outlines,
+        author=Author(AuthorKind.READER, author.strip()),
+        sha256=digest,
+        series=series,
+        series_of={picture: uid for uid, pictures in stated for picture in pictures},
+        policy=ACDC_POLICY,
+        algorithms=algorithms,
+        series_uids=frozenset(uid for uid, _ in stated),
+        remarks=left_out,
     )
 
 
