@@ -25,7 +25,12 @@ from opencmr.train import augmentation, loop  # noqa: E402
 from opencmr.train.export import export  # noqa: E402
 from opencmr.train.manifest import MANIFESTS, Slice, box_limits, read_slices  # noqa: E402
 from opencmr.train.recipe import Recipe, read_recipe  # noqa: E402
-from opencmr.train.runner import TorchNetwork, averaged_network, averaged_runner  # noqa: E402
+from opencmr.train.runner import (  # noqa: E402
+    TorchNetwork,
+    averaged_network,
+    averaged_runner,
+    card_of,
+)
 from opencmr.train.warm_start import _classes_to_start_from, start_from_model  # noqa: E402
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "cine_sax_fold0.toml"
@@ -430,6 +435,16 @@ def test_a_structure_unknown_to_the_start_model_starts_as_the_one_that_holds_it(
         (no_reflow, wall, np.zeros_like(shipped[:, 0])),
     ):
         assert logits[:, one] - logits[:, other] == pytest.approx(known, abs=5e-3)
+
+
+def test_the_terms_of_the_start_model_hold_for_what_goes_on_from_it(tmp_path):
+    recipe = still_recipe(start_model="cine_sax@0.1.0")
+    recipe = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, manifest="emidec"))
+    recipe = dataclasses.replace(recipe, network=dataclasses.replace(recipe.network, classes=5))
+    averaged = (loop.build_network(recipe), recipe, {"step": 1})
+    terms = card_of(tmp_path, averaged, version="1", sha256="0" * 64).terms
+    assert "ACDC" in terms
+    assert "EMIDEC" in terms
 
 
 def test_a_start_model_must_name_what_holds_each_structure():

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from opencmr.anatomy.structures import scheme_named
 from opencmr.errors import ModelError
 from opencmr.models.card import SegmentationCard, SegmentationInput, SegmentationOutput
+from opencmr.models.library import model_titled
 from opencmr.networks.network import SegmentationNetwork
 from opencmr.storage import sha256_of
 from opencmr.train.loop import (
@@ -100,7 +101,7 @@ def card_of(
         sha256=sha256,
         trained_by=", ".join(state.get("trained_by", ())) or "not recorded",
         training_data=_training_data(data_set, rows, recipe, int(state["step"])),
-        terms="; ".join(sorted({row.terms for row in rows})) or data_set.terms,
+        terms=_terms(data_set, rows, recipe),
         intended_use=_intended_use(data_set, recipe),
         limitations=data_set.limitations,
         figures=dict(figures or {}),
@@ -120,6 +121,20 @@ def card_of(
             basal_rule=data_set.policy.basal,
         ),
     )
+
+
+def _terms(data_set: DataSet, rows: tuple[Row, ...], recipe: Recipe) -> str:
+    """Return the terms of all that the weights learnt from, the model that they began as too.
+
+    Raises
+    ------
+    ModelError
+        When that model is not installed: its terms are not known.
+    """
+    terms = {row.terms for row in rows} or {data_set.terms}
+    if recipe.network.start_model:
+        terms.update(model_titled(recipe.network.start_model).terms.split("; "))
+    return "; ".join(sorted(terms))
 
 
 def _training_data(data_set: DataSet, rows: tuple[Row, ...], recipe: Recipe, step: int) -> str:
