@@ -466,6 +466,27 @@ def test_two_regions_of_one_structure_may_share_no_picture(classic, labelled) ->
     assert given.labels.any((2, 3)).sum() == 2
 
 
+def test_structure_sets_together_are_as_one_and_none_draws_what_another_does(
+    classic, labelled, tmp_path
+) -> None:
+    rois = [one(classic, "LV", 9), one(classic, "epi", 12)]
+    together, _ = labelled(rois, classic)
+    folder = tmp_path / "several"
+    folder.mkdir()
+
+    def laid() -> GivenLabels:
+        given = read_outlines(folder, author="A. Reader")
+        return labels_of_outlines(given, Study("phantom", (classic,)), ANALYSES)[0]
+
+    for roi in rois:
+        saved(structure_set(roi), folder / f"{roi.name}.dcm")
+    assert np.array_equal(laid().labels, together.labels)
+    saved(structure_set(one(classic, "endo", 8)), folder / "second.dcm")
+    with pytest.raises(GeometryError, match=r"ROI 1 of LV\.dcm and ROI 1 of second\.dcm") as told:
+        laid()
+    assert reason_of(told.value).code == "CONTOURS_CONTRADICT"
+
+
 def test_an_epicardium_without_any_cavity_in_its_phase_is_refused(classic, labelled) -> None:
     epi = one(classic, "epi", 14)
     assert refused(labelled, [epi], classic) == "ENDOCARDIUM_MISSING"

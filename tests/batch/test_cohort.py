@@ -10,7 +10,7 @@ import pytest
 
 from opencmr import storage
 from opencmr.batch import cohort
-from opencmr.batch.cohort import Done, Place, analyze_cohort, is_finished
+from opencmr.batch.cohort import Done, Place, analyze_cohort
 from opencmr.batch.processes import Lost
 from opencmr.errors import ConfigurationError, ModelError, StorageError
 from opencmr.imaging.study import Demographics, Study
@@ -120,34 +120,24 @@ def test_what_is_finished_is_not_done_again_and_tells_the_same(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("other", "named"),
     [
-        Configuration(model="m@1"),
-        Configuration(spacing_mm=(8.0, 1.0, 1.0)),
-        Configuration(demographics=Demographics(height_cm=170.0)),
+        (Configuration(model="m@1"), "--model (then newest that fits, now m@1)"),
+        (Configuration(spacing_mm=(8.0, 1.0, 1.0)), "--spacing"),
+        (
+            Configuration(demographics=Demographics(height_cm=170.0)),
+            "--height-cm (then not given, now given)",
+        ),
     ],
 )
-def test_a_result_made_otherwise_is_neither_taken_nor_replaced(run, tmp_path, other):
+def test_a_result_made_otherwise_is_neither_taken_nor_replaced(run, tmp_path, other, named):
     run()
     kept = (tmp_path / "out" / "a1" / "run.json").read_bytes()
     outcomes = run(configuration=other)
-    assert all("--overwrite" in one.error for one in outcomes)
+    assert all("--overwrite" in one.error and named in one.error for one in outcomes)
+    assert all("170" not in one.error for one in outcomes)
     assert (tmp_path / "out" / "a1" / "run.json").read_bytes() == kept
     assert not any(one.error for one in run(configuration=other, overwrite=True))
-
-
-def test_a_result_is_finished_when_input_configuration_and_files_are_there(tmp_path):
-    result(tmp_path, "k")
-    tall, taller = (Configuration(demographics=Demographics(height_cm=h)) for h in (170.0, 180.0))
-    assert is_finished(tmp_path, "sha-k", PLAIN)
-    assert not is_finished(tmp_path, "sha-other", PLAIN)
-    result(tmp_path, "k", configuration=tall)
-    assert is_finished(tmp_path, "sha-k", tall)
-    assert not is_finished(tmp_path, "sha-k", taller)
-    (tmp_path / "measurements.json").unlink()
-    assert not is_finished(tmp_path, "sha-k", tall)
-    (tmp_path / "run.json").write_text("[")
-    assert not is_finished(tmp_path, "sha-k", tall)
 
 
 @pytest.mark.parametrize("error", [ModelError("no model"), StorageError(28, "full")])

@@ -125,3 +125,27 @@ def test_a_demo_shows_truth_beside_measurement_and_replaces_an_earlier_result_wh
     assert "Truth" in page
     assert (tmp_path / "demo" / "simulated-study" / "truth.json").is_file()
     assert [path.name for path in tmp_path.iterdir()] == ["demo"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("analyze", "one", "other"), ("one INPUT", "one folder that holds all", "--ed and --es")),
+        (("sort", "one", "other", "-o", "out"), ("one INPUT", "one folder that holds all")),
+        (("segment", "one", "other", "-o", "out.nii"), ("one IN.nii.gz", "once for each")),
+        (("diagnose", "one", "other"), ("one MEASUREMENTS", "--ed and --es")),
+        (("validate", "one", "two", "other", "-o", "out"), ("PREDICTIONS and REFERENCE",)),
+        (("demo", "other"), ("options alone",)),
+    ],
+)
+def test_an_argument_too_many_is_named_with_what_to_do(opencmr, tmp_path, monkeypatch, words, told):
+    monkeypatch.chdir(tmp_path)
+    outcome = opencmr(*words)
+    assert outcome.status == 2
+    assert all(one in outcome.err for one in ("'other'", *told)), outcome.err
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_folder_is_advised_only_where_pictures_are_read(opencmr):
+    assert "folder" not in opencmr("diagnose", "one", "other").err
+    assert "--ed" not in opencmr("sort", "one", "other", "-o", "out").err

@@ -294,3 +294,52 @@ def test_an_empty_or_absent_folder_is_named(opencmr, folders):
     assert "empty" in outcome.err
     outcome = opencmr("validate", folders / "none", folders / "reference", "-o", folders / "out")
     assert outcome.status == 2
+
+
+@pytest.fixture
+def of_two_sequences(folders):
+    """Labels of a cine by acdc beside those of late enhancement by emidec, as analyze writes."""
+    for side in ("predictions", "reference"):
+        for name, scheme, labels in (
+            ("s04", "acdc", [0, 1, 2, 3]),
+            ("s11", "emidec", [0, 0, 2, 1]),
+        ):
+            stem = folders / "two" / side / f"{name}_seg"
+            (folders / "two").mkdir(exist_ok=True)
+            save(stem.with_suffix(".nii.gz"), np.array(labels, dtype=np.uint8)[heart()])
+            stem.with_suffix(".json").write_text(json.dumps({"scheme": scheme}))
+            save(stem.with_name(f"{name}.nii.gz"), heart().astype(np.float32))
+    suffixes = ("--suffix", "_seg", "--reference-suffix", "_seg")
+    two = folders / "two"
+    return "validate", two / "predictions", two / "reference", "-o", folders / "out", *suffixes
+
+
+def test_several_conventions_are_asked_about_and_nothing_is_written(
+    opencmr, folders, of_two_sequences
+):
+    refused = opencmr(*of_two_sequences)
+    assert refused.status == 2
+    assert "--labels acdc or --labels emidec" in refused.err
+    assert not (folders / "out").exists()
+
+
+@pytest.mark.parametrize(("chosen", "other"), [("acdc", "s11"), ("emidec", "s04")])
+def test_what_is_of_another_convention_is_left_out_and_named(
+    opencmr, folders, of_two_sequences, chosen, other
+):
+    outcome = opencmr(*of_two_sequences, "--labels", chosen, "--json")
+    assert outcome.status == 0, outcome.err
+    assert (outcome.json["cases"], outcome.json["dice"]) == (1, 1)
+    (left,) = outcome.json["left_out"]
+    assert left["file"] == f"{other}_seg.nii.gz"
+    results = json.loads((folders / "out" / "results.json").read_text())
+    assert (results["labels"], results["left_out"]) == (chosen, [left])
+    assert left["file"] in (folders / "out" / "report.html").read_text("utf-8")
+
+
+def test_pictures_beside_labels_are_told_apart_by_the_suffix(opencmr, of_two_sequences):
+    one_sided = of_two_sequences[:-4]
+    next(one_sided[1].glob("s11.nii.gz")).unlink()
+    outcome = opencmr(*one_sided)
+    assert outcome.status == 4
+    assert "--suffix" in outcome.err

@@ -236,3 +236,22 @@ def test_two_runs_write_the_same_bytes(small_report: Report, tmp_path: Path) -> 
     second = write_report(small_report, tmp_path / "b")
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes(), one.name
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="needs pdftotext (poppler-utils)")
+@pytest.mark.parametrize("before", range(30, 52, 3))
+@pytest.mark.parametrize("count", [16, 60])
+def test_few_rows_of_a_table_stand_alone_on_no_pdf_page(
+    before: int, count: int, tmp_path: Path
+) -> None:
+    """A table of less than half a page is whole; of a longer one three rows stay together."""
+    lead = Notes(tuple(Line(f"filler {n}") for n in range(before)))
+    rows = tuple(TableRow((Cell(f"value{n}end"), Cell("1"))) for n in range(count))
+    table = Table((Column("Quantity", share=1), Column("Value")), rows, "A long table")
+    pages = _pdf_pages(Page("", "", "", (lead, table)), tmp_path / "report.pdf")
+    held = [sum(f"value{n}end" in one for n in range(count)) for one in pages]
+    assert sum(held) == count
+    assert min(filter(None, held)) >= (3 if count > 16 else count)
+    assert ["A long table" in one for one in pages] == [
+        " value0end" in f" {one}".replace("\n", " ") for one in pages
+    ]

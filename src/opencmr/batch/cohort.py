@@ -4,7 +4,6 @@ The folder of the cohort grows (ADR 0029): a study that is finished there, with 
 configuration, is not done again.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from opencmr import __version__, storage
+from opencmr.batch.finished import is_finished, why_other
 from opencmr.batch.one_study import analyze_one
 from opencmr.batch.processes import Lost, Processes
 from opencmr.errors import ConfigurationError, ModelError, OpencmrError
@@ -83,6 +83,12 @@ class StudyTask:
         if not overwrite and is_finished(folder, study.input_sha256, configuration):
             return
         shown = self.place.shown / folder.name
+        why = why_other(folder, study.input_sha256, configuration)
+        if why and not overwrite:
+            raise ConfigurationError(
+                f"{shown} is kept as it is, and not done again: {why}. Give the same options, name "
+                "another output, or give --overwrite to do every study again"
+            )
         with storage.result_folder(folder, overwrite=overwrite) as new:
             analyze_one(
                 study,
@@ -93,19 +99,6 @@ class StudyTask:
                 networks=self.networks,
                 supersedes=folder,
             )
-
-
-def is_finished(folder: Path, input_sha256: str, configuration: Configuration) -> bool:
-    """Whether a folder holds the whole result of this input and configuration."""
-    try:
-        record = json.loads((folder / storage.RUN_FILE).read_bytes())
-        return (
-            record["input_sha256"] == input_sha256
-            and record["configuration"] == configuration.record
-            and all((folder / one["path"]).is_file() for one in record["files"])
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
 
 
 def analyze_cohort(

@@ -27,6 +27,7 @@ from opencmr.cli import (
     train,
     validate,
 )
+from opencmr.cli.command import Command
 from opencmr.errors import OpencmrError
 
 INTERRUPTED = 130
@@ -67,25 +68,25 @@ def _root(
     pass
 
 
-application.command("analyze")(analyze.analyze)
-application.command("plan")(plan.plan)
-application.command("sort")(sort.sort)
-application.command("deid")(deid.deid)
-application.command("diagnose")(diagnose.diagnose)
-application.command("segment")(segment.segment)
-application.command("map")(map.map_relaxation)
-application.command("measure")(measure.measure)
-application.command("models")(models.models)
-application.command("simulate")(simulate.simulate)
-application.command("demo")(demo.demo)
-application.command("train")(train.train)
-application.command("validate")(validate.validate)
-application.command("export")(export.export)
-application.command("node")(node.node)
-application.command("find")(find.find)
-application.command("fetch")(fetch.fetch)
-application.command("store")(store.store)
-application.command("doctor")(doctor.doctor)
+application.command("analyze", cls=Command)(analyze.analyze)
+application.command("plan", cls=Command)(plan.plan)
+application.command("sort", cls=Command)(sort.sort)
+application.command("deid", cls=Command)(deid.deid)
+application.command("diagnose", cls=Command)(diagnose.diagnose)
+application.command("segment", cls=Command)(segment.segment)
+application.command("map", cls=Command)(map.map_relaxation)
+application.command("measure", cls=Command)(measure.measure)
+application.command("models", cls=Command)(models.models)
+application.command("simulate", cls=Command)(simulate.simulate)
+application.command("demo", cls=Command)(demo.demo)
+application.command("train", cls=Command)(train.train)
+application.command("validate", cls=Command)(validate.validate)
+application.command("export", cls=Command)(export.export)
+application.command("node", cls=Command)(node.node)
+application.command("find", cls=Command)(find.find)
+application.command("fetch", cls=Command)(fetch.fetch)
+application.command("store", cls=Command)(store.store)
+application.command("doctor", cls=Command)(doctor.doctor)
 
 
 def run() -> None:

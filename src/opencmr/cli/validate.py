@@ -1,6 +1,7 @@
 """``opencmr validate``: label maps, or a model's over a data set, against a reader's."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from opencmr.cli import console
 if TYPE_CHECKING:
     from opencmr.progress import Progress
     from opencmr.validate.cohort import Cohort
+    from opencmr.validate.run import LeftOut
 
 
 def validate(
@@ -25,12 +27,16 @@ def validate(
     labels: Annotated[
         str | None,
         typer.Option(
-            help="Label convention of the predictions: acdc, mnms or emidec. Default: acdc."
+            help="Label convention of the predictions: acdc, mnms or emidec; by default what the "
+            "JSON files beside them say, else acdc. Files that say another are left out."
         ),
     ] = None,
     reference_labels: Annotated[
         str | None,
-        typer.Option(help="That of the reference, if another."),
+        typer.Option(
+            help="That of the reference; by default what the JSON files beside it say, else that "
+            "of the predictions."
+        ),
     ] = None,
     suffix: Annotated[
         str,
@@ -97,6 +103,7 @@ def validate(
             cohort, written = _validate_model(
                 model, data, data_folder, _parse_folds(folds), output, overwrite, quiet, progress
             )
+            left_out: tuple[LeftOut, ...] = ()
         else:
             _refuse(of_model, "without --model")
             if predictions is None or reference is None:
@@ -115,10 +122,11 @@ def validate(
             from opencmr.validate.run import Side
             from opencmr.validate.run import validate as run
 
-            of_prediction = labels or "acdc"
-            cohort, written = run(
-                Side(predictions, scheme_named(of_prediction), suffix),
-                Side(reference, scheme_named(reference_labels or of_prediction), reference_suffix),
+            of_prediction = scheme_named(labels) if labels else None
+            of_reference = scheme_named(reference_labels) if reference_labels else None
+            cohort, written, left_out = run(
+                Side(predictions, of_prediction, suffix),
+                Side(reference, of_reference, reference_suffix),
                 output,
                 spacing_mm=console.parse_spacing(spacing),
                 groups=groups,
@@ -126,7 +134,7 @@ def validate(
                 overwrite=overwrite,
                 progress=progress,
             )
-    _tell(cohort, written, output, as_json=as_json, quiet=quiet)
+    _tell(cohort, written, left_out, output, as_json=as_json, quiet=quiet)
 
 
 def _refuse(given: Mapping[str, object], when: str) -> None:
@@ -170,7 +178,13 @@ def _validate_model(
 
 
 def _tell(
-    cohort: "Cohort", written: list[Path], output: Path, *, as_json: bool, quiet: bool
+    cohort: "Cohort",
+    written: list[Path],
+    left_out: "tuple[LeftOut, ...]",
+    output: Path,
+    *,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Say what came of it."""
     overall = cohort.mean("dice")
@@ -180,10 +194,13 @@ def _tell(
             {
                 "output": [str(path) for path in written],
                 "cases": len(cohort.cases),
+                "left_out": [asdict(one) for one in left_out],
                 "dice": None if dice is None else round(dice, 6),
             }
         )
         return
+    for one in left_out:
+        console.say(f"left out: {one.file}, as {one.reason}", quiet=quiet)
     told = "nothing to score" if dice is None else f"mean Dice {dice:.3f}"
     count = len(cohort.cases)
     console.say(f"{count} case{'s' * (count != 1)}, {told}; wrote {output}", quiet=quiet)

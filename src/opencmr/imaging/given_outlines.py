@@ -37,8 +37,8 @@ class Outline:
 
     Attributes
     ----------
-    roi : int
-        Number of the region that it belongs to.
+    roi : str
+        Number of the region that it belongs to; where several objects were given, with the file.
     region : Region
     points_mm : (N, 3) float64, LPS
         The last point is joined to the first.
@@ -55,7 +55,7 @@ class Outline:
         When the points are no polygon.
     """
 
-    roi: int
+    roi: str
     region: Region
     points_mm: np.ndarray = field(repr=False)
     pictures: tuple[tuple[str, int | None], ...] = field(default=(), repr=False)
@@ -78,21 +78,21 @@ class Outline:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
 class GivenOutlines(GivenDrawings[Outline]):
-    """Outlines of a DICOM RT Structure Set.
+    """Outlines of DICOM RT Structure Sets.
 
     Attributes
     ----------
     policy : ContourPolicy
-    algorithms : mapping of int to str
-        That made regions, by their numbers, where the object says that one did.
+    algorithms : mapping of str to str
+        That made regions, by ``roi``, where an object says that one did.
     series_uids : frozenset of str
-        SeriesInstanceUIDs that the object says it was drawn on; empty where it names none.
+        SeriesInstanceUIDs that an object says it was drawn on; empty where none names any.
     remarks : tuple of QualityFlag
         What was found while they were read.
     """
 
     policy: ContourPolicy
-    algorithms: Mapping[int, str] = field(default_factory=dict)
+    algorithms: Mapping[str, str] = field(default_factory=dict)
     series_uids: frozenset[str] = frozenset()
     remarks: tuple[QualityFlag, ...] = ()
 

@@ -6,7 +6,7 @@ With :mod:`opencmr.validate.model_run` the only module of the room that touches 
 import platform
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +15,11 @@ import scipy
 from opencmr import __version__, storage
 from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.reasons import Reason, reason_of
-from opencmr.anatomy.structures import ACDC, LabelScheme
+from opencmr.anatomy.structures import LabelScheme
 from opencmr.csv_table import csv_lines, read_csv_text
 from opencmr.errors import ConfigurationError, GeometryError, InputError, OpencmrError
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
+from opencmr.intake.nifti.given import stated_scheme
 from opencmr.intake.nifti.read import read_label_map
 from opencmr.progress import Progress, silent
 from opencmr.report.contents import DISCLAIMER
@@ -33,6 +34,7 @@ from opencmr.validate.case import (
 )
 from opencmr.validate.claim import SOURCE, claim_items
 from opencmr.validate.cohort import ALL, METRICS, RESAMPLES, SEED, WORST, Cohort, Groups, summarise
+from opencmr.validate.conventions import Stated, choose_conventions, require_known_labels
 from opencmr.validate.gallery import Picture, picture
 from opencmr.validate.page import Table, claim_table, page
 from opencmr.validate.rules import RULES
@@ -59,15 +61,16 @@ class Side:
     Attributes
     ----------
     folder : Path
-    scheme : LabelScheme
-        What the integers of its files mean.
+    scheme : LabelScheme or None
+        What the integers of its files mean; None: what the JSON files beside them say, see
+        :func:`opencmr.validate.conventions.choose_conventions`.
     suffix : str
         End of the names, before ``.nii``, that is no part of the case; other files are passed
         over.
     """
 
     folder: Path
-    scheme: LabelScheme = ACDC
+    scheme: LabelScheme | None = None
     suffix: str = ""
 
 
@@ -79,6 +82,14 @@ class Pair:
     stated: str
     prediction: Path
     reference: Path
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A pair that is not compared: the prediction's file, and the reason in words."""
+
+    file: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +138,8 @@ class Comparison:
         The true spacing of every file, where theirs is missing or wrong.
     groups : mapping
         Column to case to value.
+    left_out : tuple of LeftOut
+        What the folders hold beside.
     """
 
     cases: Mapping[str, Sequence[Pair]]
@@ -134,6 +147,7 @@ class Comparison:
     reference_labels: LabelScheme
     spacing_mm: SpacingMm = None
     groups: Groups = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
 
     def read(self, name: str) -> Case:
         """Read both sides' files of a case."""
@@ -151,7 +165,7 @@ def validate(
     by: Sequence[str] = (),
     overwrite: bool = False,
     progress: Progress = silent,
-) -> tuple[Cohort, list[Path]]:
+) -> tuple[Cohort, list[Path], tuple[LeftOut, ...]]:
     """Compare every label map with the reference of the same name and write the result.
 
     Parameters
@@ -168,25 +182,27 @@ def validate(
 
     Returns
     -------
-    Cohort, list of Path
-        What was found, and the files written.
+    Cohort, list of Path, tuple of LeftOut
+        What was found, the files written, and what states another label convention.
 
     Raises
     ------
     InputError
-        When a file lacks its counterpart, is no label map, or holds unknown labels.
+        When a file lacks its counterpart, or is no label map.
     GeometryError
-        When a file has no spacing, or lies on another grid than its counterpart.
+        When a file has no spacing, holds unknown labels, or lies on another grid than its
+        counterpart.
     ConfigurationError
-        When the groups do not fit, or the output cannot be written.
+        When a side is of several label conventions and none is chosen, when the groups do not
+        fit, or the output cannot be written.
     """
     inputs = [prediction.folder, reference.folder, *([groups] if groups else [])]
     with storage.result_folder(output, overwrite=overwrite, inputs=inputs) as folder:
-        cases = find_cases(prediction, reference)
-        grouped = read_groups(groups, by, list(cases)) if groups else {}
-        compared = Comparison(cases, prediction.scheme, reference.scheme, spacing_mm, grouped)
+        compared = _of_one_convention(find_cases(prediction, reference), prediction, reference)
+        grouped = read_groups(groups, by, list(compared.cases)) if groups else {}
+        compared = replace(compared, spacing_mm=spacing_mm, groups=grouped)
         cohort, names = compare(compared, folder, progress=progress)
-    return cohort, [output / name for name in names]
+    return cohort, [output / name for name in names], compared.left_out
 
 
 def compare(
@@ -240,7 +256,8 @@ def find_cases(prediction: Side, reference: Side) -> dict[str, list[Pair]]:
             more = f" (and {len(alone) - 1} more)" if len(alone) > 1 else ""
             raise InputError(
                 f"{mine[alone[0]]}{more} has no counterpart {alone[0]}{where.suffix}.nii or "
-                f".nii.gz in {where.folder}"
+                f".nii.gz in {where.folder}. Compare files of the same names, and say with "
+                "--suffix and --reference-suffix what their names end in beside"
             )
     cases: dict[str, list[Pair]] = {}
     for key in sorted(found, key=_natural):
@@ -249,6 +266,34 @@ def find_cases(prediction: Side, reference: Side) -> dict[str, list[Pair]]:
         stated = named["phase"].upper() if named and len(named["phase"]) == 2 else ""
         cases.setdefault(case, []).append(Pair(case, stated, found[key], truth[key]))
     return cases
+
+
+def _of_one_convention(
+    cases: Mapping[str, Sequence[Pair]], prediction: Side, reference: Side
+) -> Comparison:
+    """Return the pairs of one label convention a side, and what is of another."""
+    pairs = {pair.prediction.name: pair for pairs in cases.values() for pair in pairs}
+    stated: dict[str, Stated] = {
+        name: (_stated(pair.prediction), _stated(pair.reference)) for name, pair in pairs.items()
+    }
+    chosen = choose_conventions(stated, prediction.scheme, reference.scheme)
+    kept = {
+        case: [pair for pair in pairs if pair.prediction.name not in chosen.left_out]
+        for case, pairs in cases.items()
+    }
+    return Comparison(
+        {case: pairs for case, pairs in kept.items() if pairs},
+        chosen.prediction,
+        chosen.reference,
+        left_out=tuple(LeftOut(name, reason) for name, reason in chosen.left_out.items()),
+    )
+
+
+def _stated(path: Path) -> LabelScheme | None:
+    try:
+        return stated_scheme(path)
+    except OpencmrError as error:
+        raise naming(path, error) from error
 
 
 def read_groups(
@@ -345,6 +390,7 @@ def read_labels(path: Path, scheme: LabelScheme, spacing_mm: SpacingMm = None) -
     """Read one file as labels of a scheme; every error names the file."""
     try:
         read = read_label_map(path, spacing_mm=spacing_mm)
+        require_known_labels(read.labels, scheme)
         author = Author(AuthorKind.IMPORT, "file")
         return Segmentation(read.labels, scheme, read.grid, ACDC_POLICY, author)
     except OpencmrError as error:
@@ -421,8 +467,10 @@ def _write(
     }
     claim = claim_items({**_known_of(cohort, len(files), versions), **background.claim})
     tables = (*background.tables, claim_table(claim))
+    left_out = [f"Left out: {one.file}, as {one.reason}." for one in compared.left_out]
+    remarks = [*background.remarks, *left_out]
     contents = {
-        "report.html": page(cohort, facts, pictures, tables=tables, remarks=background.remarks),
+        "report.html": page(cohort, facts, pictures, tables=tables, remarks=remarks),
         "results.csv": csv_text(RESULT_COLUMNS, rows),
         "cases.csv": csv_text(CASE_COLUMNS, case_rows(cohort)),
         "volumes.csv": csv_text(VOLUME_COLUMNS, volume_rows(cohort)),
@@ -439,6 +487,7 @@ def _write(
         "cases": list(compared.cases),
         "labels": compared.labels.name,
         "reference_labels": compared.reference_labels.name,
+        "left_out": [asdict(one) for one in compared.left_out],
         "never_read": [one.value for one in cohort.never_read],
         "results": rows,
         "worst": [

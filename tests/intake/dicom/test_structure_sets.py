@@ -20,6 +20,7 @@ from opencmr.imaging.given_outlines import EPICARDIUM, GivenOutlines, Region
 from opencmr.imaging.image import Instance
 from opencmr.intake.dicom.given import read_given_objects
 from opencmr.intake.dicom.structure_sets import MOST_POINTS, read_outlines
+from opencmr.storage import sha256_of
 from tests.structure_sets import Roi, circle, saved, structure_set
 
 LV, RV, WALL = Region(Structure.LV), Region(Structure.RV), Region(Structure.MYOCARDIUM)
@@ -76,7 +77,7 @@ def read(dataset: Dataset, folder: Path) -> GivenOutlines:
 def test_a_region_is_known_by_the_names_that_programs_write(name, region, tmp_path) -> None:
     rois = [*drawn(name), *drawn("LA", "LV blood pool" if region != LV else "myo")]
     found = read(structure_set(*rois), tmp_path)
-    assert {one.roi: one.region for one in found.drawn}.get(1) == region
+    assert {one.roi: one.region for one in found.drawn}.get("1") == region
     (flag,) = found.remarks
     assert flag.code == "CONTOURS_UNREAD"
     assert flag.evidence == ("ROI 1, 2" if region is None else "ROI 2")
@@ -116,7 +117,7 @@ def test_points_are_exactly_those_of_the_file(tmp_path) -> None:
 def test_points_and_open_contours_are_left_out_and_told(tmp_path) -> None:
     rois = [*drawn("LV"), *drawn("RV", kind="POINT"), *drawn("epi", kind="OPEN_PLANAR")]
     found = read(structure_set(*rois), tmp_path)
-    assert [one.roi for one in found.drawn] == [1]
+    assert [one.roi for one in found.drawn] == ["1"]
     assert [flag.evidence for flag in found.remarks] == ["2 of ROI 2, 3"]
     with pytest.raises(InputError, match="no closed contour"):
         read(structure_set(*drawn("LV", kind="POINT")), tmp_path)
@@ -287,15 +288,38 @@ def test_a_contour_longer_than_its_file_is_no_surprise(tmp_path) -> None:
         read_outlines(path, author="r")
 
 
-def test_a_folder_holds_one_structure_set_and_no_segmentation_beside(tmp_path) -> None:
-    one = saved(structure_set(*drawn("LV")), tmp_path / "rs.dcm")
+def test_the_structure_sets_of_a_folder_are_taken_together(tmp_path) -> None:
+    one = saved(structure_set(*drawn("LV"), series="1.5"), tmp_path / "rs.dcm")
     (tmp_path / "note.txt").write_text("for the reader")
-    assert len(read_given_objects(tmp_path, author="r").drawn) == 1
-    assert len(read_given_objects(one, author="r").drawn) == 1
-    other = saved(structure_set(*drawn("RV")), tmp_path / "rs2.dcm")
-    with pytest.raises(InputError, match="holds 2 DICOM RT Structure Sets"):
+    alone = read_given_objects(tmp_path, author="r")
+    assert [outline.roi for outline in alone.drawn] == ["1"]
+    assert read_given_objects(one, author="r").sha256 == alone.sha256 == sha256_of(one)
+    made = drawn("RV", "liver", made="AUTOMATIC")
+    (tmp_path / "more").mkdir()
+    saved(structure_set(*made, series="1.6"), tmp_path / "more" / "rs.dcm")
+    both = read_given_objects(tmp_path, author="r")
+    found = {outline.roi: outline.region for outline in both.drawn}
+    assert found == {"1 of rs.dcm": LV, "1 of more/rs.dcm": RV}
+    assert both.series_uids == {"1.5", "1.6"}
+    assert both.derived_from == "Contourer"
+    assert both.sha256 not in ("", alone.sha256)
+    (flag,) = both.remarks
+    assert sha256_of(tmp_path / "more" / "rs.dcm")[:12] in flag.evidence
+    assert "more" not in flag.evidence
+
+
+def test_a_spoilt_one_of_several_is_named_and_keeps_its_reason(tmp_path) -> None:
+    saved(structure_set(*drawn("LV")), tmp_path / "rs.dcm")
+    dataset = structure_set(*drawn("RV"))
+    without_points(dataset.ROIContourSequence[0].ContourSequence[0])
+    saved(dataset, tmp_path / "spoilt.dcm")
+    with pytest.raises(GeometryError, match=r"spoilt\.dcm") as told:
         read_given_objects(tmp_path, author="r")
-    other.unlink()
+    assert reason_of(told.value).code == "BAD_CONTOUR"
+
+
+def test_structure_sets_beside_segmentations_are_refused(tmp_path) -> None:
+    saved(structure_set(*drawn("LV")), tmp_path / "rs.dcm")
     seg = Dataset()
     seg.SOPClassUID, seg.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.3.99"
     seg.PixelData = b"\0\0"

@@ -34,11 +34,11 @@ def read_given_objects(
         As :func:`.read_segments` and :func:`.read_outlines` do, and when both kinds are there.
     """
     read = objects_in(path, SEGMENTATIONS, STRUCTURE_SETS)
-    sets = [one for one in read if is_one_of(one[1], STRUCTURE_SETS)]
+    sets = [one for one in read if is_one_of(one.dataset, STRUCTURE_SETS)]
     if not sets:
         return segments_of(read, path, author=author, series=series)
     if len(sets) < len(read):
         raise InputError(
             f"{path} holds Segmentations and RT Structure Sets; name the file of one of them"
         )
-    return outlines_of(sets, path, author=author, series=series)
+    return outlines_of(sets, author=author, series=series)

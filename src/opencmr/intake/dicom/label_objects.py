@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, RTStructureSetStorage, SegmentationStorage
@@ -23,8 +24,22 @@ CALLED = {
 }
 MOST_FILES = 1000
 
-Read = tuple[str, Dataset]
-"""An object, and before it the hash of its file."""
+
+class Read(NamedTuple):
+    """An object that was read.
+
+    Attributes
+    ----------
+    sha256 : str
+        Of its file.
+    dataset : Dataset
+    name : str
+        Of its file, from the folder that was given on.
+    """
+
+    sha256: str
+    dataset: Dataset
+    name: str
 
 
 @contextmanager
@@ -65,7 +80,7 @@ def objects_in(path: Path, *wanted: tuple[UID, ...]) -> list[Read]:
         When there is none, one is damaged, or there are too many files.
     """
     classes = {one for group in wanted for one in group}
-    found = sorted(_read(path, classes), key=lambda pair: pair[0])
+    found = sorted(_read(path, classes), key=lambda one: one.sha256)
     if not found:
         called = " or ".join(CALLED[group] for group in wanted)
         raise InputError(f"{path} {'holds' if path.is_dir() else 'is'} no {called}")
@@ -90,7 +105,8 @@ def _read(path: Path, classes: Collection[UID]) -> Iterator[Read]:
             if is_one_of(dataset, classes):
                 refuse = refuse_cut if is_one_of(dataset, STRUCTURE_SETS) else refuse_damaged
                 refuse(dataset)
-                yield sha256_of_bytes(data), dataset
+                name = place.relative_to(path).as_posix() if in_folder else place.name
+                yield Read(sha256_of_bytes(data), dataset, name)
         except RefusedError as error:
             raise InputError(f"{place} cannot be read: {error}") from error
         except Exception:  # hostile bytes raise anything

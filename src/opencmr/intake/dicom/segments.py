@@ -66,14 +66,14 @@ def segments_of(
     """Return the segments of objects that were read from a path, as :func:`read_segments` does."""
     if not author.strip():
         raise ConfigurationError("the author of the labels needs a name")
-    objects = [dataset for _, dataset in read]
+    objects = [one.dataset for one in read]
     frames = tuple(frame for dataset in objects for frame in _frames(dataset))
     if not frames:
         raise InputError(f"the segments of {path} are empty: no frame has a pixel")
     return GivenSegments(
         drawn=frames,
         author=Author(AuthorKind.READER, author.strip()),
-        sha256=sha256_of_bytes("\n".join(digest for digest, _ in read).encode("ascii")),
+        sha256=sha256_of_bytes("\n".join(one.sha256 for one in read).encode("ascii")),
         series=series,
         series_of={uid: of for dataset in objects for uid, of in series_stated(dataset)},
     )

@@ -6,6 +6,7 @@ picture, and so which cardiac phase, a contour is of is read from its Contour Im
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 
 from opencmr.anatomy.policy import ACDC_POLICY
-from opencmr.anatomy.reasons import Reason
+from opencmr.anatomy.reasons import Reason, reason_of
 from opencmr.anatomy.structures import Structure
 from opencmr.errors import ConfigurationError, GeometryError, InputError
 from opencmr.imaging.flag import QualityFlag, Severity
@@ -24,6 +25,7 @@ from opencmr.intake.dicom.label_objects import STRUCTURE_SETS, Read, objects_in,
 from opencmr.intake.dicom.parsing import is_cut, text, texts, whole
 from opencmr.intake.dicom.segments import structure_coded
 from opencmr.intake.dicom.structure_names import region_named
+from opencmr.storage import sha256_of_bytes
 
 CLOSED = {"CLOSED_PLANAR": False, "CLOSEDPLANAR_XOR": True}
 """Contour Geometric Types (C.8.8.6) that enclose something, and whether they may cross."""
@@ -33,12 +35,14 @@ MOST_CONTOURS = 50_000
 """Of one object; three surfaces on 20 slices of 100 phases are 6000."""
 FARTHEST_MM = 10_000.0
 """No point of a patient lies farther from the origin of any scanner."""
+CHECKSUM_TOLD = 12
+"""Digits of a checksum that tell the files of a folder apart."""
 MOST_NUMBERS = 12
 """More numbers are not listed in a message."""
 
 
 def read_outlines(path: Path, *, author: str, series: str | None = None) -> GivenOutlines:
-    """Read a Structure Set: a file, or the only one in a folder.
+    """Read a Structure Set, or all of a folder: one for each structure or series, for instance.
 
     Parameters
     ----------
@@ -51,56 +55,86 @@ def read_outlines(path: Path, *, author: str, series: str | None = None) -> Give
     Raises
     ------
     InputError
-        When there is none or several, it is damaged, or no region is a structure of the heart.
+        When there is none, one is damaged, or no region is a structure of the heart.
     GeometryError
         When a contour is no polygon.
     ConfigurationError
         When the author has no name.
     """
-    return outlines_of(objects_in(path, STRUCTURE_SETS), path, author=author, series=series)
+    return outlines_of(objects_in(path, STRUCTURE_SETS), author=author, series=series)
 
 
 @silenced()
-def outlines_of(
-    read: Sequence[Read], path: Path, *, author: str, series: str | None = None
-) -> GivenOutlines:
-    """Return the outlines of what was read from a path, as :func:`read_outlines` does."""
+def outlines_of(read: Sequence[Read], *, author: str, series: str | None = None) -> GivenOutlines:
+    """Return the outlines of what was read, as :func:`read_outlines` does."""
     if not author.strip():
         raise ConfigurationError("the author of the contours needs a name")
-    if len(read) > 1:
-        raise InputError(
-            f"{path} holds {len(read)} DICOM RT Structure Sets; name the file of one of them"
-        )
-    ((digest, dataset),) = read
-    try:
-        rois = _rois(dataset)
-        regions = {number: _region(number, *row) for number, row in rois.items()}
-        outlines, left_out = _outlines(dataset, rois, regions)
-        algorithms = _algorithms(dataset, rois)
-        stated = [*_series_stated(dataset)]
-    except (InputError, GeometryError):
-        raise
-    except Exception:  # hostile headers raise anything
-        raise InputError(
-            "an RT Structure Set does not describe its regions and contours as PS3.3 C.8.8.5 and "
-            "C.8.8.6 ask"
-        ) from None
+    are_several = len(read) > 1
+    parts = [_part(one, is_one_of_several=are_several) for one in read]
+    outlines = tuple(outline for part in parts for outline in part.outlines)
+    if len(outlines) > MOST_CONTOURS:
+        raise InputError(f"RT Structure Sets hold more than {MOST_CONTOURS} contours together")
     if not outlines:
         known = ", ".join(structure.value for structure in Structure)
         raise InputError(
             "an RT Structure Set holds no closed contour of a region that is coded or named as "
             f"one of the structures {known}, or as the endocardium or epicardium"
         )
+    hashes = [one.sha256 for one in read]
+    stated = [row for part in parts for row in part.stated]
     return GivenOutlines(
         drawn=outlines,
         author=Author(AuthorKind.READER, author.strip()),
-        sha256=digest,
+        sha256=sha256_of_bytes("\n".join(hashes).encode("ascii")) if are_several else hashes[0],
         series=series,
         series_of={picture: uid for uid, pictures in stated for picture in pictures},
         policy=ACDC_POLICY,
-        algorithms=algorithms,
+        algorithms={roi: made for part in parts for roi, made in part.algorithms.items()},
         series_uids=frozenset(uid for uid, _ in stated),
-        remarks=left_out,
+        remarks=tuple(flag for part in parts for flag in part.remarks),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one of the objects gives."""
+
+    outlines: tuple[Outline, ...]
+    remarks: tuple[QualityFlag, ...]
+    algorithms: Mapping[str, str]
+    stated: Sequence[tuple[str, list[str]]]
+
+
+def _part(read: Read, *, is_one_of_several: bool) -> _Part:
+    """Return what one object gives; several number their regions alike, so its file is named.
+
+    A remark stands in the report, where no name of a file does: there it is the checksum.
+    """
+    dataset = read.dataset
+    named = f"{read.name}: " if is_one_of_several else ""
+    try:
+        rois = _rois(dataset)
+        regions = {number: _region(number, *row) for number, row in rois.items()}
+        outlines, remarks = _outlines(dataset, rois, regions)
+        algorithms = _algorithms(dataset, rois)
+        stated = [*_series_stated(dataset)]
+    except (InputError, GeometryError) as error:
+        reason = reason_of(error)
+        told = f"{named}{error}"
+        raise type(error)(Reason(reason.code, told) if reason else told) from error
+    except Exception:  # hostile headers raise anything
+        raise InputError(
+            f"{named}an RT Structure Set does not describe its regions and contours as PS3.3 "
+            "C.8.8.5 and C.8.8.6 ask"
+        ) from None
+    if not is_one_of_several:
+        return _Part(outlines, remarks, algorithms, stated)
+    of_set = f" of the Structure Set of SHA-256 {read.sha256[:CHECKSUM_TOLD]}..."
+    return _Part(
+        tuple(replace(one, roi=f"{one.roi} of {read.name}") for one in outlines),
+        tuple(replace(flag, evidence=flag.evidence + of_set) for flag in remarks),
+        {f"{roi} of {read.name}": made for roi, made in algorithms.items()},
+        stated,
     )
 
 
@@ -163,7 +197,9 @@ def _outlines(
                 open_ones[number] += 1
                 continue
             points = _points(contour, number)
-            found.append(Outline(number, region, points, _pictures(contour), frame, CLOSED[kind]))
+            found.append(
+                Outline(str(number), region, points, _pictures(contour), frame, CLOSED[kind])
+            )
     remarks = []
     if unknown:
         remarks.append(
@@ -256,11 +292,11 @@ def _series_stated(dataset: Dataset) -> Iterator[tuple[str, list[str]]]:
                 )
 
 
-def _algorithms(dataset: Dataset, rois: Mapping[int, Roi]) -> Mapping[int, str]:
+def _algorithms(dataset: Dataset, rois: Mapping[int, Roi]) -> Mapping[str, str]:
     """Return the algorithm of each region that one made."""
     maker = text(dataset, "ManufacturerModelName").strip()
     return {
-        number: text(roi, "ROIGenerationDescription").strip()
+        str(number): text(roi, "ROIGenerationDescription").strip()
         or maker
         or "an algorithm without a name"
         for number, (roi, _) in rois.items()

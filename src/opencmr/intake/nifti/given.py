@@ -79,6 +79,18 @@ def read_given_labels(
     )
 
 
+def stated_scheme(path: Path) -> LabelScheme | None:
+    """Return the label convention that the JSON file beside a NIfTI file says; None: none.
+
+    Raises
+    ------
+    ConfigurationError
+        When it says an unknown one.
+    """
+    described = _described(sidecar_of(path))
+    return described.scheme if described else None
+
+
 @dataclass(frozen=True, slots=True)
 class _Described:
     """What the JSON file beside labels of ours says."""

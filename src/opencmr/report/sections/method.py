@@ -14,6 +14,24 @@ VOLUMES = Fact(
     f"mass with {MYOCARDIUM_G_PER_ML} g/mL.",
 )
 
+SETTINGS = {
+    "model": "Model asked for",
+    "seg_phases": "Phases written as DICOM SEG",
+    "seg_type": "Type of the DICOM SEG",
+    "sequence": "Sequence of the pictures",
+    "normal_ranges": "Normal ranges",
+    "labels_sha256": "Checksum of the given labels (SHA-256)",
+    "labels_convention": "Convention of the given labels",
+    "labels_author": "Author of the given labels",
+    "labels_derived_from": "Given labels derived from",
+    "previous_study": "Earlier study",
+    "previous_measurements_sha256": "Checksum of the earlier measurements (SHA-256)",
+    "same_patient_stated": "Same patient by the caller's word",
+    "given_by_the_caller": "Given by the caller",
+    "given_sha256": "Checksum of what the caller gave (SHA-256)",
+}
+"""What the page calls each key of the record of a run."""
+
 
 def tell(report: Report) -> tuple[Block, ...]:
     """Return the facts of the method, of each model, and the versions."""
@@ -49,10 +67,10 @@ def _method(report: Report) -> tuple[Fact, ...]:
         Fact("Contours by", "; ".join(authors) or "nobody"),
         Fact("Contour policy", "; ".join(policies) or "none"),
         *(VOLUMES,) * bool(len(report.measurements.of(FUNCTION))),
-        Fact("Input SHA-256", report.study.input_sha256 or "not known"),
+        Fact("Checksum of the input (SHA-256)", report.study.input_sha256 or "not known"),
     ]
     facts += [
-        Fact(shown(key.replace("_", " "), 60).capitalize(), _setting(value))
+        Fact(SETTINGS.get(key) or shown(key, 60), _setting(value))
         for key, value in report.provenance.configuration.items()
     ]
     return tuple(facts)
@@ -60,6 +78,8 @@ def _method(report: Report) -> tuple[Fact, ...]:
 
 def _setting(value: object) -> str:
     """Return a configured value as text; file names stay out."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, str | int | float):
         return shown(str(value))
     if isinstance(value, list | tuple):
@@ -72,6 +92,6 @@ def _model(model: ModelUse) -> Facts:
         Fact("Model", shown(f"{model.name} {model.version}")),
         Fact("Terms", shown(model.terms, TEXT_LIMIT)),
         Fact("Training data", shown(model.training_data, TEXT_LIMIT)),
-        Fact("Weights SHA-256", model.sha256, is_code=True),
+        Fact("Checksum of the weights (SHA-256)", model.sha256, is_code=True),
     )
     return Facts(facts, is_prose=True)
