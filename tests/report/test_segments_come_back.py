@@ -11,6 +11,7 @@ from pydicom.sr.codedict import codes
 
 from opencmr.analyses.segments import labels_of_segments
 from opencmr.analyses.table import ANALYSES
+from opencmr.anatomy.reasons import reason_of
 from opencmr.anatomy.seg_types import SegType
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
@@ -276,3 +277,32 @@ def test_what_is_no_segmentation_is_refused(dicom_report, tmp_path) -> None:
     path.write_bytes(path.read_bytes()[:900])
     with pytest.raises(InputError):
         placed(path, report.study)
+
+
+@pytest.mark.parametrize("change", ["grown", "same", "beside"])
+def test_two_opinions_of_one_structure_are_refused_and_parts_joined(
+    dicom_report, tmp_path, change
+) -> None:
+    """An object and its correction in one folder must not be merged into a third opinion."""
+    report, _ = dicom_report("one series")
+    path, *_ = dicom_seg.write(report, tmp_path)
+    (series,) = report.study.series
+    cine = replace(series, view=View.SAX, sequence=Technique.CINE)
+    segments = read_segments(path, author="A. Reader")
+    first = next(one for one in segments.drawn if one.mask.any())
+    other = first.mask.copy()
+    if change == "grown":
+        other |= np.roll(other, 1, axis=0)
+    elif change == "beside":
+        other = np.zeros_like(other)
+        other[0, 0] = True
+    both = replace(segments, drawn=(*segments.drawn, replace(first, mask=other)))
+    study = replace(report.study, series=(cine,))
+    if change == "grown":
+        with pytest.raises(GeometryError) as refused:
+            labels_of_segments(both, study, ANALYSES)
+        assert reason_of(refused.value).code == "CONTOURS_CONTRADICT"
+        return
+    alone, _ = labels_of_segments(segments, study, ANALYSES)
+    joined, _ = labels_of_segments(both, study, ANALYSES)
+    assert (joined.labels != alone.labels).sum() == (change == "beside")

@@ -9,7 +9,8 @@ from opencmr.analyses.analysis import Analysis
 from opencmr.analyses.contours import require_pictures_as_drawn
 from opencmr.analyses.placing import drawn_on
 from opencmr.analyses.several_series import part_of_one_series
-from opencmr.anatomy.structures import with_inside
+from opencmr.anatomy.reasons import Reason
+from opencmr.anatomy.structures import Structure, with_inside
 from opencmr.errors import GeometryError
 from opencmr.imaging.flag import QualityFlag
 from opencmr.imaging.given_labels import GivenLabels
@@ -43,7 +44,8 @@ def labels_of_segments(
     InputError
         When they mark pictures that no measured series holds, or several do.
     GeometryError
-        When a frame lies on other pixels than its picture, or marks several.
+        When a frame lies on other pixels than its picture, or marks several, or two draw one
+        structure on one picture in two ways.
     ConfigurationError
         When the caller names a series that is not there.
     """
@@ -52,10 +54,30 @@ def labels_of_segments(
     require_pictures_as_drawn(series)
     scheme = given.scheme
     labels = np.zeros(series.image.values.shape, dtype=np.uint8)
+    drawn: dict[tuple[Structure, int, int], np.ndarray] = {}
     for frame in sorted(given.drawn, key=lambda one: -len(with_inside(one.structure))):
         for phase, z in _marked(frame, places, series):
+            where = frame.structure, phase, z
+            drawn[where] = _together(frame, drawn.get(where))
             labels[phase, z][frame.mask] = scheme.label_of(frame.structure)
     return drawn_on(series, labels, given, "the segmentation"), remarks
+
+
+def _together(frame: SegmentFrame, before: np.ndarray | None) -> np.ndarray:
+    """Return all that is drawn of a structure on a picture, parts beside one another.
+
+    Two that overlap and differ are two opinions, an object and its correction for instance.
+    """
+    if before is None or np.array_equal(before, frame.mask):
+        return frame.mask
+    if (before & frame.mask).any():
+        raise GeometryError(
+            Reason(
+                "CONTOURS_CONTRADICT",
+                f"two segments draw {frame.structure.value} on one picture, and differ; give one",
+            )
+        )
+    return np.asarray(before | frame.mask)
 
 
 def _places(series: Series) -> Places:
