@@ -224,12 +224,20 @@ def test_the_card_in_the_documentation_reads(tmp_path):
     assert read_card(tmp_path).input.stride_px == 16
 
 
-def test_one_and_two_threads_give_the_same_labels():
+@pytest.mark.parametrize("slices", [1, 2, 5])
+def test_any_number_of_threads_gives_the_same_labels(slices):
     card = choose_model(View.SAX, Technique.CINE).card
-    window = np.random.default_rng(0).random((1, 3, 96, 112), dtype=np.float32)
-    one, two = (load_network(card, threads=n)(window) for n in (1, 2))
-    assert one == pytest.approx(two, abs=1e-5)
-    assert np.array_equal(one.argmax(1), two.argmax(1))
+    stacks = np.random.default_rng(0).random((2, slices, 48, 64), dtype=np.float32)
+    one, *others = (load_network(card, threads=n)(stacks) for n in (1, 2, 3))
+    for other in others:
+        assert other == pytest.approx(one, abs=1e-5)
+        assert np.array_equal(other.argmax(1), one.argmax(1))
+
+
+def test_windows_that_no_part_can_compute_are_refused():
+    network = load_network(choose_model(View.SAX, Technique.CINE).card, threads=2)
+    with pytest.raises(ModelError, match="cannot compute windows of shape"):
+        network(np.zeros((1, 4, 50, 64), np.float32))
 
 
 def test_class_shares_sum_to_one():

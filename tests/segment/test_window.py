@@ -29,10 +29,30 @@ def disc(shape: tuple[int, int], centre: tuple[float, float], radii: tuple[float
 def test_a_disc_comes_back_where_it_was(row_step, column_step, row, column):
     window = Window((64.0, 70.0), 160, 160, row_step, column_step, (128, 140))
     image = disc((128, 140), (row, column), (20, 16))
-    back = window.paste(window.cut(image))
+    back = np.zeros_like(image)
+    back[window.reached] = window.paste(window.cut(image))
     found = np.argwhere(back > 0.5).mean(0)
     assert found == pytest.approx([row, column], abs=0.35)
     assert (back > 0.5).sum() == pytest.approx(image.sum(), rel=0.03)
+
+
+@settings(max_examples=30)
+@given(
+    row_step=st.floats(0.3, 2.5),
+    column_step=st.floats(0.3, 2.5),
+    row=st.floats(-60, 90),
+    column=st.floats(-60, 90),
+)
+def test_nothing_is_pasted_beside_what_a_window_reaches(row_step, column_step, row, column):
+    window = Window((row, column), 32, 16, row_step, column_step, (40, 50))
+    rows, columns = np.indices((40, 50))
+    away = abs(rows - row) / row_step - 15.5, abs(columns - column) / column_step - 7.5
+    blurred = 1 + max(1 / row_step, 1), 1 + max(1 / column_step, 1)  # pixels of the window
+    back = np.zeros((40, 50), np.float32)
+    back[window.reached] = window.paste(np.ones((32, 16), np.float32))
+    assert not back[(away[0] > blurred[0]) | (away[1] > blurred[1])].any()
+    within = back[(away[0] < -blurred[0]) & (away[1] < -blurred[1])]
+    assert within == pytest.approx(np.ones_like(within), abs=1e-5)
 
 
 def test_resampling_at_step_one_is_the_identity():

@@ -59,24 +59,23 @@ def segment_short_axis(
         return None
     wanted, given = network.card.input, network.card.output
     window = heart_window(image, box, wanted)
+    rows, columns = window.reached
     limits = intensity_limits(
         window.cut(image.values[:: max(image.phases // 5, 1)]), wanted.intensity_percentiles
     )
     labels = np.zeros(image.values.shape, dtype=np.uint8)
-    shares = (
-        np.zeros((given.channels, *image.values.shape), dtype=np.float16)
-        if keep_probabilities
-        else None
-    )
+    shares = None
+    if keep_probabilities:
+        shares = _background(image, given.channels)
     total = image.phases * image.grid.shape[0]
     for t in range(image.phases):
         pixels = read_window(image.values[t], window, wanted, limits)
         for z, seen in enumerate(shares_by_slice(pixels, network)):
             pasted = window.paste(seen)
             pasted[0] += 1 - pasted.sum(0)
-            labels[t, z] = pasted.argmax(0)
+            labels[t, z, rows, columns] = pasted.argmax(0)
             if shares is not None:
-                shares[:, t, z] = pasted
+                shares[:, t, z, rows, columns] = pasted
             progress(t * pixels.shape[0] + z + 1, total)
         shows_scar = Structure.SCAR in given.scheme.structures.values()
         if shows_scar:
@@ -99,12 +98,15 @@ def empty_segmentation(
     image: Image, network: SegmentationRunner, *, keep_probabilities: bool = False
 ) -> Segmentation:
     """Return the segmentation of an image in which no heart is seen: background everywhere."""
-    shape, channels = image.values.shape, network.card.output.channels
-    shares = None
-    if keep_probabilities:
-        shares = np.zeros((channels, *shape), dtype=np.float16)
-        shares[0] = 1
-    return _segmentation(image, network, np.zeros(shape, dtype=np.uint8), shares)
+    shares = _background(image, network.card.output.channels) if keep_probabilities else None
+    return _segmentation(image, network, np.zeros(image.values.shape, dtype=np.uint8), shares)
+
+
+def _background(image: Image, channels: int) -> np.ndarray:
+    """Return the class shares ``(C, T, Z, Y, X)`` float16 of nothing but background."""
+    shares = np.zeros((channels, *image.values.shape), dtype=np.float16)
+    shares[0] = 1
+    return shares
 
 
 def _segmentation(

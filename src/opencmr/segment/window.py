@@ -76,16 +76,29 @@ class Window:
             ),
         )
 
+    @cached_property
+    def reached(self) -> tuple[slice, slice]:
+        """The source rows and columns that something of the window is pasted on."""
+        rows, columns = (_reached(weights) for weights in self._pasting)
+        return rows, columns
+
     def cut(self, images: np.ndarray) -> np.ndarray:
         """Return source ``images (..., Y, X)`` on the window ``(..., rows_px, columns_px)``."""
         return resample_plane(images, *self._cutting)
 
     def paste(self, shares: np.ndarray) -> np.ndarray:
-        """Return window ``shares (..., rows_px, columns_px)`` on the source grid.
+        """Return window ``shares (..., rows_px, columns_px)`` on the source's :attr:`reached` part.
 
-        Zero outside the window.
+        Elsewhere they are zero, on most of a picture.
         """
-        return resample_plane(shares, *self._pasting)
+        (row_weights, column_weights), (rows, columns) = self._pasting, self.reached
+        return resample_plane(shares, row_weights[rows], column_weights[columns])
+
+
+def _reached(weights: sparse.csr_array) -> slice:
+    """Return the outputs between the first and the last that have any weight."""
+    weighted = np.flatnonzero(np.diff(weights.indptr))
+    return slice(int(weighted[0]), int(weighted[-1]) + 1) if weighted.size else slice(0, 0)
 
 
 def side_px(side_mm: float, wanted: SegmentationInput) -> int:
