@@ -124,7 +124,7 @@ def checked(source: Path, out: Path, wanted: int) -> dict[str, object]:
 def single(source: Path, patient: str, out: Path) -> dict[str, Any]:
     """Return what ``analyze --json`` says of one patient's pair by itself."""
     pair = [source / f"{patient}_{moment}.nii.gz" for moment in ("ed", "es")]
-    words = ["analyze", *pair, "-o", out, "--overwrite", "--json", "-q"]
+    words = ["analyze", "--ed", pair[0], "--es", pair[1], "-o", out, "--overwrite", "--json", "-q"]
     told = subprocess.run([*PROGRAM, *words], stdout=subprocess.PIPE, check=False).stdout
     (study,) = json.loads(told)["studies"]
     return study
