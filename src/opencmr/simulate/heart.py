@@ -77,6 +77,10 @@ class HeartParameters:
     rv_insertion_deg : float
         Half the angle of the septum, seen from the LV's centre.
     papillary_radius_mm : float
+    atrial_size : float
+        Of both atria at end-diastole, in length, over the usual one.
+    atrial_filling_percent : float
+        By how much they are longer and wider at end-systole.
     sex, age_years, height_cm, weight_kg
         Of the imaginary patient.
     seed : int
@@ -98,6 +102,8 @@ class HeartParameters:
     twist_deg: float = 12.0
     rv_insertion_deg: float = 64.0
     papillary_radius_mm: float = 4.5
+    atrial_size: float = 1.0
+    atrial_filling_percent: float = 6.0
     sex: str = "M"
     age_years: float = 45.0
     height_cm: float = 178.0
@@ -166,6 +172,8 @@ _LIMITS: tuple[tuple[str, float, float], ...] = (
     ("twist_deg", -40, 40),
     ("rv_insertion_deg", 40, 80),
     ("papillary_radius_mm", 0, 8),
+    ("atrial_size", 0.4, 1.6),
+    ("atrial_filling_percent", 0, 60),
     ("age_years", 18, 120),
     ("height_cm", 120, 220),
     ("weight_kg", 30, 250),

@@ -169,9 +169,9 @@ class HeartPainter:
         )
 
     def _left_atrium(self, shape: HeartShape) -> np.ndarray:
-        roof = shape.parameters.long_axis_mm + ATRIAL_ROOF_MM
+        roof = shape.parameters.long_axis_mm + ATRIAL_ROOF_MM * shape.parameters.atrial_size
         middle = shape.base_mm + 0.4 * (roof - shape.base_mm)
-        full = 1 + 0.06 * (1 - shape.filling)
+        full = _atrial_size(shape, shape.filling)
         atrium = ellipsoid_distance(
             self._position,
             (-7.0, -19.0, middle),
@@ -180,9 +180,9 @@ class HeartPainter:
         return np.asarray(np.maximum(atrium + 4.5 * self._fat, shape.base_mm - self._z))
 
     def _right_atrium(self, shape: HeartShape) -> np.ndarray:
-        roof = shape.parameters.long_axis_mm + ATRIAL_ROOF_MM - 6
+        roof = shape.parameters.long_axis_mm + (ATRIAL_ROOF_MM - 6) * shape.parameters.atrial_size
         middle = shape.base_mm + 0.35 * (roof - shape.base_mm)
-        full = 1 + 0.06 * (1 - shape.rv_filling)
+        full = _atrial_size(shape, shape.rv_filling)
         atrium = ellipsoid_distance(
             self._position,
             (47.0, -15.0, middle),
@@ -338,6 +338,12 @@ class _Atria:
     right: np.ndarray
     aorta: np.ndarray
     trunk: np.ndarray
+
+
+def _atrial_size(shape: HeartShape, filling: float) -> float:
+    """Return how wide an atrium is over the usual one at end-diastole of its ventricle."""
+    heart = shape.parameters
+    return heart.atrial_size * (1 + heart.atrial_filling_percent / 100 * (1 - filling))
 
 
 def _spheroid_distance(
