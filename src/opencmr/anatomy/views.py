@@ -11,7 +11,13 @@ class View(StrEnum):
     THREE_CHAMBER = "3CH"
     FOUR_CHAMBER = "4CH"
     RVOT = "RVOT"
+    LONG_AXIS = "LAX"
+    """Any of the three long-axis planes: what a network that labels them all is made for."""
     OTHER = "other"
+
+
+LONG_AXIS_VIEWS = (View.TWO_CHAMBER, View.THREE_CHAMBER, View.FOUR_CHAMBER)
+"""The planes along the left ventricle's axis."""
 
 
 class ViewName(StrEnum):

@@ -24,6 +24,8 @@ BOX_HALF_WIDTHS_MM = (60.0, 80.0, 105.0, 140.0, float("inf"))
 At inference the box depends on a heart that was found more or less well, so training meets
 the whole range, the uncropped image included.
 """
+NO_TERMS = "none"
+"""Of data that ask nothing of weights that learnt from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,19 @@ EMIDEC_DATA = DataSet(
     technique=Technique.LGE,
     label_scheme=EMIDEC.name,
     policy=EMIDEC_POLICY,
+)
+SIMULATED_LONG_AXIS_DATA = DataSet(
+    title="long axes of hearts simulated by opencmr",
+    terms=NO_TERMS,
+    limitations=(
+        "Learnt long axes from simulated hearts alone, whose valves and right ventricle have one "
+        "shape each; no reader drew an outline. Tried on one real study. The right ventricle is "
+        "told poorly and not used."
+    ),
+    view=View.LONG_AXIS,
+    technique=Technique.CINE,
+    label_scheme=ACDC.name,
+    policy=ACDC_POLICY,
 )
 
 
@@ -234,6 +249,40 @@ def emidec(folder: Path, folds: tuple[int, ...]) -> tuple[Row, ...]:
     )
 
 
+def simulated_long_axis(folder: Path, folds: tuple[int, ...]) -> tuple[Row, ...]:
+    """Return the long axes of the simulated hearts in ``folds``.
+
+    Expects what ``benchmarks/long_axis.py examples`` writes: ``hearts.csv`` (``heart``,
+    ``fold``) and ``<heart>_<view>_<phase>[_gt].nii.gz``.
+    """
+    place = folder / "simulated_long_axis"
+    if not (place / "hearts.csv").is_file():
+        raise ConfigurationError(
+            f"no {place.name}/hearts.csv in the data folder {folder}; make it with "
+            "benchmarks/long_axis.py"
+        )
+    with (place / "hearts.csv").open(newline="") as lines:
+        folds_of = {row["heart"]: int(row["fold"]) for row in csv.DictReader(lines)}
+    return tuple(
+        Row(
+            subject=heart,
+            phase=phase,
+            image=f"{place.name}/{heart}_{view}_{phase}.nii.gz",
+            labels=f"{place.name}/{heart}_{view}_{phase}_gt.nii.gz",
+            label_scheme=SIMULATED_LONG_AXIS_DATA.label_scheme,
+            site="no hospital",
+            vendor="opencmr simulate",
+            field_strength_t=None,
+            fold=fold,
+            terms=SIMULATED_LONG_AXIS_DATA.terms,
+        )
+        for heart, fold in folds_of.items()
+        if fold in folds
+        for view in ("2ch", "3ch", "4ch")
+        for phase in ("ed", "es", "between")
+    )
+
+
 def read_slices(
     rows: tuple[Row, ...], folder: Path, percentiles: tuple[float, float]
 ) -> tuple[Slice, ...]:
@@ -277,4 +326,5 @@ ROWS: TypeAdapter[tuple[Row, ...]] = TypeAdapter(tuple[Row, ...])
 MANIFESTS: Mapping[str, Manifest] = {
     "acdc": Manifest(ACDC_DATA, acdc),
     "emidec": Manifest(EMIDEC_DATA, emidec),
+    "simulated_long_axis": Manifest(SIMULATED_LONG_AXIS_DATA, simulated_long_axis),
 }

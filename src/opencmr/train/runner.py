@@ -21,7 +21,7 @@ from opencmr.train.loop import (
     build_network,
     manifest_of,
 )
-from opencmr.train.manifest import ROWS, DataSet, Row
+from opencmr.train.manifest import NO_TERMS, ROWS, DataSet, Row
 from opencmr.train.recipe import Recipe, read_recipe
 
 
@@ -134,7 +134,7 @@ def _terms(data_set: DataSet, rows: tuple[Row, ...], recipe: Recipe) -> str:
     terms = {row.terms for row in rows} or {data_set.terms}
     if recipe.network.start_model:
         terms.update(model_titled(recipe.network.start_model).terms.split("; "))
-    return "; ".join(sorted(terms))
+    return "; ".join(sorted(terms - {NO_TERMS})) or NO_TERMS
 
 
 def _training_data(data_set: DataSet, rows: tuple[Row, ...], recipe: Recipe, step: int) -> str:
