@@ -13,7 +13,7 @@ from opencmr.analyses.contours import labels_from
 from opencmr.analyses.function import NAME as FUNCTION
 from opencmr.analyses.outlines import labels_of_outlines
 from opencmr.analyses.placing import place_labels
-from opencmr.analyses.plan import Planned, plan_study
+from opencmr.analyses.plan import Planned, in_running_order, plan_study
 from opencmr.analyses.segments import labels_of_segments
 from opencmr.analyses.table import ANALYSES
 from opencmr.anatomy.phases import SegPhases
@@ -153,8 +153,8 @@ def analyze_study(
             library=networks.library,
             labelled=labelled,
         )
-    readings: dict[str, Reading] = {}
-    for planned in plan:
+    ran: dict[str, Reading] = {}
+    for planned in in_running_order(plan):
         if planned.runs:
             parts = Parts(
                 study,
@@ -165,7 +165,8 @@ def analyze_study(
                 progress,
                 labels,
             )
-            readings[planned.analysis.name] = planned.analysis.read(parts, readings, networks)
+            ran[planned.analysis.name] = planned.analysis.read(parts, ran, networks)
+    readings = {one.analysis.name: ran[one.analysis.name] for one in plan if one.runs}
     found = tuple(readings.values())
     flags = [
         *study.flags,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from opencmr.analyses.analysis import Analysis, Earlier, Parts
-from opencmr.analyses.plan import plan_study
+from opencmr.analyses.plan import in_running_order, plan_study
 from opencmr.analyses.table import ANALYSES
 from opencmr.anatomy.quantities import Code, Quantity
 from opencmr.anatomy.reasons import Reason
@@ -99,6 +99,7 @@ def test_a_toy_analysis_is_found_in_every_output_for_programs(
     run = json.loads((tmp_path / "run.json").read_text())
     assert [(p["name"], p["runs"]) for p in run["plan"]] == [
         ("ventricular function", True),
+        ("long axes", False),
         ("tissue mapping", False),
         ("late enhancement", False),
         (TOY, True),
@@ -204,8 +205,11 @@ def test_planning_loads_and_computes_nothing(study: Study) -> None:
     assert planned.runs
 
 
-def test_every_analysis_stands_after_those_that_it_uses() -> None:
-    names = [analysis.name for analysis in ANALYSES]
-    assert len(set(names)) == len(names)
-    for place, analysis in enumerate(ANALYSES):
-        assert set(analysis.after) <= set(names[:place])
+def test_every_analysis_runs_after_those_that_it_uses(study: Study) -> None:
+    plan = plan_study(study, ANALYSES)
+    assert [one.analysis for one in plan] == list(ANALYSES)
+    names = [one.analysis.name for one in in_running_order(plan)]
+    assert sorted(names) == sorted({analysis.name for analysis in ANALYSES})
+    for analysis in ANALYSES:
+        before = names[: names.index(analysis.name)]
+        assert set(analysis.after) <= set(before)

@@ -245,6 +245,7 @@ def test_without_a_model_the_plan_says_so_and_nothing_else_breaks(cine: Series) 
     rows = {one.analysis.name: one.runs for one in plan_study(study, ANALYSES)}
     assert rows == {
         "ventricular function": True,
+        "long axes": False,
         "tissue mapping": False,
         "late enhancement": True,
     }

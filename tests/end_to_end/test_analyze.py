@@ -22,7 +22,11 @@ def test_every_promised_file_is_there(analysed):
     assert outcome.status == 0, outcome.err
     for name in ("report.html", "report.pdf", "measurements.json", "measurements.csv", "run.json"):
         assert (out / name).stat().st_size > 500, name
-    assert len(list((out / "segmentation").glob("*_seg.nii.gz"))) == 1
+    run = json.loads((out / "run.json").read_text())
+    labelled = {key for row in run["plan"] if row["runs"] for key in row["series"]}
+    found = {path.name for path in (out / "segmentation").glob("*_seg.nii.gz")}
+    assert found == {f"{key}_seg.nii.gz" for key in labelled}
+    assert len(found) == 3, "the stack, the two- and the four-chamber cine"
 
 
 def test_the_measured_heart_is_near_the_simulated_one(analysed, phantom):

@@ -89,8 +89,10 @@ def test_a_plan_keeps_the_contract_and_is_what_the_run_records(opencmr, phantom_
     (study,) = outcome.json["studies"]
     _, folder = analysed
     assert study["analyses"] == json.loads((folder / "run.json").read_text())["plan"]
-    function, *others = study["analyses"]
+    function, long_axes, *others = study["analyses"]
     assert function["runs"]
+    assert long_axes["runs"]
+    assert long_axes["model"].startswith("cine_lax@")
     assert {row["name"]: row["reason"]["code"] for row in others} == {
         "tissue mapping": "NO_MAPPING",
         "late enhancement": "NO_LGE",

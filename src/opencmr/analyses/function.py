@@ -2,7 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from opencmr.analyses.analysis import Analysis, Earlier, Need, Parts
+from opencmr.analyses.long_axes import NAME as LONG_AXES
+from opencmr.analyses.long_axes import disagreement, valve_heights_mm
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.imaging.flag import QualityFlag, Severity
@@ -35,11 +39,14 @@ def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
             parts.study.demographics,
             series.key,
             given_heart_rate_bpm=parts.given.heart_rate_bpm,
+            valve_heights_mm=_valve(parts, earlier, series),
         )
         landmarks = find_landmarks(ventricles)
         measurements = measure_all(ventricles)
     with clock("quality"):
         flags = check(series, ventricles, measurements)
+    if LONG_AXES in earlier:
+        flags += disagreement(earlier[LONG_AXES].measurements, measurements, series.key)
     return Reading(
         {series.key: segmentation},
         {series.key: landmarks},
@@ -49,7 +56,14 @@ def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
     )
 
 
-FUNCTION = Analysis(NAME, (SHORT_AXIS_CINE,), read, network=NETWORK)
+FUNCTION = Analysis(NAME, (SHORT_AXIS_CINE,), read, after=(LONG_AXES,), network=NETWORK)
+
+
+def _valve(parts: Parts, earlier: Earlier, series: Series) -> np.ndarray | None:
+    """Return where the valve lies, by the long axes that were read."""
+    if LONG_AXES not in earlier:
+        return None
+    return valve_heights_mm(parts.study, earlier[LONG_AXES].segmentations, series)
 
 
 def _segmented(

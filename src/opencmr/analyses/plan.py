@@ -6,6 +6,7 @@ looked at first, and stands in the record of the run.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from graphlib import TopologicalSorter
 
 from opencmr.analyses.analysis import Analysis, Need
 from opencmr.analyses.placing import alone, measures
@@ -96,7 +97,6 @@ def plan_study(
     study : Study
         Sorted.
     analyses : sequence of Analysis
-        Each after those that it uses.
     model : str or None
         Name of the model that the caller wishes.
     library : Library or None
@@ -116,6 +116,22 @@ def plan_study(
         else _planned(study, analysis, model, installed)
         for analysis in analyses
     )
+
+
+def in_running_order(plan: Sequence[Planned]) -> tuple[Planned, ...]:
+    """Return the rows so that each comes after those that it uses.
+
+    Raises
+    ------
+    graphlib.CycleError
+        When analyses use one another in a circle.
+    """
+    by_name = {planned.analysis.name: planned for planned in plan}
+    uses = {
+        name: [other for other in planned.analysis.after if other in by_name]
+        for name, planned in by_name.items()
+    }
+    return tuple(by_name[name] for name in TopologicalSorter(uses).static_order())
 
 
 def _labelled(study: Study, analysis: Analysis, labelled: Series) -> Planned:

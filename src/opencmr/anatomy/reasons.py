@@ -120,6 +120,11 @@ _CODES = (
     ReasonCode("MOVED_PICTURES", "The heart moved far between pictures.", "Look at the map."),
     ReasonCode("MODEL_HASH", "The weights are not the model card's.", "Install the model again."),
     # Measurements
+    ReasonCode("LONG_AXES_DISAGREE", "Long axes and stack find another EF.", "Look at both."),
+    ReasonCode("NO_VALVE_SEEN", "A long-axis cavity that opens nowhere.", "Check the plane."),
+    ReasonCode(
+        "NO_LONG_AXIS", "No long-axis cine of the left ventricle.", "Check the series list."
+    ),
     ReasonCode("SINGLE_PHASE", "One cardiac phase: no ED and ES.", "Give --ed and --es."),
     ReasonCode("TOO_FEW_PHASES", "Too few cardiac phases for a rate.", "None needed."),
     ReasonCode("NOT_FINITE", "The computation gave no finite number.", "Review the contours."),

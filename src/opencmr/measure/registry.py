@@ -5,6 +5,7 @@ from opencmr.imaging.measurements import Measurements
 from opencmr.measure.body_size import BODY_SIZE
 from opencmr.measure.function.curves import CURVES
 from opencmr.measure.function.ejection import EJECTION
+from opencmr.measure.function.long_axes import LONG_AXIS_QUANTITIES
 from opencmr.measure.function.mass import MASS
 from opencmr.measure.function.rates import RATES
 from opencmr.measure.function.volumes import VOLUMES
@@ -26,6 +27,7 @@ EVERY_QUANTITY: tuple[Quantity, ...] = (
     *MAP_QUANTITIES,
     *ECV_QUANTITIES,
     *SCAR_QUANTITIES,
+    *LONG_AXIS_QUANTITIES,
 )
 """With what other series show: the tissue."""
 

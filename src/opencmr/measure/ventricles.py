@@ -146,6 +146,9 @@ class Ventricles:
         Short key of the series.
     given_heart_rate_bpm : float or None
         Heart rate that the caller states; goes before that of the cine and of the headers.
+    valve_heights_mm : (2, Z) float64 or None
+        How far apical of the mitral valve each slice lies at end-diastole and end-systole, where
+        long axes show the valve.
 
     Raises
     ------
@@ -158,6 +161,7 @@ class Ventricles:
     demographics: Demographics
     series: str
     given_heart_rate_bpm: float | None = None
+    valve_heights_mm: np.ndarray | None = None
     _found: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:

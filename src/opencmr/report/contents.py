@@ -7,6 +7,7 @@ from html import escape
 from opencmr.analyses.plan import Planned
 from opencmr.anatomy.phases import SegPhases
 from opencmr.anatomy.seg_types import SegType
+from opencmr.anatomy.views import LONG_AXIS_VIEWS
 from opencmr.imaging.brief import brief
 from opencmr.imaging.change import Comparison
 from opencmr.imaging.finding import Finding
@@ -99,3 +100,11 @@ class Report:
     def measured_series(self) -> tuple[Series, ...]:
         """Return the series that hold a segmentation, in study order."""
         return tuple(s for s in self.study.series if s.key in self.segmentations)
+
+    def measured_stacks(self) -> tuple[Series, ...]:
+        """Return those of them that are stacks with landmarks, not long-axis views."""
+        return tuple(
+            s
+            for s in self.measured_series()
+            if s.key in self.landmarks and s.view not in LONG_AXIS_VIEWS
+        )

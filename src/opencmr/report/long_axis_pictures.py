@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image as Picture
 
 from opencmr.anatomy.techniques import Technique
-from opencmr.anatomy.views import View
+from opencmr.anatomy.views import LONG_AXIS_VIEWS
 from opencmr.geometry.planes import cut_of_slice_mm, in_slice_mm, plane_of_slice
 from opencmr.imaging.image import Image
 from opencmr.imaging.phase_times import phase_shares
@@ -14,7 +14,6 @@ from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Series, Study
 from opencmr.report.heart_pictures import JPEG_QUALITY, TILE_PIXEL_MM, encoded, windowed
 
-VIEWS = (View.TWO_CHAMBER, View.THREE_CHAMBER, View.FOUR_CHAMBER)
 MARGIN_MM = 30.0
 """Surroundings shown about the heart: the atria lie beyond the short-axis labels."""
 INSET_MM = 1.5
@@ -54,7 +53,7 @@ def long_axes(
         return ()
     drawn = (
         _drawn(one, series, masks, ed_phase)
-        for view in VIEWS
+        for view in LONG_AXIS_VIEWS
         for one in study.series
         if one.view is view
         and one.sequence is Technique.CINE

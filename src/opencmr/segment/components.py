@@ -55,9 +55,9 @@ def _keep_possible_in_box(labels: np.ndarray, scheme: LabelScheme) -> np.ndarray
     left_body = _largest_through_stack(_each_slice(wall | cavity, _convex_part))
     beside_left = left_body.any(axis=(1, 2), keepdims=True)
     right_body = _largest_through_stack(scheme.mask(labels, Structure.RV) & beside_left)
-    right_body = _each_slice(_each_slice(right_body, _largest_part), ndimage.binary_fill_holes)
+    right_body = _each_slice(_each_slice(right_body, largest_part), ndimage.binary_fill_holes)
     enclosed = _each_slice(left_body, ndimage.binary_erosion)
-    inner = _each_slice(_each_slice(cavity & enclosed, _largest_part), ndimage.binary_fill_holes)
+    inner = _each_slice(_each_slice(cavity & enclosed, largest_part), ndimage.binary_fill_holes)
     kept = np.zeros_like(labels)
     if right_body.any():
         kept[right_body] = scheme.label_of(Structure.RV)
@@ -72,7 +72,8 @@ def _each_slice(mask: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) ->
     return np.stack([change(plane) if plane.any() else plane for plane in mask])
 
 
-def _largest_part(plane: np.ndarray) -> np.ndarray:
+def largest_part(plane: np.ndarray) -> np.ndarray:
+    """Return the largest part of a mask ``(Y, X) bool``, pixels joined across corners too."""
     parts, count = ndimage.label(plane, structure=np.ones((3, 3)))
     if count <= 1:
         return plane
@@ -82,7 +83,7 @@ def _largest_part(plane: np.ndarray) -> np.ndarray:
 
 def _convex_part(plane: np.ndarray) -> np.ndarray:
     """Return the largest part of ``plane (Y, X)``, or nothing when it is no convex body."""
-    part = ndimage.binary_fill_holes(_largest_part(plane))
+    part = ndimage.binary_fill_holes(largest_part(plane))
     convex = part.sum() <= 3 or solidity(part) >= LEAST_SOLIDITY
     return np.asarray(plane & part & convex)
 

@@ -91,6 +91,30 @@ def choose_late_enhancement(study: Study) -> Choice:
     return Choice(ordered[0], flags=(flag,))
 
 
+def choose_long_axes(study: Study) -> Choice:
+    """Choose the two- and the four-chamber cine of a sorted study, or the one that is there.
+
+    Of several of one view, the one that is surest to be it, then the last acquired.
+    """
+    found = []
+    for view in (View.TWO_CHAMBER, View.FOUR_CHAMBER):
+        shown = [
+            one
+            for one in study.series
+            if one.view is view
+            and one.sequence is Technique.CINE
+            and one.image.phases > 1
+            and one.image.grid.shape[0] == 1
+            and not _shows_phase(one)
+        ]
+        if shown:
+            found.append(max(shown, key=lambda one: (one.view_confidence, one.header.series_time)))
+    if not found:
+        reason = "no series is a two- or four-chamber cine"
+        return Choice(None, Reason("NO_LONG_AXIS", reason))
+    return Choice(found[0], others=tuple(found[1:]))
+
+
 def _worth(one: Series) -> tuple[int, float, str]:
     return one.image.grid.shape[0], one.sequence_confidence, one.header.series_time
 
@@ -101,3 +125,4 @@ def _shows_phase(one: Series) -> bool:
 
 MAPS = Role("mapping series", choose_mapping)
 SHORT_AXIS_LGE = Role("short-axis late enhancement", choose_late_enhancement)
+LONG_AXIS_CINES = Role("long-axis cine", choose_long_axes)

@@ -10,6 +10,9 @@ one slice is read differently at a time:
 - a basal slice that stands at both phases counts at neither, or the slice beyond it, where the
   stack holds one, counts at both.
 
+Where long axes show the valve's plane, a reading that counts a slice on its atrial side is not
+admissible, nor one that leaves out a slice on the ventricle's side.
+
 An end-systole that takes away a slice which the labels show whole is not admissible, nor is one
 that shows more slices than end-diastole.  Where the labels lose more slices than a valve plane can
 pass, as many are read differently as it takes to be believable.
@@ -36,7 +39,20 @@ STANDS_SHARE = 0.65
 """A basal slice that keeps less of its area than this share of what the next one keeps is half
 lost (proposal): in reference masks that do not lose it the share is at least 0.71."""
 
+NEAR_VALVE_MM = 5.0
+"""So near to the valve's plane a slice may lie on either side: long axes and stack stem from
+different breath-holds, and a slice is 8 mm thick (proposal)."""
+
+CONFIRMED = "the valve on the long axes leaves the base one reading"
 AT_BOTH = "at both phases"
+_MOMENTS = {
+    AT_BOTH: (0, 1),
+    "at end-diastole too": (0,),
+    "at end-systole too": (1,),
+    "whole at end-systole": (1,),
+    "at end-systole": (1,),
+}
+"""At which of end-diastole and end-systole a reading differs, by its words."""
 
 Interval = tuple[float, float]
 
@@ -58,6 +74,12 @@ class Choice:
     counts: bool
     slices: tuple[int, ...]
     when: str
+
+    def fits(self, heights_mm: np.ndarray) -> bool:
+        """Return whether slices ``heights_mm (2, Z)`` apical of the valve leave it admissible."""
+        heights = heights_mm[np.ix_(_MOMENTS[self.when], self.slices)]
+        side = heights >= -NEAR_VALVE_MM if self.counts else heights <= NEAR_VALVE_MM
+        return bool(side.all())
 
     @property
     def text(self) -> str:
@@ -109,7 +131,7 @@ class Base:
     readings : tuple of BaseReading
         As labelled first.
     slices : tuple of int
-        Those on which the readings differ, 0-based.
+        Those on which the readings differ, 0-based; none where the valve leaves one reading alone.
     """
 
     readings: tuple[BaseReading, ...]
@@ -139,12 +161,15 @@ class BasalSlices:
     extents_mm : (Z,) float64
     descent_mm : float
         Furthest that the valve plane can move.
+    heights_mm : (2, Z) float64 or None
+        How far apical of the valve each slice lies at both phases, where that is known.
     """
 
     pool_ml: np.ndarray
     wall_ml: np.ndarray
     extents_mm: np.ndarray
     descent_mm: float = DESCENT_MM[Structure.LV]
+    heights_mm: np.ndarray | None = None
 
     def read(self) -> Base:
         """Return every admissible reading of the base; ``slices`` count from the base.
@@ -177,11 +202,12 @@ class BasalSlices:
         wall_ml = float(self.wall_ml.sum())
         readings = [BaseReading(edv_ml, esv_ml, wall_ml)]
         for choice, of_ed, of_es, of_wall in changes:
-            if edv_ml + of_ed > 0:
+            fits = self.heights_mm is None or choice.fits(self.heights_mm)
+            if fits and edv_ml + of_ed > 0:
                 readings.append(
                     BaseReading(edv_ml + of_ed, esv_ml + of_es, wall_ml + of_wall, choice)
                 )
-        return Base(tuple(readings), slices)
+        return Base(tuple(readings), slices if len(readings) > 1 else ())
 
     def _kept(self, z: int) -> float:
         """Return the share of a slice's end-diastolic area that is left at end-systole."""
@@ -273,11 +299,13 @@ def find_base(ventricles: Ventricles, structure: Structure) -> Base:
     phases = [chamber.ed_phase, chamber.es_phase]
     order = _from_base(ventricles, chamber)
     wall_ml = ventricles.myocardium_slices_ml[chamber.ed_phase]
+    heights_mm = ventricles.valve_heights_mm if structure is Structure.LV else None
     base = BasalSlices(
         chamber.slices_ml[phases][:, order],
         wall_ml[order] if structure is Structure.LV else np.zeros(order.size),
         ventricles.segmentation.grid.slice_extents_mm[order],
         DESCENT_MM[structure],
+        None if heights_mm is None else heights_mm[:, order],
     ).read()
     return Base(
         tuple(_restacked(reading, order) for reading in base.readings),
@@ -311,9 +339,10 @@ def interval(
 
     def find(ventricles: Ventricles) -> Interval | None:
         try:
-            return find_base(ventricles, structure).interval(of)
+            base = find_base(ventricles, structure)
         except (Unmeasurable, GeometryError):
             return None
+        return base.interval(of) if base.slices else None
 
     return find
 
@@ -323,9 +352,10 @@ def depending(structure: Structure) -> Callable[[Ventricles], str]:
 
     def say(ventricles: Ventricles) -> str:
         try:
-            return f"depending on {find_base(ventricles, structure).text}"
+            base = find_base(ventricles, structure)
         except (Unmeasurable, GeometryError):
             return ""
+        return f"depending on {base.text}" if base.slices else CONFIRMED
 
     return say
 

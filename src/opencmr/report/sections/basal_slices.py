@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from opencmr.analyses.function import NAME as FUNCTION
+from opencmr.analyses.long_axes import valve_heights_mm
 from opencmr.anatomy.structures import Structure
 from opencmr.errors import GeometryError
 from opencmr.imaging.landmarks import Cycle, Landmarks
@@ -35,12 +36,7 @@ ABOUT = (
 
 def tell(report: Report) -> tuple[Block, ...]:
     """Return pictures and table of each ventricle whose interval is shown."""
-    return tuple(
-        block
-        for series in report.measured_series()
-        if series.key in report.landmarks
-        for block in _blocks(report, series)
-    )
+    return tuple(block for series in report.measured_stacks() for block in _blocks(report, series))
 
 
 def _blocks(report: Report, series: Series) -> Iterator[Block]:
@@ -52,7 +48,13 @@ def _blocks(report: Report, series: Series) -> Iterator[Block]:
         found = report.measurements.of(FUNCTION, series.key).find(f"{chamber}EF")
         if cycle is None or found is None or found.value is None or found.interval is None:
             continue
-        heart = Ventricles(segmentation, series.image, report.study.demographics, series.key)
+        heart = Ventricles(
+            segmentation,
+            series.image,
+            report.study.demographics,
+            series.key,
+            valve_heights_mm=valve_heights_mm(report.study, report.segmentations, series),
+        )
         try:
             base = find_base(heart, structure)
         except (Unmeasurable, GeometryError):

@@ -38,7 +38,7 @@ ABOUT_VIEWER = (
 
 def tell(report: Report) -> tuple[Block, ...]:
     """Return the pictures of every segmented series whose slices have an order."""
-    measured = [series for series in report.measured_series() if series.key in report.landmarks]
+    measured = report.measured_stacks()
     several = len(measured) > 1
     return tuple(
         block

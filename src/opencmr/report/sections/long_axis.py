@@ -18,10 +18,7 @@ LEGEND = (Legend("Measured short-axis slice", palette.ON_DARK["endo"]),)
 def tell(report: Report) -> tuple[Block, ...]:
     """Return the long-axis views of each measured stack; nothing where none share its frame."""
     return tuple(
-        block
-        for series in report.measured_series()
-        if series.key in report.landmarks
-        for block in _views(report, series.key)
+        block for series in report.measured_stacks() for block in _views(report, series.key)
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from opencmr.analyses.function import NAME as FUNCTION
+from opencmr.analyses.long_axes import NAME as LONG_AXES
 from opencmr.analyses.mapping import NAME as MAPPING
 from opencmr.analyses.scar import NAME as SCAR
 from opencmr.report.blocks import Block, Page
@@ -19,6 +20,7 @@ from opencmr.report.sections import (
     hearts,
     identity,
     long_axis,
+    long_axis_function,
     method,
     previous,
     series,
@@ -69,6 +71,7 @@ SECTIONS: tuple[Section, ...] = (
     Section(hearts.tell),
     Section(basal_slices.tell),
     Section(long_axis.tell),
+    Section(long_axis_function.tell, LONG_AXES, "Long-axis function from cine CMR"),
     Section(wall.tell),
     Section(tissue.tell, MAPPING, "Tissue mapping"),
     Section(enhancement.tell, SCAR, "Late enhancement"),
