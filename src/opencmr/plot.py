@@ -84,7 +84,7 @@ def plot_volume_curve(report: Report, *, axes: "Axes | None" = None) -> "Axes":
 
 
 def _measured(report: Report) -> Series:
-    series = report.measured_series()
+    series = report.measured_stacks() or report.measured_series()
     if not series:
         raise ConfigurationError("nothing was segmented in this study; its flags say why")
     return series[0]

@@ -82,3 +82,11 @@ def analysed(opencmr, phantom_dicom, tmp_path_factory) -> tuple[Outcome, Path]:
     """The phantom analysed from DICOM: what the command said, and its result folder."""
     out = tmp_path_factory.mktemp("analysed") / "result"
     return opencmr("analyze", phantom_dicom, "-o", out, "--json"), out
+
+
+@pytest.fixture(scope="session")
+def stack_labels(analysed) -> Path:
+    """Labels of the short-axis stack in that result."""
+    run = json.loads((analysed[1] / "run.json").read_text())
+    (key,) = next(row for row in run["plan"] if row["name"] == "ventricular function")["series"]
+    return analysed[1] / "segmentation" / f"{key}_seg.nii.gz"

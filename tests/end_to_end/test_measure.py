@@ -17,15 +17,16 @@ VOLUMES = ("LVEDV", "LVESV", "LVSV", "LVM", "RVEDV", "RVESV", "RVSV")
 
 def rows_of(out):
     content = json.loads((out / "measurements.json").read_text())
-    rows = content["measurements"]
-    return {(r["symbol"], r["phase"], r["segment"]): r for r in rows}, content["segmentations"]
+    rows = {(r["symbol"], r["phase"], r["segment"]): r for r in content["measurements"]}
+    stack = rows["LVEDV", None, None]["series"]
+    return rows, [one for one in content["segmentations"] if one["series"] == stack]
 
 
 @pytest.fixture(scope="module")
-def exported(analysed, tmp_path_factory):
+def exported(stack_labels, tmp_path_factory):
     """The exported image and labels, copied out of the result: the image, the labels."""
     folder = tmp_path_factory.mktemp("editor")
-    (labels,) = (analysed[1] / "segmentation").glob("*_seg.nii.gz")
+    labels = stack_labels
     key = labels.name.removesuffix("_seg.nii.gz")
     for path in labels.parent.iterdir():
         shutil.copy(path, folder / path.name)
@@ -54,15 +55,16 @@ def test_uncorrected_labels_give_every_number_of_the_study_again(
     assert corrected["author"] == corrected["author_kind"] == "reader"
     assert corrected["derived_from"].startswith(drawn["author"])
     record = json.loads((tmp_path / "o" / "run.json").read_text())
-    assert [one["name"] for one in record["models"]] == ["diagnosis_acdc"]
+    assert {one["name"] for one in record["models"]} == {"cine_lax", "diagnosis_acdc"}
     assert record["configuration"]["labels_author"] == "reader"
     page = (tmp_path / "o" / "report.html").read_text()
     assert corrected["derived_from"] in page
     text = json.dumps(record)
     assert str(labels.parent) not in text
-    (seg, *_) = sorted((tmp_path / "o" / "dicom").glob("seg_*.dcm"))
+    key = labels.name.removesuffix("_seg.nii.gz")
+    (seg, *_) = sorted((tmp_path / "o" / "dicom").glob(f"seg_{key}_*.dcm"))
     assert pydicom.dcmread(seg).SegmentSequence[0].SegmentAlgorithmType == "SEMIAUTOMATIC"
-    (second,) = (tmp_path / "o" / "segmentation").glob("*_seg.nii.gz")
+    second = tmp_path / "o" / "segmentation" / labels.name
     assert np.array_equal(nibabel.load(second).dataobj, nibabel.load(labels).dataobj)
 
 

@@ -40,18 +40,12 @@ def test_a_study_without_identifiers_is_refused_before_it_is_segmented(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.fixture(scope="module")
-def labels(analysed):
-    (path,) = (analysed[1] / "segmentation").glob("*_seg.nii.gz")
-    return path
-
-
 @pytest.mark.long
 def test_labels_of_a_reader_are_compared_with_an_earlier_result_of_the_same_reader(
-    opencmr, phantom_dicom, analysed, labels, tmp_path
+    opencmr, phantom_dicom, analysed, stack_labels, tmp_path
 ):
     first, out = tmp_path / "first", tmp_path / "out"
-    words = ("measure", phantom_dicom, "--labels", labels, "--author", "Reader 1", "-q")
+    words = ("measure", phantom_dicom, "--labels", stack_labels, "--author", "Reader 1", "-q")
     opencmr(*words, "-o", first, "--previous", analysed[1])
     told = json.loads((first / "measurements.json").read_bytes())
     # The network drew the labels of the earlier result, a reader these.
@@ -64,11 +58,11 @@ def test_labels_of_a_reader_are_compared_with_an_earlier_result_of_the_same_read
 
 
 def test_a_result_is_not_written_over_the_earlier_one_that_it_is_compared_with(
-    opencmr, phantom_dicom, analysed, labels
+    opencmr, phantom_dicom, analysed, stack_labels
 ):
     _, earlier = analysed
     before = (earlier / "run.json").read_bytes()
-    for words in (("analyze", phantom_dicom), ("measure", phantom_dicom, "--labels", labels)):
+    for words in (("analyze", phantom_dicom), ("measure", phantom_dicom, "--labels", stack_labels)):
         outcome = opencmr(*words, "-o", earlier, "--previous", earlier, "--overwrite")
         assert outcome.status == 2
     assert (earlier / "run.json").read_bytes() == before
@@ -77,9 +71,9 @@ def test_a_result_is_not_written_over_the_earlier_one_that_it_is_compared_with(
 @pytest.mark.parametrize("verb", ["analyze", "measure"])
 @pytest.mark.parametrize("words", [("--same-patient",), ("--previous", "nowhere")])
 def test_words_that_name_no_earlier_result_are_a_mistake_of_usage(
-    opencmr, phantom_dicom, labels, tmp_path, verb, words
+    opencmr, phantom_dicom, stack_labels, tmp_path, verb, words
 ):
-    given = ("--labels", labels) if verb == "measure" else ()
+    given = ("--labels", stack_labels) if verb == "measure" else ()
     outcome = opencmr(verb, phantom_dicom, *given, "-o", tmp_path / "out", *words)
     assert outcome.status == 2
     assert "--previous" in outcome.err

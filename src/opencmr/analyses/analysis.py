@@ -84,6 +84,8 @@ class Analysis:
     after : tuple of str
         Names of analyses whose readings it uses where they ran.
     network : Need or None
+    takes_labels : bool
+        Whether labels that the caller gives of its series stand in the network's place.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Analysis:
     read: Callable[[Parts, Earlier, Networks], Reading]
     after: tuple[str, ...] = ()
     network: Need | None = None
+    takes_labels: bool = True
 
 
 def flags_of(series: Series, analysis: str, codes: frozenset[str]) -> tuple[QualityFlag, ...]:

@@ -58,7 +58,7 @@ def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
     )
 
 
-LONG_AXES = Analysis(NAME, (LONG_AXIS_CINES,), read, network=NETWORK)
+LONG_AXES = Analysis(NAME, (LONG_AXIS_CINES,), read, network=NETWORK, takes_labels=False)
 
 
 def valve_heights_mm(

@@ -169,7 +169,7 @@ def _measurable(
 
 def measures(analysis: Analysis, one: Series, study: Study) -> bool:
     """Return whether an analysis measures a series from its labels, were there no other."""
-    if analysis.network is None:
+    if analysis.network is None or not analysis.takes_labels:
         return False
     seen = alone(study, one)
     return all(role.fill(seen).series is not None for role in analysis.wants)
