@@ -168,7 +168,7 @@ def test_an_ejection_fraction_far_from_that_of_the_stack_is_for_a_reader(reading
     own = reading.measurements.value("LVEF_LAX")
     for of_stack, codes in ((own - 16, ["LONG_AXES_DISAGREE"]), (own - 10, [])):
         stack = Measurements((Measurement(LVEF, of_stack),))
-        flags = disagreement(reading.measurements, stack, "s01")
+        flags = disagreement(reading.measurements, stack)
         assert [one.code for one in flags] == codes
 
 

@@ -46,7 +46,7 @@ def read(parts: Parts, earlier: Earlier, networks: Networks) -> Reading:
     with clock("quality"):
         flags = check(series, ventricles, measurements)
     if LONG_AXES in earlier:
-        flags += disagreement(earlier[LONG_AXES].measurements, measurements, series.key)
+        flags += disagreement(earlier[LONG_AXES].measurements, measurements)
     return Reading(
         {series.key: segmentation},
         {series.key: landmarks},

@@ -6,7 +6,7 @@ import numpy as np
 
 from opencmr.analyses.analysis import Analysis, Earlier, Need, Parts
 from opencmr.anatomy.techniques import Technique
-from opencmr.anatomy.views import View
+from opencmr.anatomy.views import VALVE_VIEWS, View
 from opencmr.imaging.flag import About, QualityFlag, Severity
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import Reading
@@ -23,8 +23,6 @@ from opencmr.sort.roles import LONG_AXIS_CINES
 
 NAME = "long axes"
 NETWORK = Need(View.LONG_AXIS, Technique.CINE, is_packaged=False)
-VALVE_VIEWS = (View.TWO_CHAMBER, View.FOUR_CHAMBER)
-"""On both of them the ends of the cavity are hinge points of the mitral valve."""
 AGREEMENT_POINTS = 15.0
 """Points by which ejection fractions of long axes and stack may differ before a reader must look
 (proposal: two planes stand for a whole ventricle)."""
@@ -69,6 +67,8 @@ def valve_heights_mm(
     None where the long axes do not show the valve, or share no frame of reference with the stack.
     """
     frame = stack.frame_of_reference_uid
+    if not frame or not stack.image.grid.orientation_known:
+        return None
     views = [
         LongAxisView(one.view.value, one.key, segmentations[one.key])
         for one in study.series
@@ -77,15 +77,13 @@ def valve_heights_mm(
         and one.frame_of_reference_uid == frame
         and one.image.grid.orientation_known
     ]
-    if not frame or not stack.image.grid.orientation_known:
-        return None
     try:
         return find_valve(views).heights_mm(stack.image.grid)
     except Unmeasurable:
         return None
 
 
-def disagreement(along: Measurements, across: Measurements, series: str) -> tuple[QualityFlag, ...]:
+def disagreement(along: Measurements, across: Measurements) -> tuple[QualityFlag, ...]:
     """Say that the ejection fractions of the long axes and of the stack lie far apart."""
     of_axes, of_stack = along.value(LVEF_LAX.symbol), across.value(LVEF.symbol)
     if of_axes is None or of_stack is None or abs(of_axes - of_stack) <= AGREEMENT_POINTS:
@@ -97,7 +95,6 @@ def disagreement(along: Measurements, across: Measurements, series: str) -> tupl
             f"The short-axis stack finds an ejection fraction of {of_stack:.0f} %, the long axes "
             f"{of_axes:.0f} %. Look at the contours of both.",
             f"more than {AGREEMENT_POINTS:g} points apart",
-            About(series, NAME),
         ),
     )
 

@@ -18,6 +18,8 @@ class View(StrEnum):
 
 LONG_AXIS_VIEWS = (View.TWO_CHAMBER, View.THREE_CHAMBER, View.FOUR_CHAMBER)
 """The planes along the left ventricle's axis."""
+VALVE_VIEWS = (View.TWO_CHAMBER, View.FOUR_CHAMBER)
+"""Those on which both ends of the cavity are hinge points of the mitral valve."""
 
 
 class ViewName(StrEnum):

@@ -7,8 +7,9 @@ from scipy import ndimage
 
 from opencmr.anatomy.structures import LabelScheme, Structure
 from opencmr.imaging.image import Image
-from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
+from opencmr.imaging.segmentation import Segmentation
 from opencmr.models.runner import SegmentationRunner
+from opencmr.segment.authored import segmentation_by
 from opencmr.segment.components import largest_part
 from opencmr.segment.context import shares_by_slice
 from opencmr.segment.heart import find_heart, heart_window
@@ -57,17 +58,9 @@ def segment_long_axis(
         progress((t + 1) * slices, image.phases * slices)
     for t, shares in enumerate(steadied(np.stack(seen))):
         for z in range(slices):
-            pasted = window.paste(shares[z])
-            pasted[0] += 1 - pasted.sum(0)
-            left = one_left_ventricle(pasted.argmax(0), card.output.scheme)
-            labels[t, z, rows, columns] = left
-    return Segmentation(
-        labels,
-        card.output.scheme,
-        image.grid,
-        card.output.policy,
-        Author(AuthorKind.MODEL, card.name, card.version),
-    )
+            found = window.paste_shares(shares[z]).argmax(0)
+            labels[t, z, rows, columns] = one_left_ventricle(found, card.output.scheme)
+    return segmentation_by(network, image, labels)
 
 
 def steadied(shares: np.ndarray) -> np.ndarray:

@@ -7,8 +7,9 @@ import numpy as np
 
 from opencmr.anatomy.structures import Structure
 from opencmr.imaging.image import Image
-from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
+from opencmr.imaging.segmentation import Segmentation
 from opencmr.models.runner import SegmentationRunner
+from opencmr.segment.authored import segmentation_by
 from opencmr.segment.components import keep_possible
 from opencmr.segment.context import shares_by_slice
 from opencmr.segment.enclosure import keep_enclosed
@@ -71,8 +72,7 @@ def segment_short_axis(
     for t in range(image.phases):
         pixels = read_window(image.values[t], window, wanted, limits)
         for z, seen in enumerate(shares_by_slice(pixels, network)):
-            pasted = window.paste(seen)
-            pasted[0] += 1 - pasted.sum(0)
+            pasted = window.paste_shares(seen)
             labels[t, z, rows, columns] = pasted.argmax(0)
             if shares is not None:
                 shares[:, t, z, rows, columns] = pasted
@@ -85,7 +85,7 @@ def segment_short_axis(
             labels[t] = keep_below_waist(labels[t], given.scheme)
             labels[t] = keep_possible_scar(labels[t], given.scheme, _voxel_ml(image))
     labels = steady_presence(labels, given.scheme)
-    return replace(_segmentation(image, network, labels, shares), grid_scale=box.scale)
+    return replace(segmentation_by(network, image, labels, shares), grid_scale=box.scale)
 
 
 def _voxel_ml(image: Image) -> float:
@@ -99,7 +99,7 @@ def empty_segmentation(
 ) -> Segmentation:
     """Return the segmentation of an image in which no heart is seen: background everywhere."""
     shares = _background(image, network.card.output.channels) if keep_probabilities else None
-    return _segmentation(image, network, np.zeros(image.values.shape, dtype=np.uint8), shares)
+    return segmentation_by(network, image, np.zeros(image.values.shape, dtype=np.uint8), shares)
 
 
 def _background(image: Image, channels: int) -> np.ndarray:
@@ -107,17 +107,3 @@ def _background(image: Image, channels: int) -> np.ndarray:
     shares = np.zeros((channels, *image.values.shape), dtype=np.float16)
     shares[0] = 1
     return shares
-
-
-def _segmentation(
-    image: Image, network: SegmentationRunner, labels: np.ndarray, shares: np.ndarray | None
-) -> Segmentation:
-    card = network.card
-    return Segmentation(
-        labels,
-        card.output.scheme,
-        image.grid,
-        card.output.policy,
-        Author(AuthorKind.MODEL, card.name, card.version),
-        probabilities=shares,
-    )

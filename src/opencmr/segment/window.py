@@ -94,6 +94,12 @@ class Window:
         (row_weights, column_weights), (rows, columns) = self._pasting, self.reached
         return resample_plane(shares, row_weights[rows], column_weights[columns])
 
+    def paste_shares(self, shares: np.ndarray) -> np.ndarray:
+        """Return class shares ``(C, rows_px, columns_px)`` pasted so; the rest is background."""
+        pasted = self.paste(shares)
+        pasted[0] += 1 - pasted.sum(0)
+        return pasted
+
 
 def _reached(weights: sparse.csr_array) -> slice:
     """Return the outputs between the first and the last that have any weight."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.techniques import Technique
-from opencmr.anatomy.views import View
+from opencmr.anatomy.views import VALVE_VIEWS, View
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.image import Unit
 from opencmr.imaging.study import Series, Study
@@ -97,7 +97,7 @@ def choose_long_axes(study: Study) -> Choice:
     Of several of one view, the one that is surest to be it, then the last acquired.
     """
     found = []
-    for view in (View.TWO_CHAMBER, View.FOUR_CHAMBER):
+    for view in VALVE_VIEWS:
         shown = [
             one
             for one in study.series

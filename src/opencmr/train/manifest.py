@@ -198,13 +198,8 @@ def acdc(folder: Path, folds: tuple[int, ...]) -> tuple[Row, ...]:
 
     Expects ``metadata.csv`` (``patient``, ``fold``) and ``<patient>_{ed,es}[_gt].nii.gz``.
     """
-    table = folder / "acdc" / "metadata.csv"
-    if not table.is_file():
-        raise ConfigurationError(
-            f"no acdc/metadata.csv in the data folder {folder}; name the folder with --data"
-        )
-    with table.open(newline="") as lines:
-        rows = [row for row in csv.DictReader(lines) if int(row["fold"]) in folds]
+    table = _table(folder / "acdc" / "metadata.csv", "name the folder with --data")
+    rows = [row for row in table if int(row["fold"]) in folds]
     return tuple(
         Row(
             subject=row["patient"],
@@ -256,13 +251,8 @@ def simulated_long_axis(folder: Path, folds: tuple[int, ...]) -> tuple[Row, ...]
     ``fold``) and ``<heart>_<view>_<phase>[_gt].nii.gz``.
     """
     place = folder / "simulated_long_axis"
-    if not (place / "hearts.csv").is_file():
-        raise ConfigurationError(
-            f"no {place.name}/hearts.csv in the data folder {folder}; make it with "
-            "benchmarks/long_axis.py"
-        )
-    with (place / "hearts.csv").open(newline="") as lines:
-        folds_of = {row["heart"]: int(row["fold"]) for row in csv.DictReader(lines)}
+    table = _table(place / "hearts.csv", "make it with benchmarks/long_axis.py")
+    folds_of = {row["heart"]: int(row["fold"]) for row in table}
     return tuple(
         Row(
             subject=heart,
@@ -281,6 +271,16 @@ def simulated_long_axis(folder: Path, folds: tuple[int, ...]) -> tuple[Row, ...]
         for view in ("2ch", "3ch", "4ch")
         for phase in ("ed", "es", "between")
     )
+
+
+def _table(path: Path, remedy: str) -> list[dict[str, str]]:
+    """Return the rows of a data set's table."""
+    if not path.is_file():
+        raise ConfigurationError(
+            f"no {path.parent.name}/{path.name} in the data folder {path.parents[1]}; {remedy}"
+        )
+    with path.open(newline="") as lines:
+        return list(csv.DictReader(lines))
 
 
 def read_slices(

@@ -39,12 +39,12 @@ class LongAxisView:
         Unmeasurable
             Where there is one phase, or no cavity.
         """
-        return int(self._areas().argmax())
+        return int(self._areas.argmax())
 
     @cached_property
     def es_phase(self) -> int:
         """Phase of the smallest cavity, 0-based; phases that show none do not count."""
-        areas = self._areas()
+        areas = self._areas
         return int(np.where(areas > 0, areas, areas.max() + 1).argmin())
 
     @cached_property
@@ -73,7 +73,9 @@ class LongAxisView:
         axis = (early.apex_mm - early.hinges_mm.mean(0)) / early.length_mm
         return np.asarray((_paired(late.hinges_mm, early.hinges_mm) - early.hinges_mm) @ axis)
 
+    @cached_property
     def _areas(self) -> np.ndarray:
+        """Pixels of the cavity at each phase ``(T,)``."""
         areas = np.asarray(self.segmentation.mask(Structure.LV)[:, 0].sum((1, 2)))
         if len(areas) < 2:
             raise Unmeasurable(
@@ -85,9 +87,9 @@ class LongAxisView:
         return areas
 
     def _cavity(self, phase: int) -> LongAxisCavity:
-        grid = self.segmentation.grid
+        grid, labels = self.segmentation.grid, self.segmentation.labels[phase, 0]
         cavity, wall = (
-            self.segmentation.mask(structure)[phase, 0]
+            self.segmentation.scheme.mask(labels, structure)
             for structure in (Structure.LV, Structure.MYOCARDIUM)
         )
         return long_axis_cavity(cavity, wall, (grid.row_spacing_mm, grid.column_spacing_mm))

@@ -43,12 +43,13 @@ def _blocks(report: Report, series: Series) -> Iterator[Block]:
     landmarks: Landmarks = report.landmarks[series.key]
     segmentation = report.segmentations[series.key]
     pictures: HeartPictures | None = None
+    heart: Ventricles | None = None
     for chamber, structure in CHAMBERS:
         cycle = landmarks.lv if chamber == "LV" else landmarks.rv
         found = report.measurements.of(FUNCTION, series.key).find(f"{chamber}EF")
         if cycle is None or found is None or found.value is None or found.interval is None:
             continue
-        heart = Ventricles(
+        heart = heart or Ventricles(
             segmentation,
             series.image,
             report.study.demographics,
