@@ -23,12 +23,12 @@ from opencmr.imaging.study import Series, Study
 from opencmr.measure.function.ejection import LVEF
 from opencmr.measure.function.long_axes import measure_long_axes
 from opencmr.measure.function.long_axis_view import LongAxisView
-from opencmr.models.card import SegmentationCard, SegmentationInput, SegmentationOutput
 from opencmr.models.library import Library
 from opencmr.models.session import Networks
 from opencmr.report.blocks import Montage, Table
 from opencmr.report.contents import Provenance, Report
 from opencmr.report.sections import hearts, long_axis_function
+from tests.grey_network import Grey, grey_card
 
 from .conftest import CINE_RR_MS, grid, series
 
@@ -38,42 +38,9 @@ WHERE = grid(np.array([0.0]), 130, 1.4)
 PHASES = 6
 SYSTOLE = 2
 LENGTH_MM, RADIUS_MM, WALL_MM, DESCENT_MM = 84.0, 25.0, 9.0, 12.0
-CARD = SegmentationCard(
-    name="grey_lax",
-    version="1.0",
-    sha256="0" * 64,
-    training_data="none",
-    terms="none",
-    intended_use="tests",
-    limitations="knows greys alone",
-    figures={},
-    input=SegmentationInput(
-        spacing_mm=1.4,
-        window_px=160,
-        intensity_percentiles=(0.0, 100.0),
-        view=View.LONG_AXIS,
-        technique=Technique.CINE,
-        stride_px=16,
-        context_slices=0,
-    ),
-    output=SegmentationOutput(
-        label_scheme=ACDC.name,
-        papillary_rule=ACDC_POLICY.papillary,
-        basal_rule=ACDC_POLICY.basal,
-    ),
+CARD = grey_card(
+    ACDC, ACDC_POLICY, Technique.CINE, view=View.LONG_AXIS, window_px=160, name="grey_lax"
 )
-
-
-class Grey:
-    """Takes each pixel for the structure whose grey is nearest."""
-
-    card = CARD
-
-    def __call__(self, windows: np.ndarray) -> np.ndarray:
-        apart = np.abs(windows[:, :1] - GREYS[None, :, None, None])
-        shares = np.zeros_like(apart)
-        np.put_along_axis(shares, apart.argmin(1)[:, None], 1.0, axis=1)
-        return shares
 
 
 class GreyNetworks(Networks):
@@ -85,7 +52,7 @@ class GreyNetworks(Networks):
 
     def segmentation(self, view, technique, *, name=None):
         assert (view, technique, name) == (View.LONG_AXIS, Technique.CINE, "grey_lax@1.0")
-        return Grey()
+        return Grey(CARD, GREYS)
 
 
 def truth_labels(radius_mm: float = RADIUS_MM) -> np.ndarray:

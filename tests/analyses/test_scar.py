@@ -21,13 +21,13 @@ from opencmr.imaging.landmarks import Cycle, Landmarks
 from opencmr.imaging.reading import Reading
 from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Series, Study
-from opencmr.models.card import SegmentationCard, SegmentationInput, SegmentationOutput
 from opencmr.models.library import Library
 from opencmr.models.session import Networks
 from opencmr.report.blocks import Table
 from opencmr.report.contents import Provenance, Report
 from opencmr.report.sections import enhancement
 from opencmr.sort.roles import SHORT_AXIS_LGE
+from tests.grey_network import Grey, grey_card
 
 from .conftest import (
     CINE_GRID,
@@ -44,49 +44,7 @@ GREYS = np.array([0.0, 0.5, 0.25, 0.75, 1.0], np.float32)
 """Of background, cavity, wall, scar and no-reflow."""
 HALF_SECTOR_DEG = 55.0
 """Scar lies in the inner half of the wall, so far to either side of the middle of the free wall."""
-CARD = SegmentationCard(
-    name="grey",
-    version="1.0",
-    sha256="0" * 64,
-    training_data="none",
-    terms="none",
-    intended_use="tests",
-    limitations="knows greys alone",
-    figures={},
-    input=SegmentationInput(
-        spacing_mm=1.4,
-        window_px=96,
-        intensity_percentiles=(0.0, 100.0),
-        view=View.SAX,
-        technique=Technique.LGE,
-        stride_px=16,
-        context_slices=0,
-    ),
-    output=SegmentationOutput(
-        label_scheme=EMIDEC.name,
-        papillary_rule=EMIDEC_POLICY.papillary,
-        basal_rule=EMIDEC_POLICY.basal,
-    ),
-)
-
-
-class Grey:
-    """Takes each pixel for the structure whose grey is nearest."""
-
-    card = CARD
-
-    def __call__(self, windows: np.ndarray) -> np.ndarray:
-        apart = np.abs(windows[:, :1] - GREYS[None, :, None, None])
-        shares = np.zeros_like(apart)
-        np.put_along_axis(shares, apart.argmin(1)[:, None], 1.0, axis=1)
-        return shares
-
-
-class CardedGrey(Grey):
-    """The same under a card of its own."""
-
-    def __init__(self, card: SegmentationCard) -> None:
-        self.card = card
+CARD = grey_card(EMIDEC, EMIDEC_POLICY, Technique.LGE)
 
 
 class GreyNetworks(Networks):
@@ -99,7 +57,7 @@ class GreyNetworks(Networks):
     def segmentation(self, view, technique, *, name=None):
         wanted = {Technique.LGE: "grey@1.0", Technique.CINE: None}
         assert (view, name) == (View.SAX, wanted[technique])
-        return Grey()
+        return Grey(CARD, GREYS)
 
 
 def truth_labels() -> np.ndarray:
@@ -176,7 +134,7 @@ def test_a_network_that_is_poor_at_scar_by_its_own_card_is_said_to_be(cine: Seri
     for overlap, said in ((0.5, ["WEAK_MODEL"]), (0.9, [])):
         card = CARD.model_copy(update={"figures": {"unseen": {"Dice SCAR": overlap}}})
         networks = GreyNetworks()
-        networks.segmentation = lambda *_, card=card, **__: CardedGrey(card)
+        networks.segmentation = lambda *_, card=card, **__: Grey(card, GREYS)
         parts = Parts(Study("phantom", (cine, stack)), {SHORT_AXIS_LGE.name: stack}, "grey@1.0")
         flags = LATE_ENHANCEMENT.read(parts, {}, networks).flags
         assert [flag.code for flag in flags if flag.code == "WEAK_MODEL"] == said

@@ -9,15 +9,10 @@ onnx = pytest.importorskip("onnx")
 from opencmr.anatomy.policy import EMIDEC_POLICY  # noqa: E402
 from opencmr.anatomy.structures import EMIDEC  # noqa: E402
 from opencmr.anatomy.techniques import Technique  # noqa: E402
-from opencmr.anatomy.views import View  # noqa: E402
-from opencmr.models.card import (  # noqa: E402
-    SegmentationCard,
-    SegmentationInput,
-    SegmentationOutput,
-    write_card,
-)
+from opencmr.models.card import write_card  # noqa: E402
 from opencmr.models.library import MODELS_VARIABLE  # noqa: E402
 from opencmr.storage import sha256_of  # noqa: E402
+from tests.grey_network import grey_card  # noqa: E402
 
 GREY_OF_LABEL = {0: 0.0, 2: 0.25, 1: 0.5, 3: 0.75, 4: 1.0}
 SHARPNESS = 400.0
@@ -46,30 +41,8 @@ def grey_model(tmp_path, monkeypatch):
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)])
     model.ir_version = 9
     onnx.save(model, folder / "weights.onnx")
-    card = SegmentationCard(
-        name="grey",
-        version="1.0",
-        sha256=sha256_of(folder / "weights.onnx"),
-        training_data="none",
-        terms="none",
-        intended_use="tests",
-        limitations="knows greys alone",
-        figures={},
-        input=SegmentationInput(
-            spacing_mm=1.4,
-            window_px=64,
-            intensity_percentiles=(0.0, 100.0),
-            view=View.SAX,
-            technique=Technique.LGE,
-            stride_px=16,
-            context_slices=0,
-        ),
-        output=SegmentationOutput(
-            label_scheme=EMIDEC.name,
-            papillary_rule=EMIDEC_POLICY.papillary,
-            basal_rule=EMIDEC_POLICY.basal,
-        ),
-    )
+    sha256 = sha256_of(folder / "weights.onnx")
+    card = grey_card(EMIDEC, EMIDEC_POLICY, Technique.LGE, window_px=64, sha256=sha256)
     write_card(card, folder)
     monkeypatch.setenv(MODELS_VARIABLE, str(tmp_path / "models"))
 

@@ -10,53 +10,20 @@ import numpy as np
 import pytest
 
 from opencmr.anatomy.policy import ACDC_POLICY
+from opencmr.anatomy.structures import ACDC
 from opencmr.anatomy.techniques import Technique
-from opencmr.anatomy.views import View
 from opencmr.errors import ConfigurationError, GeometryError, InputError
-from opencmr.models.card import SegmentationCard, SegmentationInput, SegmentationOutput
 from opencmr.train.manifest import ROWS, Row
 from opencmr.validate.model_run import ModelRun, read_data, validate_model
+from tests.grey_network import Grey, grey_card
 
 GREYS = np.array([0.0, 0.3, 0.6, 1.0], np.float32)
 """Of background, right ventricle, wall and cavity: the ACDC labels 0 to 3."""
 INNER_PX = tuple({"ed": 14.0 + n, "es": 10.0 + n / 2} for n in range(4))
 """Radius of each subject's cavity at the base."""
-CARD = SegmentationCard(
-    name="grey",
-    version="1.0",
-    sha256="0" * 64,
-    training_data="greys",
-    terms="CC0",
-    intended_use="tests",
-    limitations="knows greys alone",
-    figures={},
-    input=SegmentationInput(
-        spacing_mm=2.0,
-        window_px=96,
-        intensity_percentiles=(0.0, 100.0),
-        view=View.SAX,
-        technique=Technique.CINE,
-        stride_px=16,
-        context_slices=0,
-    ),
-    output=SegmentationOutput(
-        label_scheme="acdc",
-        papillary_rule=ACDC_POLICY.papillary,
-        basal_rule=ACDC_POLICY.basal,
-    ),
+CARD = grey_card(
+    ACDC, ACDC_POLICY, Technique.CINE, spacing_mm=2.0, training_data="greys", terms="CC0"
 )
-
-
-class Grey:
-    """Takes each pixel for the structure whose grey is nearest."""
-
-    card = CARD
-
-    def __call__(self, windows):
-        apart = np.abs(windows[:, :1] - GREYS[None, :, None, None])
-        shares = np.zeros_like(apart)
-        np.put_along_axis(shares, apart.argmin(1)[:, None], 1.0, axis=1)
-        return shares
 
 
 class Blind(Grey):
@@ -114,7 +81,7 @@ def hearts(tmp_path_factory):
 
 def run(folder, network=None, folds=None):
     data = read_data(str(folder / "manifest.json"), folder, folds)
-    return ModelRun(network or Grey(), data, folder)
+    return ModelRun(network or Grey(CARD, GREYS), data, folder)
 
 
 @pytest.fixture
@@ -200,7 +167,7 @@ def test_a_result_with_its_predictions_is_replaced_only_when_asked_for(hearts, t
 
 
 def test_a_model_that_sees_no_heart_is_scored_and_it_is_said(hearts, tmp_path):
-    cohort, _ = validate_model(run(hearts, Blind(), folds=(1,)), tmp_path / "blind")
+    cohort, _ = validate_model(run(hearts, Blind(CARD, GREYS), folds=(1,)), tmp_path / "blind")
     assert cohort.mean("dice").mean.value == 0
     told = json.loads((tmp_path / "blind" / "results.json").read_text())
     assert told["no_heart_seen"] == ["p3"]
