@@ -15,7 +15,7 @@ import argparse
 import csv
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -68,6 +68,8 @@ CACHE = Path("runs/diagnosis")
 RESAMPLES = 1000
 UNSEEN_FOLD = 0
 WHOLE = next(iter(SHEETS))
+CONFUSION = "confusion, rows are truth"
+Measure = Callable[[np.ndarray], Any]
 SYMBOLS = tuple(one.symbol for one in FEATURES)
 
 
@@ -189,38 +191,57 @@ def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     shares = np.array([row["shares"] for row in rows])
     shares /= shares.sum(1, keepdims=True)
     right = shares.argmax(1) == groups
-    truth = np.eye(len(CLASSES))[groups]
     held = np.array([row["group"] in row["set"] for row in rows])
     named = np.array([row["named"] is not None for row in rows])
     size = np.array([len(row["set"]) for row in rows])
 
-    measures = {
-        "accuracy": lambda c: right[c].mean(),
-        "macro AUC": lambda c: macro_auc(shares[c], groups[c]),
-        "Brier score": lambda c: ((shares[c] - truth[c]) ** 2).sum(1).mean(),
-        "log loss": lambda c: log_loss(shares[c], groups[c]),
+    measures = measures_of(shares, groups) | {
         "share in the 90 % set": lambda c: held[c].mean(),
         "mean size of the set": lambda c: size[c].mean(),
         "share where a group is named": lambda c: named[c].mean(),
         "accuracy where a group is named": lambda c: right[c][named[c]].mean(),
     }
-    generator = np.random.default_rng(0)
-    draws = [generator.integers(0, len(rows), len(rows)) for _ in range(RESAMPLES)]
-    everyone = np.arange(len(rows))
-    found: dict[str, Any] = {"patients": len(rows)}
-    for name, measure in measures.items():
-        spread = np.nanpercentile([measure(draw) for draw in draws], [2.5, 97.5])
-        found[name] = [round(float(v), 4) for v in (measure(everyone), *spread)]
+    found = with_intervals(measures, len(rows))
     k, n = int(held.sum()), len(rows)
     exact = (beta.ppf(0.025, k, n - k + 1), beta.ppf(0.975, k + 1, n - k) if k < n else 1.0)
     found["exact interval of the share in the set"] = [round(float(v), 4) for v in exact]
-    confusion = Counter((row["group"], row["answer"]) for row in rows)
-    found["confusion, rows are truth"] = {
-        true: {given: confusion[true, given] for given in CLASSES} for true in CLASSES
-    }
+    answers = np.array([CLASSES.index(row["answer"]) for row in rows])
+    found[CONFUSION] = confusion(groups, answers)
     found["reliability"] = reliability(shares, groups)
     found["wrong"] = [row for row in rows if row["group"] != row["answer"]]
     return found
+
+
+def measures_of(shares: np.ndarray, groups: np.ndarray) -> dict[str, Measure]:
+    """Return how good probabilities ``(N, 5)`` are, each measure a function of chosen patients."""
+    truth = np.eye(len(CLASSES))[groups]
+    return {
+        "accuracy": lambda c: (shares[c].argmax(1) == groups[c]).mean(),
+        "macro AUC": lambda c: macro_auc(shares[c], groups[c]),
+        "Brier score": lambda c: ((shares[c] - truth[c]) ** 2).sum(1).mean(),
+        "log loss": lambda c: log_loss(shares[c], groups[c]),
+    }
+
+
+def with_intervals(measures: Mapping[str, Measure], patients: int) -> dict[str, Any]:
+    """Return each measure with its 95 % interval over resampled patients."""
+    generator = np.random.default_rng(0)
+    draws = [generator.integers(0, patients, patients) for _ in range(RESAMPLES)]
+    everyone = np.arange(patients)
+    found: dict[str, Any] = {"patients": patients}
+    for name, measure in measures.items():
+        spread = np.nanpercentile([measure(draw) for draw in draws], [2.5, 97.5])
+        found[name] = [round(float(v), 4) for v in (measure(everyone), *spread)]
+    return found
+
+
+def confusion(groups: np.ndarray, answers: np.ndarray) -> dict[str, dict[str, int]]:
+    """Return how many of each group got each answer."""
+    counts = Counter(zip(groups.tolist(), answers.tolist(), strict=True))
+    return {
+        true: {given: counts[i, j] for j, given in enumerate(CLASSES)}
+        for i, true in enumerate(CLASSES)
+    }
 
 
 def macro_auc(shares: np.ndarray, groups: np.ndarray) -> float:

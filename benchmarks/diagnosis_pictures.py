@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from diagnosis import CLASSES, RESAMPLES, UNSEEN_MODEL, macro_auc
+from diagnosis import (
+    CLASSES,
+    CONFUSION,
+    UNSEEN_MODEL,
+    confusion,
+    measures_of,
+    with_intervals,
+)
 from segmentation_accuracy import data_folder
 
 from opencmr.anatomy.techniques import Technique
@@ -26,7 +33,6 @@ from opencmr.imaging.image import Image, untimed_image
 from opencmr.intake.nifti.read import read_label_map, read_nifti_pair
 from opencmr.models.session import Networks
 from opencmr.segment.heart import HeartBox, find_heart
-from opencmr.train.diagnosis import log_loss
 from opencmr.train.frames import frames_of
 from opencmr.train.sequence import Examples, logits_of, train
 
@@ -99,28 +105,9 @@ def told(frames: np.ndarray, groups: np.ndarray, folds: np.ndarray) -> np.ndarra
 
 
 def figures(shares: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
-    """Return accuracy, area and losses with their 95 % intervals over resampled patients."""
-    truth = np.eye(len(CLASSES))[groups]
-    measures = {
-        "accuracy": lambda c: (shares[c].argmax(1) == groups[c]).mean(),
-        "macro AUC": lambda c: macro_auc(shares[c], groups[c]),
-        "Brier score": lambda c: ((shares[c] - truth[c]) ** 2).sum(1).mean(),
-        "log loss": lambda c: log_loss(shares[c], groups[c]),
-    }
-    random = np.random.default_rng(0)
-    draws = [random.integers(0, len(groups), len(groups)) for _ in range(RESAMPLES)]
-    found: dict[str, Any] = {"patients": len(groups)}
-    for name, measure in measures.items():
-        spread = np.nanpercentile([measure(draw) for draw in draws], [2.5, 97.5])
-        found[name] = [round(float(v), 4) for v in (measure(np.arange(len(groups))), *spread)]
-    answers = shares.argmax(1)
-    found["confusion, rows are truth"] = {
-        true: {
-            given: int(((groups == i) & (answers == j)).sum()) for j, given in enumerate(CLASSES)
-        }
-        for i, true in enumerate(CLASSES)
-    }
-    return found
+    """Return accuracy, area and losses with their intervals, and what was taken for what."""
+    found = with_intervals(measures_of(shares, groups), len(groups))
+    return found | {CONFUSION: confusion(groups, shares.argmax(1))}
 
 
 def main() -> None:

@@ -12,13 +12,13 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
 from PIL import Image as Picture
+from segmentation_accuracy import data_folder
 
 from opencmr.anatomy.structures import ACDC, Structure
 from opencmr.anatomy.techniques import Technique
@@ -44,6 +44,7 @@ from opencmr.simulate.physics import tissue_signals
 from opencmr.simulate.study import plane_grid
 from opencmr.sort.sorting import choose_sax_cine, sort_study
 from opencmr.train.manifest import MANIFESTS
+from opencmr.validate.overlap import dice
 
 DATA_SET = "simulated_long_axis"
 PIXELS = 224
@@ -73,24 +74,20 @@ VIEWS = {
 
 def heart_of(random: np.random.Generator, seed: int) -> HeartParameters:
     """Return a heart, healthy or not: as small, large, thick and weak as hearts of patients are."""
-    while True:
-        edv_ml = float(np.exp(random.uniform(np.log(60), np.log(340))))
-        try:
-            return HeartParameters(
-                seed=seed,
-                edv_ml=edv_ml,
-                ef_percent=float(random.uniform(12, 78)),
-                lv_mass_g=float(edv_ml * random.uniform(0.45, 1.2)),
-                rv_edv_ml=float(edv_ml * random.uniform(0.6, 1.6)),
-                rv_ef_percent=float(random.uniform(15, 75)),
-                longitudinal_shortening_percent=float(random.uniform(4, 24)),
-                papillary_radius_mm=float(random.uniform(2, 6)),
-                rv_insertion_deg=float(random.uniform(55, 75)),
-                atrial_size=float(random.uniform(0.5, 1.1)),
-                atrial_filling_percent=float(random.uniform(0, 55)),
-            )
-        except ConfigurationError:
-            continue
+    edv_ml = float(np.exp(random.uniform(np.log(60), np.log(340))))
+    return HeartParameters(
+        seed=seed,
+        edv_ml=edv_ml,
+        ef_percent=float(random.uniform(12, 78)),
+        lv_mass_g=float(edv_ml * random.uniform(0.45, 1.2)),
+        rv_edv_ml=float(edv_ml * random.uniform(0.6, 1.6)),
+        rv_ef_percent=float(random.uniform(15, 75)),
+        longitudinal_shortening_percent=float(random.uniform(4, 24)),
+        papillary_radius_mm=float(random.uniform(2, 6)),
+        rv_insertion_deg=float(random.uniform(55, 75)),
+        atrial_size=float(random.uniform(0.5, 1.1)),
+        atrial_filling_percent=float(random.uniform(0, 55)),
+    )
 
 
 def scan_of(random: np.random.Generator) -> Scan:
@@ -130,13 +127,13 @@ def phases_of(
 def write_heart(number: int, folder: Path) -> None:
     """Write each view of one heart at three moments, with its labels."""
     random = np.random.default_rng([SEED, number])
-    heart = heart_of(random, 5000 + number)
     while True:
         try:
+            heart = heart_of(random, 5000 + number)
             shapes = dict(phases_of(heart, random))
             break
-        except ConfigurationError:  # muscle that leaves no cavity
-            heart = heart_of(random, 5000 + number)
+        except ConfigurationError:  # no such heart: muscle that leaves no cavity, for instance
+            continue
     world, scan = world_of(heart), scan_of(random)
     x, y, z = world.frame.axes
     pixel_mm = float(random.uniform(1.2, 1.9))
@@ -152,7 +149,7 @@ def write_heart(number: int, folder: Path) -> None:
             shape=(1, PIXELS, PIXELS),
             pixel_mm=pixel_mm,
         )
-        taken = acquire(world, grid, tuple(shapes.values()), replace(scan), random)
+        taken = acquire(world, grid, tuple(shapes.values()), scan, random)
         for phase, values, labels in zip(shapes, taken.values, taken.labels, strict=True):
             stem = f"{number:03}_{view.value.lower()}_{phase}"
             for name, array in ((stem, values), (f"{stem}_gt", labels)):
@@ -176,12 +173,6 @@ def make_examples(folder: Path, hearts: int) -> None:
         table = csv.writer(file)
         table.writerow(["heart", "fold"])
         table.writerows([f"{number:03}", number % FOLDS] for number in range(hearts))
-
-
-def dice(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the overlap of two masks, NaN where both are empty."""
-    both = int(one.sum() + other.sum())
-    return 2 * int((one & other).sum()) / both if both else float("nan")
 
 
 def on_simulated(folder: Path, network: SegmentationRunner) -> dict[str, Any]:
@@ -303,12 +294,13 @@ def show(series: Series, found: Segmentation, phase: int, file: Path) -> None:
 
 def judge(folder: Path, model: str, output: Path, pictures: Path | None) -> None:
     """Write the figures of a model."""
-    data = Path(os.environ.get("OPENCMR_DATA", Path(__file__).parents[2] / "shared" / "data"))
     network = Networks().segmentation(View.LONG_AXIS, Technique.CINE, name=model)
     result = {
         "model": network.card.title,
         "simulated hearts, fold 0": on_simulated(folder, network),
-        "Siemens study": on_real(data / "siemens_multiview" / "patient1.zip", network, pictures),
+        "Siemens study": on_real(
+            data_folder() / "siemens_multiview" / "patient1.zip", network, pictures
+        ),
     }
     output.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1))
