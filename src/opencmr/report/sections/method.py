@@ -45,10 +45,12 @@ def tell(report: Report) -> tuple[Block, ...]:
     )
 
 
-def measured_from(report: Report) -> str:
-    """Return the series that were outlined or mapped, with their sizes."""
+def measured_from(report: Report, analysis: str = "") -> str:
+    """Return the series that were outlined or mapped, with their sizes; those of one analysis."""
     lines = []
     used = report.segmentations.keys() | report.maps.keys()
+    if analysis:
+        used = used & {one.series for one in report.measurements.of(analysis)}
     for series in (one for one in report.study.series if one.key in used):
         slices, phases = series.image.grid.shape[0], series.image.phases
         lines.append(

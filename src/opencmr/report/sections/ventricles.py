@@ -146,7 +146,7 @@ def notes(report: Report, rows: tuple[Row, ...]) -> tuple[str, ...]:
         *_interval_notes(report),
         *(f"Not indexed to body size: {reason}." for reason in not_indexed),
         *_without_range(m for m in whole_heart if m.quantity.symbol in told),
-        f"Measured from {measured_from(report)}.",
+        f"Measured from {measured_from(report, FUNCTION)}.",
     )
 
 
