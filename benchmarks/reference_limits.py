@@ -14,13 +14,14 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 from label_damages import CUTS, RV_DAMAGES, Damage
+from scipy.ndimage import gaussian_filter
 
 from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.structures import ACDC, Structure
@@ -41,9 +42,11 @@ from opencmr.measure.long_axis import base_to_apex
 from opencmr.measure.ventricles import Unmeasurable
 from opencmr.models.session import Networks
 from opencmr.quality import limits
+from opencmr.quality.alternation import alternation_percent
 from opencmr.quality.checks import check
 from opencmr.quality.ends import ends_of, length_and_width_mm
 from opencmr.quality.labels import fragment_percent, open_ring_percent, rv_inside_percent
+from opencmr.quality.pixels import blur_flags, border_width_mm
 from opencmr.quality.right_ventricle import growth_percent, rv_shape
 from opencmr.segment.short_axis import segment_short_axis
 
@@ -62,6 +65,7 @@ OF_A_RIGHT_VENTRICLE = {
     "RV_INSIDE_LV",
     "EF_IMPLAUSIBLE",
 }
+OF_TWO_HEARTS = {"SLICES_ALTERNATE", "RV_UNEVEN"}
 NEW = {"APEX_CUT", "BOTH_ENDS_CUT", "STACK_TOO_SHORT", "RV_INCOMPLETE", "RV_UNEVEN"} | {
     "RV_OFF_SEPTUM"
 }
@@ -73,21 +77,34 @@ MASS_FACTORS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.1, 1.25, 1.4, 1.67, 2.0)
 
 @dataclass(frozen=True)
 class Masks:
-    """Labels ``(2, Z, Y, X)`` of one patient at ED and ES, base first, cut to the heart."""
+    """Labels and pictures ``(2, Z, Y, X)`` of one patient at ED and ES, base first, cut to the heart."""
 
     patient: str
     fold: int
     labels: np.ndarray
+    values: np.ndarray
     spacing_mm: tuple[float, float, float]
 
-    def ventricles(self, labels: np.ndarray | None = None, *, lying: bool = False) -> Ventricles:
-        """Return what is measured; ``lying``: in a patient whose axes are stated."""
-        labels = self.labels if labels is None else labels
+    def ventricles(
+        self,
+        labels: np.ndarray | None = None,
+        values: np.ndarray | None = None,
+        *,
+        lying: bool = False,
+    ) -> Ventricles:
+        """Return what is measured; ``lying``: in a patient whose axes are stated.
+
+        Other labels come without pictures, of which they are not.
+        """
+        if labels is None:
+            labels, values = self.labels, self.values if values is None else values
+        elif values is None:
+            values = np.zeros(labels.shape)
         grid = grid_from_spacing(labels.shape[1:], self.spacing_mm)
         grid = _lying(grid) if lying else grid
         author = Author(AuthorKind.READER, "reference")
         masks = Segmentation(labels, ACDC, grid, ACDC_POLICY, author)
-        image = untimed_image(np.zeros(labels.shape, dtype=np.float32), grid)
+        image = untimed_image(values.astype(np.float32), grid)
         return Ventricles(masks, image, Demographics(), "s01")
 
 
@@ -106,17 +123,25 @@ def _lying(grid: Grid) -> Grid:
 
 def load(folder: Path, patient: str, fold: int) -> Masks:
     """Return the reference masks of one patient."""
-    images = [nib.load(folder / f"{patient}_{phase}_gt.nii.gz") for phase in ("ed", "es")]
-    labels = np.stack([np.asarray(i.dataobj).transpose(2, 1, 0).astype(np.uint8) for i in images])
-    column_mm, row_mm, slice_mm = (float(mm) for mm in images[0].header.get_zooms()[:3])
-    return Masks(patient, fold, near_heart(labels), (slice_mm, row_mm, column_mm))
+    masks = [nib.load(folder / f"{patient}_{phase}_gt.nii.gz") for phase in ("ed", "es")]
+    pictures = [nib.load(folder / f"{patient}_{phase}.nii.gz") for phase in ("ed", "es")]
+    labels, values = (
+        np.stack([np.asarray(i.dataobj).transpose(2, 1, 0) for i in pair])
+        for pair in (masks, pictures)
+    )
+    column_mm, row_mm, slice_mm = (float(mm) for mm in masks[0].header.get_zooms()[:3])
+    near = near_heart(labels)
+    spacing_mm = slice_mm, row_mm, column_mm
+    return Masks(patient, fold, labels[near].astype(np.uint8), values[near], spacing_mm)
 
 
-def near_heart(labels: np.ndarray, margin: int = 24) -> np.ndarray:
-    """Return the labels cut to the heart and a margin of pixels."""
+def near_heart(labels: np.ndarray, margin: int = 24) -> tuple[slice, ...]:
+    """Return where the heart is, with a margin of pixels."""
     sides = [np.flatnonzero(labels.any((0, 1, axis))) for axis in (3, 2)]
-    rows, columns = (slice(max(s[0] - margin, 0), s[-1] + margin + 1) for s in sides)
-    return np.ascontiguousarray(labels[:, :, rows, columns])
+    return (
+        *(slice(None), slice(None)),
+        *(slice(max(s[0] - margin, 0), s[-1] + margin + 1) for s in sides),
+    )
 
 
 def judged(ventricles: Ventricles) -> tuple[dict[str, float], tuple[QualityFlag, ...]]:
@@ -150,6 +175,7 @@ def figures(ventricles: Ventricles, value: Mapping[str, float]) -> dict[str, flo
         * float(np.exp(abs(np.log(value["LVM_ES"] / value["LVM"])))),
         "LV length over width": length_mm / width_mm,
         "RV growth": growth_percent(ventricles),
+        "border of blood and muscle ED, mm": border_width_mm(ventricles, 0) or np.nan,
     }
     for phase, name in enumerate(("ED", "ES")):
         for structure in (Structure.LV, Structure.MYOCARDIUM, Structure.RV):
@@ -158,6 +184,8 @@ def figures(ventricles: Ventricles, value: Mapping[str, float]) -> dict[str, flo
             )
         found[f"open ring {name}"] = open_ring_percent(ventricles, phase)
         found[f"RV inside LV {name}"] = rv_inside_percent(ventricles, phase)
+        left = ventricles.lv_voxels[phase].astype(int) + ventricles.myocardium_voxels[phase]
+        found[f"slices by turns {name}"], _ = alternation_percent(left)
         ends, shape = ends_of(ventricles, phase), rv_shape(ventricles, phase)
         found[f"basal end slice {name}"] = ends.basal
         found[f"last apical slice {name}"] = ends.last_shown
@@ -236,6 +264,72 @@ def rv_row(everyone: Measured, damage: Damage) -> dict[str, Any]:
     return dict(count)
 
 
+def blur_row(everyone: list[Masks], sigma_mm: float) -> dict[str, Any]:
+    """Return how wide borders are under the same masks when pictures are smoothed by a Gaussian."""
+    widths_mm, named = [], 0
+    for one in everyone:
+        sigma = (0, 0, sigma_mm / one.spacing_mm[1], sigma_mm / one.spacing_mm[2])
+        ventricles = one.ventricles(values=gaussian_filter(one.values.astype(float), sigma))
+        widths_mm.append(border_width_mm(ventricles, 0) or np.nan)
+        named += any(blur_flags(ventricles, 0))
+    return {
+        "hearts": len(everyone),
+        "border, mm": [round(float(v), 2) for v in np.nanpercentile(widths_mm, PERCENTILES)],
+        "named": named,
+    }
+
+
+def mixed_row(everyone: list[Masks], values: list[dict[str, float]], step: int) -> dict[str, Any]:
+    """Return how often every second slice of another heart moves a number, and is named.
+
+    The other heart is that of the patient so many rows further; its slices are taken at the same
+    share of its length.
+    """
+    count: Counter[str] = Counter()
+    for at, (one, before) in enumerate(zip(everyone, values, strict=True)):
+        other = everyone[(at + step) % len(everyone)]
+        labels = one.labels.copy()
+        own, others = (np.flatnonzero(m.labels[0].any((1, 2))) for m in (one, other))
+        for z in own[1::2]:
+            share = (z - own[0]) / max(own[-1] - own[0], 1)
+            theirs = other.labels[:, round(others[0] + share * (others[-1] - others[0]))]
+            labels[:, z] = onto(theirs, labels.shape[2:], other.spacing_mm, one.spacing_mm)
+        value, flags = judged(one.ventricles(labels))
+        moved = (
+            "LVEF" not in value
+            or abs(value["LVEF"] - before["LVEF"]) > MOVED_EF_POINTS
+            or abs(value["LVEDV"] / before["LVEDV"] - 1) > MOVED_EDV_PERCENT / 100
+        )
+        codes = loud(flags) & OF_TWO_HEARTS
+        count["hearts"] += 1
+        count["moved"] += moved
+        count["moved, named"] += moved and bool(codes)
+        for code in codes:
+            count[code] += 1
+    return dict(count)
+
+
+def onto(
+    labels: np.ndarray,
+    shape: tuple[int, ...],
+    spacing_mm: tuple[float, ...],
+    wanted_mm: tuple[float, ...],
+) -> np.ndarray:
+    """Return labels ``(2, Y, X)`` on other pixels, their middle on the middle there."""
+    axes = []
+    for have, want, mm, wanted in zip(
+        labels.shape[1:], shape, spacing_mm[1:], wanted_mm[1:], strict=True
+    ):
+        place = (np.arange(want) - (want - 1) / 2) * wanted / mm + (have - 1) / 2
+        axes.append(np.rint(place).astype(int))
+    inside = [
+        (axis >= 0) & (axis < have) for axis, have in zip(axes, labels.shape[1:], strict=True)
+    ]
+    rows, columns = (np.clip(a, 0, n - 1) for a, n in zip(axes, labels.shape[1:], strict=True))
+    taken = labels[:, rows[:, None], columns[None]]
+    return np.where(inside[0][:, None] & inside[1][None], taken, 0).astype(labels.dtype)
+
+
 def mass_row(ratios: np.ndarray, factor: float) -> float:
     """Return the share of hearts flagged when the mass at ES is changed by a factor, percent."""
     low, high = limits.MASS_RATIO_LIMITS_PERCENT
@@ -255,7 +349,8 @@ def automatic(folder: Path, everyone: list[Masks], fold: int) -> dict[str, Any]:
         result = segment_short_axis(image, network)
         if result is None:
             continue
-        made = Masks(one.patient, fold, near_heart(result.labels), one.spacing_mm)
+        near = near_heart(result.labels)
+        made = replace(one, labels=result.labels[near], values=image.values[near])
         truth, _ = judged(one.ventricles())
         value, flags = judged(made.ventricles())
         rows[one.patient] = {
@@ -306,6 +401,13 @@ def main() -> None:
         "stacks cut": {name: cut_row(measured, damage) for name, damage in CUTS.items()},
         "right ventricles damaged, every second heart": {
             name: rv_row(measured[::2], damage) for name, damage in RV_DAMAGES.items()
+        },
+        "pictures smoothed by a Gaussian": {
+            f"{sigma:g} mm": blur_row(everyone, sigma) for sigma in (1.5, 3.0, 5.0)
+        },
+        "every second slice of another heart": {
+            f"the patient {step} rows further": mixed_row(everyone, [v for v, _ in whole], step)
+            for step in (1, 7, 31)
         },
         "mass at ES changed by a factor, percent flagged": {
             f"{factor:g}": mass_row(ratios, factor) for factor in MASS_FACTORS

@@ -21,9 +21,10 @@ DOUBLED = ("REPEATED_SLICE", "UID_CONFLICT", "DUPLICATE")
 SHIFTED = ("RV_OFF_SEPTUM", "SPLIT_STACK", "LABEL_SCATTERED", "SLICE_EMPTY", "RV_UNEVEN")
 STEP = ("OUT_OF_STEP", "ASYNC")
 PIXELS = ("NOISY", "COARSE", "NO_HEART_FOUND", "NO_SAX_CINE", "NO_BEAT", "EF_IMPLAUSIBLE")
+BLURRED = ("BLURRED", "COARSE", "NO_HEART_FOUND", "NO_SAX_CINE", "NO_BEAT", "EF_IMPLAUSIBLE")
 MIRRORED = ("CHIRALITY_CONFLICT", "UPSIDE_DOWN")
 NO_CINE = ("NO_SAX_CINE", "SEQUENCE_ASSUMED", "NO_BEAT", "EF_IMPLAUSIBLE")
-MIXED = ("SPLIT_STACK", "SEVERAL_CINES", "RV_UNEVEN", "OUT_OF_STEP", "ASYNC", "COMBINED_BY_TIME")
+MIXED = ("SPLIT_STACK", "SEVERAL_CINES", "SLICES_ALTERNATE", "RV_UNEVEN", "OUT_OF_STEP", "ASYNC")
 
 
 @dataclass
@@ -284,7 +285,7 @@ KINDS = (
     Kind("thickness unreadable in every third slice", "1/3", thickness_unreadable, ()),
     *(Kind("noise", f"{percent} %", noise(percent), PIXELS) for percent in (5, 10, 20, 40)),
     *(Kind("wrap", f"{share:.0%}", wrap(share), PIXELS) for share in (0.1, 0.2, 0.35)),
-    *(Kind("blur", f"{sigma:g} mm", blur(sigma), PIXELS) for sigma in (1.5, 3.0, 5.0)),
+    *(Kind("blur", f"{sigma:g} mm", blur(sigma), BLURRED) for sigma in (1.5, 3.0, 5.0)),
     Kind("mirrored", "in x", mirrored(1), MIRRORED),
     Kind("mirrored", "in y", mirrored(0), MIRRORED),
     Kind("late enhancement under a cine's header", "all", late_enhancement, NO_CINE, True),

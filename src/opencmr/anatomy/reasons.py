@@ -41,6 +41,7 @@ _CODES = (
     ReasonCode("LOSSY", "The pictures were compressed with loss.", "Export uncompressed."),
     ReasonCode("COARSE", "The pixels are coarser than 2.5 mm.", "Review the contours."),
     ReasonCode("NOISY", "Noise is strong enough to move the EF.", "Review the contours."),
+    ReasonCode("BLURRED", "Blood and muscle pass into each other.", "Review ES contours."),
     ReasonCode("LABEL_MAP", "A label map, not an image.", "None needed."),
     ReasonCode("NOT_MEASURABLE_PIXELS", "Colour, palette or secondary capture.", "None needed."),
     ReasonCode("NOT_MR", "Another modality than MR.", "None needed."),
@@ -169,6 +170,11 @@ _CODES = (
     ReasonCode("SLICE_EMPTY", "A slice between two labelled ones is empty.", "Review that slice."),
     ReasonCode("CURVE_JUMP", "A volume curve jumps between frames.", "Review those phases."),
     ReasonCode("OUT_OF_STEP", "A slice empties at another moment.", "Review the movie."),
+    ReasonCode(
+        "SLICES_ALTERNATE",
+        "Slices are larger and smaller by turns.",
+        "Check that all are of one heart.",
+    ),
     ReasonCode(
         "SLICE_FLICKERS", "An end slice comes and goes over the beat.", "Review that slice."
     ),

@@ -25,6 +25,7 @@ from opencmr.measure.ventricles import (
     Ventricles,
     plausible_heart_rate,
 )
+from opencmr.quality.alternation import alternation_flags
 from opencmr.quality.beat import beat_flags
 from opencmr.quality.curves import frame_intervals_ms, jump_flags
 from opencmr.quality.ends import cut_flags, short_flags
@@ -56,7 +57,7 @@ from opencmr.quality.limits import (
     RV_SIZE_LVEF_PERCENT,
     SVDIFF_LIMITS_PERCENT,
 )
-from opencmr.quality.pixels import coarse_flags, noise_flags
+from opencmr.quality.pixels import blur_flags, coarse_flags, noise_flags
 from opencmr.quality.right_ventricle import right_ventricle_flags
 from opencmr.quality.scope import OF_THE_RIGHT_VENTRICLE, OF_WHOLE_STACKS
 from opencmr.quality.small_heart import small_heart_flags
@@ -395,9 +396,16 @@ def slices_in_step(subject: Subject) -> Iterator[QualityFlag]:
 
 
 def pixels_fit(subject: Subject) -> Iterator[QualityFlag]:
-    """Judge the size of the pixels, and the noise in them."""
+    """Judge the size of the pixels, the noise in them, and how sharp they show the heart."""
     yield from coarse_flags(subject.series.image)
     yield from noise_flags(subject.ventricles)
+    for _, phase in subject.judged_phases[:1]:
+        yield from blur_flags(subject.ventricles, phase)
+
+
+def slices_of_one_heart(subject: Subject) -> Iterator[QualityFlag]:
+    """Look for slices that are larger and smaller by turns."""
+    yield from alternation_flags(subject.ventricles, dict(subject.judged_phases))
 
 
 def of_trained_size(subject: Subject) -> Iterator[QualityFlag]:
@@ -458,6 +466,7 @@ CHECKS: tuple[Check, ...] = (
     curve_steady,
     end_slices_steady,
     slices_in_step,
+    slices_of_one_heart,
     pixels_fit,
     of_trained_size,
     not_mirrored,
