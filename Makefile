@@ -32,7 +32,7 @@ check-long: .venv/test.stamp
 	$(BIN)/pytest -n 2 -m long
 	$(BIN)/python benchmarks/fuzz.py -o benchmarks/fuzz.json
 	$(BIN)/python benchmarks/kills.py -o benchmarks/kills.json
-	$(BIN)/python benchmarks/damaged_studies.py -o benchmarks/damaged.json
+	$(BIN)/python benchmarks/damaged_studies.py -o benchmarks/damaged_studies.json
 	$(BIN)/python benchmarks/node_kills.py -o benchmarks/node_kills.json
 
 # What a stranger gets: nothing of this folder but the wheel, in an environment of its own.

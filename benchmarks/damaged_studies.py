@@ -4,7 +4,7 @@ Every kind and dose of ``study_damages.py`` is made of the built-in heart and of
 segmented and measured like any input.  "Unsaid" is what moves LVEF by more than 3 points or LVEDV
 by more than 10 % while no code that names the cause is among the flags.
 
-    python benchmarks/damaged_studies.py [--sample] [-o benchmarks/damaged.json]
+    python benchmarks/damaged_studies.py [--sample] [-o benchmarks/damaged_studies.json]
 """
 
 import argparse
