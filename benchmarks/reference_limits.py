@@ -67,7 +67,7 @@ OF_A_RIGHT_VENTRICLE = {
 }
 OF_TWO_HEARTS = {"SLICES_ALTERNATE", "RV_UNEVEN"}
 NEW = {"APEX_CUT", "BOTH_ENDS_CUT", "STACK_TOO_SHORT", "RV_INCOMPLETE", "RV_UNEVEN"} | {
-    "RV_OFF_SEPTUM"
+    *("RV_OFF_SEPTUM", "SLICES_ALTERNATE", "BLURRED")
 }
 """Codes that came with these limits, severity info aside."""
 MOVED_EF_POINTS, MOVED_EDV_PERCENT = 3.0, 10.0
@@ -77,7 +77,7 @@ MASS_FACTORS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.1, 1.25, 1.4, 1.67, 2.0)
 
 @dataclass(frozen=True)
 class Masks:
-    """Labels and pictures ``(2, Z, Y, X)`` of one patient at ED and ES, base first, cut to the heart."""
+    """Labels, pictures ``(2, Z, Y, X)`` of one patient: ED and ES, base first, near the heart."""
 
     patient: str
     fold: int
@@ -157,6 +157,15 @@ def loud(flags: tuple[QualityFlag, ...]) -> set[str]:
     return {flag.code for flag in flags if flag.severity is not Severity.INFO}
 
 
+def is_withheld(flags: tuple[QualityFlag, ...]) -> bool:
+    """Whether the volumes of the left ventricle, and with them all, are withheld."""
+    return any(
+        flag.severity is Severity.DO_NOT_REPORT
+        and (not flag.about.symbols or "LVEDV" in flag.about.symbols)
+        for flag in flags
+    )
+
+
 def figures(ventricles: Ventricles, value: Mapping[str, float]) -> dict[str, float]:
     """Return every figure that a quality check limits."""
     length_mm, width_mm = length_and_width_mm(ventricles, 0)
@@ -226,7 +235,7 @@ def cut_row(everyone: Measured, damage: Damage) -> dict[str, Any]:
         count["moved, named at review or withheld"] += moved and bool(codes & loud(flags))
         count["moved, named by an info"] += moved and bool(codes) and not codes & loud(flags)
         count["moved, not named"] += moved and not codes
-        count["withheld"] += any(f.severity is Severity.DO_NOT_REPORT for f in flags)
+        count["withheld"] += is_withheld(flags)
         for code in codes:
             count[code] += 1
         for name, lying in (("base right, axes stated", True), ("base right, no axes", False)):
@@ -394,7 +403,7 @@ def main() -> None:
         "withheld of the reference masks": [
             one.patient
             for one, (_, flags) in zip(everyone, whole, strict=True)
-            if any(flag.severity is Severity.DO_NOT_REPORT for flag in flags)
+            if is_withheld(flags)
         ],
         "flags on automatic masks of fold 0": alarms([set(row["codes"]) for row in made.values()]),
         "automatic masks of fold 0": made,
