@@ -134,16 +134,18 @@ STEP_WITHHELD_SHARE = 2.5
 LATE_DIASTOLE_SHARE = 0.25
 """Of the R-R: prospective gating leaves a tenth to a fifth open for the next R wave (proposal)."""
 LAG_LIMIT_PERCENT = 15.0
-"""Of the R-R: a slice that lags more behind the others and behind one beside it is out of step, or
-dyskinetic (proposal; in a real failing heart the lag grows by up to 10 % a slice)."""
+"""Of the R-R: a slice that lags more behind one beside it is out of step, or dyskinetic (proposal;
+in a real failing heart the lag grows by up to 10 % a slice)."""
+LAG_DRIFT_SHARE = 1 / 3
+"""Of that limit: so much more may lie between two slices for each slice between them (proposal)."""
 LAG_MOTION_PERCENT = 15.0
 """A slice whose area changes by less of its largest tells no moment (proposal)."""
 LAG_STEPS_LEAST = 1
 """So many phases are no lag, however coarse they are (proposal)."""
 LAG_LIKENESS = 0.8
-"""Correlation from which on a slice's curve fits that of the others (proposal)."""
+"""Correlation from which on a slice's curve fits that of another (proposal)."""
 LAG_OTHERS = 3
-"""Of fewer other slices it cannot be told which is out of step (proposal)."""
+"""With fewer slices in step it cannot be told which are not (proposal)."""
 UPSIDE_DOWN_SKEWNESS = 0.05
 """Skewness of the RV towards inferior, mean of ED and ES, beyond which a heart is upside down.
 
