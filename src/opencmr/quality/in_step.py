@@ -72,16 +72,17 @@ def slice_lags(slices_ml: np.ndarray, limit: float) -> np.ndarray:
     telling = np.flatnonzero((slices_ml > 0).all(0) & moves & (np.ptp(slices_ml, axis=0) > 0))
     if telling.size < LAG_OTHERS:
         return lags
-    found = {(a, b): _lag(slices_ml[:, a], slices_ml[:, b]) for a, b in combinations(telling, 2)}
+    slices = telling.tolist()
+    found = {(a, b): _lag(slices_ml[:, a], slices_ml[:, b]) for a, b in combinations(slices, 2)}
 
     def near(a: int, b: int) -> bool:
         lag = found[a, b]
         return lag is not None and abs(lag) <= limit * (1 + LAG_DRIFT_SHARE * (b - a - 1))
 
-    breaks = [at for at, (a, b) in enumerate(pairwise(telling), 1) if not near(a, b)]
+    breaks = [at for at, (a, b) in enumerate(pairwise(slices), 1) if not near(a, b)]
     runs = np.split(telling, breaks)
     together = [
-        [near(a[-1], b[0]) if i < j else i == j for j, b in enumerate(runs)]
+        [near(int(a[-1]), int(b[0])) if i < j else i == j for j, b in enumerate(runs)]
         for i, a in enumerate(runs)
     ]
     _, group = connected_components(np.array(together), directed=False)
@@ -90,8 +91,8 @@ def slice_lags(slices_ml: np.ndarray, limit: float) -> np.ndarray:
         return lags
     in_step = telling[group == np.bincount(group).argmax()]
     lags[in_step] = 0
-    for z in np.setdiff1d(telling, in_step):
-        nearest = in_step[np.abs(in_step - z).argmin()]
+    for z in np.setdiff1d(telling, in_step).tolist():
+        nearest = int(in_step[np.abs(in_step - z).argmin()])
         lag = found[min(z, nearest), max(z, nearest)]
         lags[z] = np.nan if lag is None else lag if nearest < z else -lag
     lags[shown[[0, -1]]] = np.nan
