@@ -1,5 +1,6 @@
 """`opencmr sort`: every scanner's series gets a row, whatever became of its pictures."""
 
+import hashlib
 import json
 import zipfile
 from pathlib import Path
@@ -187,6 +188,7 @@ def test_the_tree_holds_clean_copies_that_are_sorted_alike(opencmr, phantom_dico
     out = tmp_path / "out"
     assert opencmr("sort", phantom_dicom, "-o", out).status == 0
     (study,) = out.iterdir()
+    assert study.name == "study-01"
     assert sorted(path.name for path in study.iterdir()) == [
         "cine-bssfp_2ch_01",
         "cine-bssfp_3ch_01",
@@ -211,6 +213,51 @@ def test_the_tree_holds_clean_copies_that_are_sorted_alike(opencmr, phantom_dico
     assert again.status == 2
     for path in out.rglob("*"):
         assert path.is_dir() or b"Phantom^Digital" not in path.read_bytes()
+
+
+def two_studies(phantom_dicom: Path, place: Path, uids: tuple[str, str]) -> Path:
+    """Write a whole study and one of two series, under the UIDs of studies that are given."""
+    paths = sorted(phantom_dicom.rglob("*.dcm"))
+    for uid, taken in zip(uids, (paths, paths[: len(paths) // 2]), strict=True):
+        for number, path in enumerate(taken):
+            dataset = pydicom.dcmread(path)
+            dataset.StudyInstanceUID, dataset.PatientID = uid, f"patient of {uid}"
+            dataset.SeriesInstanceUID = f"{uid}.{dataset.SeriesNumber}"
+            dataset.SOPInstanceUID = f"{uid}.0.{number}"
+            dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+            (place / uid).mkdir(parents=True, exist_ok=True)
+            dataset.save_as(place / uid / f"{number}.dcm")
+    return place
+
+
+def names_in(tree: Path) -> list[str]:
+    return sorted(path.relative_to(tree).as_posix() for path in tree.rglob("*"))
+
+
+def test_no_name_in_the_tree_confirms_a_uid_and_the_same_input_gives_the_same(
+    opencmr, phantom_dicom, tmp_path
+):
+    uids = ("1.2.3.4", "1.2.3.5")
+    for number, given in enumerate((uids, uids, uids[::-1])):
+        source = two_studies(phantom_dicom, tmp_path / f"in{number}", given)
+        told = opencmr("sort", source, "-o", tmp_path / f"out{number}")
+        assert told.status == 0, told.err
+        assert "in study-02" in told.out
+    first, again, exchanged = (names_in(tmp_path / f"out{number}") for number in range(3))
+    assert first == again == exchanged  # the numbers of studies do not follow their UIDs
+    assert {name.split("/")[0] for name in first} == {"study-01", "study-02"}
+    out = tmp_path / "out0"
+    said = " ".join(
+        [
+            *first,
+            *(path.read_text() for path in out.rglob("*") if path.suffix in (".json", ".html")),
+        ]
+    ).lower()
+    known = [*uids, *(f"patient of {uid}" for uid in uids), *(f"{uid}.1" for uid in uids)]
+    for one in known:
+        assert one not in said
+        for kind in ("md5", "sha1", "sha256", "sha512", "blake2b"):
+            assert hashlib.new(kind, one.encode()).hexdigest()[:8] not in said
 
 
 def test_links_are_the_files_themselves_and_that_is_said(opencmr, phantom_dicom, tmp_path):

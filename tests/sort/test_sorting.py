@@ -12,7 +12,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from opencmr.anatomy.reasons import REASON_CODES
-from opencmr.anatomy.techniques import Technique
+from opencmr.anatomy.techniques import SequenceName, Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ConfigurationError
 from opencmr.geometry.grid import Grid, grid_from_spacing
@@ -21,6 +21,7 @@ from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.image import Image, untimed_image
 from opencmr.imaging.study import Series, SeriesHeader, Study
 from opencmr.sort.evidence import TYPICAL_LONG_AXIS, gather_evidence, turn_about_deg
+from opencmr.sort.examination import named_stacks
 from opencmr.sort.pictures import look_at
 from opencmr.sort.roles import choose_late_enhancement
 from opencmr.sort.rules import SEQUENCE_RULES, TURNS_DEG, VIEW_RULES, weigh
@@ -620,6 +621,17 @@ def test_pictures_that_a_camera_moves_over_show_no_heart(grain, said):
     study = sort_study(Study("k", (of_pictures(_camera(picture)),)))
     assert study.series[0].sequence is Technique.OTHER
     assert any(said in reason for reason in study.series[0].because)
+
+
+def test_lines_are_tags_where_a_heart_beats_under_them_and_else_a_pattern():
+    y, x = np.indices((160, 160))
+    bars = 300.0 + 250.0 * (x % 8 < 4) * (np.hypot(y - 80, x - 80) < 60)
+    still = _still(np.repeat(_camera(bars)[:1], 16, 0))
+    for values, is_tagging in ((_tags(beating()), True), (still, False), (_camera(bars), False)):
+        study = sort_study(Study("k", (of_pictures(np.asarray(values, dtype=np.float32)),)))
+        (named,) = named_stacks(study).values()
+        assert study.series[0].sequence is Technique.OTHER
+        assert (named.sequence is SequenceName.TAGGING) is is_tagging
 
 
 @pytest.mark.parametrize("at", [(0.5, 0.5), (0.3, 0.6)])

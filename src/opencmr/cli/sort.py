@@ -52,7 +52,7 @@ def sort(
 ) -> None:
     """Name the sequence and the view of every series in INPUT, with a probability and evidence.
 
-    With -o, copies of the DICOM images go to OUT/STUDY/SEQUENCE_VIEW_NN/NNNN.dcm without what
+    With -o, copies of the DICOM images go to OUT/study-NN/SEQUENCE_VIEW_NN/NNNN.dcm without what
     identifies the patient, sort.json and contact_sheet.html beside them; with --link, links to the
     files as they are.
     Exit status 0, or 4 when no series could be read.
@@ -99,8 +99,10 @@ def sort(
     if as_json:
         console.print_json([plain_row(one) for rows in named.values() for one in rows])
     else:
+        places_of = {one.named.scanned.study_key: one.folder for one in copied if one.folder}
         for key, rows in named.items():
-            typer.echo(f"study {key}")
+            place = f" in {places_of[key].split('/')[0]}" if key in places_of else ""
+            typer.echo(f"study {key}{place}")
             for line in table_text(rows):
                 typer.echo(f"  {line}")
             if absent := missing(rows):

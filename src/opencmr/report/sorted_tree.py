@@ -1,10 +1,15 @@
-"""A study in clean folders, one a stack, by what sorting named it."""
+"""Studies in clean folders, one a series, by what sorting named it.
 
+No name in the tree is made from an identifier: whoever knows a UID could try it out against an
+unkeyed hash of it, and against an order by such hashes.  So studies are numbered.
+"""
+
+import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from opencmr import __version__
@@ -17,6 +22,9 @@ from opencmr.report.blocks import Montage
 from opencmr.report.sorted_rows import plain_row
 from opencmr.sort.examination import NamedSeries, missing
 from opencmr.storage import write_bytes, write_json
+
+IDENTIFYING = ("series_instance_uid", "description", "study")
+"""What a row of ``opencmr sort --json`` says that the tree must not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +44,10 @@ def write_tree(
     how: Deidentifier | str,
     sheets: Mapping[str, Montage] | None = None,
 ) -> list[Copied]:
-    """Write every series whose pictures were read to ``folder/<study>/<name>/NNNN.dcm``.
+    """Write every series whose pictures were read to ``folder/study-NN/<name>/NNNN.dcm``.
 
     ``sort.json`` lies beside them; with copies it names the new UIDs and no description.  So does
-    ``contact_sheet.html``, where there is a sheet.
+    ``contact_sheet.html``, where there is a sheet.  The same input gives the same names.
 
     Parameters
     ----------
@@ -53,30 +61,39 @@ def write_tree(
     """
     files = {(one.series.study_uid, one.series.uid): one.files for one in listed}
     copied: list[Copied] = []
-    for key, rows in named.items():
+    number = 1
+    for key in sorted(named, key=lambda one: _order(named[one], how)):
+        name, rows = f"study-{number:02d}", named[key]
+        place = folder / name
         counts: Counter[str] = Counter()
-        told = []
+        done = []
         for one in rows:
             uid = one.scanned.study_uid, one.scanned.uid
-            done = _series(one, files.get(uid, ()), folder / key, counts, how)
-            copied.append(done)
-            told.append(_told(done, how))
-        if (folder / key).is_dir():
+            done.append(_series(one, files.get(uid, ()), place, counts, how))
+        copied += done
+        if place.is_dir():
+            number += 1
             write_json(
-                folder / key / "sort.json",
+                place / "sort.json",
                 {
-                    "study": key,
+                    "study": name,
                     "made_with": f"opencmr {__version__}",
                     "de-identified": isinstance(how, Deidentifier),
-                    "series": told,
+                    "series": [_told(one, how, name) for one in done],
                     "missing": list(missing(rows)),
                 },
             )
             if sheets and key in sheets:
-                page = contact_sheet.page_of(sheets[key], key, f"opencmr {__version__}")
-                place = folder / key / "contact_sheet.html"
-                write_bytes(place, html.markup(page).encode("utf-8"))
+                page = contact_sheet.page_of(sheets[key], name, f"opencmr {__version__}")
+                write_bytes(place / "contact_sheet.html", html.markup(page).encode("utf-8"))
     return copied
+
+
+def _order(rows: Sequence[NamedSeries], how: Deidentifier | str) -> tuple[str, str]:
+    """Return what a study is numbered by: what its copies show; where that is alike, the key."""
+    shown = [plain_row(one) | dict.fromkeys(IDENTIFYING, "") for one in rows]
+    uid = rows[0].scanned.study_uid
+    return json.dumps(shown), how.uid(uid) if isinstance(how, Deidentifier) else uid
 
 
 def _series(
@@ -112,7 +129,8 @@ def _series(
         target.rmdir()
         counts[stem] -= 1
         return Copied(one, "", 0, why_not)
-    return Copied(one, name, written, why_not and f"{len(files) - written} files: {why_not}")
+    left_out = why_not and f"{len(files) - written} files: {why_not}"
+    return Copied(one, f"{study.name}/{name}", written, left_out)
 
 
 def _link(path: Path, place: Path, how: str) -> None:
@@ -128,9 +146,10 @@ def _link(path: Path, place: Path, how: str) -> None:
         ) from error
 
 
-def _told(copied: Copied, how: Deidentifier | str) -> dict[str, Any]:
-    row: dict[str, Any] = plain_row(copied.named)
+def _told(copied: Copied, how: Deidentifier | str, study: str) -> dict[str, Any]:
+    row: dict[str, Any] = plain_row(copied.named) | {"study": study}
     if isinstance(how, Deidentifier):
         uid = copied.named.scanned.uid
         row |= {"series_instance_uid": how.uid(uid) if uid else "", "description": ""}
-    return row | {"folder": copied.folder or None, "files": copied.files, "why_not": copied.why_not}
+    folder = PurePosixPath(copied.folder).name or None
+    return row | {"folder": folder, "files": copied.files, "why_not": copied.why_not}

@@ -244,7 +244,7 @@ SEQUENCE_NAME_RULES: tuple[Rule[SequenceName], ...] = (
         _S.TAGGING,
         6.0,
         "lines or a grid lie over its pictures",
-        lambda e: e.pictures is not None and e.pictures.is_tagged,
+        lambda e: e.pictures is not None and e.pictures.tags_a_heart,
     ),
     Rule(_S.TAGGING, 2.0, "described as tagging", _called(words.TAGGING)),
     Rule(_S.TAGGING, 3.0, "named as a tagging sequence", lambda e: e.named("tag|spamm")),
