@@ -16,14 +16,20 @@ from opencmr.imaging.axis import untimed
 from opencmr.imaging.measurements import Measurements
 from opencmr.report import viewer
 from opencmr.report.contents import Report
-from opencmr.report.heart_pictures import crop_to_heart
+from opencmr.report.heart_pictures import HeartPictures, crop_to_heart
 from opencmr.report.outlines import outlines
 
 from .conftest import RR_MS
 
 
+def _cine_of(report: Report) -> dict[str, Any] | None:
+    series = report.study.series[1]
+    pictures = HeartPictures(series, report.segmentations[series.key], report.landmarks[series.key])
+    return viewer.cine_of(report, series, pictures)
+
+
 def _cine(report: Report) -> dict[str, Any]:
-    found = viewer.cine_of(report, report.study.series[1])
+    found = _cine_of(report)
     assert found is not None
     return found
 
@@ -137,7 +143,7 @@ def test_the_beat_is_the_cine_s_own_or_said_to_be_assumed(
 
 
 def test_too_few_phases_give_no_viewer(tiny_report: Report) -> None:
-    assert viewer.cine_of(tiny_report, tiny_report.study.series[1]) is None
+    assert _cine_of(tiny_report) is None
 
 
 def test_values_that_are_not_finite_spoil_nothing(small_report: Report) -> None:

@@ -115,16 +115,33 @@ class HeartPictures:
         On the same grid.
     landmarks : Landmarks
         Give the order of the slices.
+
+    Attributes
+    ----------
+    crop : Crop
+        About everything that is labelled.
+    values : (T, Z, Y, X) float32
+        Within the crop.
+    window : (black, white)
+        Of all slices and phases.
     """
 
     def __init__(self, series: Series, segmentation: Segmentation, landmarks: Landmarks) -> None:
         self._image = series.image
         self._segmentation = segmentation
-        self._crop = crop_to_heart(segmentation)
-        self._labels = segmentation.labels[:, :, self._crop.rows, self._crop.columns]
-        values = series.image.values[:, :, self._crop.rows, self._crop.columns]
-        self._grey = windowed(values, self._labels > 0)
+        self.crop = crop_to_heart(segmentation)
+        self._labels = segmentation.labels[:, :, self.crop.rows, self.crop.columns]
+        self.values = series.image.values[:, :, self.crop.rows, self.crop.columns]
+        self.window = window_of(self.values, self._labels > 0)
         self._slices = list(landmarks.base_first)
+        self._traced: dict[tuple[int, int], tuple[Outline, ...]] = {}
+
+    def outlines(self, phase: int, z: int) -> tuple[Outline, ...]:
+        """Return the outlines of one slice at one phase, traced once for all who draw them."""
+        place = phase, z
+        if place not in self._traced:
+            self._traced[place] = outlines(self._segmentation, self._labels[place])
+        return self._traced[place]
 
     def panel(self, name: str, phase: int) -> Panel:
         """Return every slice at one phase, base first."""
@@ -156,17 +173,20 @@ class HeartPictures:
 
     def tile(self, phase: int, z: int) -> Tile:
         """Return one slice, 0-based, at one phase."""
-        width, height = self._crop.width_mm, self._crop.height_mm
+        width, height = self.crop.width_mm, self.crop.height_mm
         pixel_mm = max(TILE_PIXEL_MM, max(width, height) / TILE_PIXELS)
         size = (round(width / pixel_mm), round(height / pixel_mm))
-        grey = Picture.fromarray(self._grey[phase, z]).resize(size, Picture.Resampling.BICUBIC)
+        grey = self._grey(phase, z).resize(size, Picture.Resampling.BICUBIC)
         return Tile(
             slice_number=z + 1,
             jpeg=encoded(grey, "JPEG", quality=JPEG_QUALITY),
             width_mm=round(width, 2),
             height_mm=round(height, 2),
-            outlines=outlines(self._segmentation, self._labels[phase, z]),
+            outlines=self.outlines(phase, z),
         )
+
+    def _grey(self, phase: int, z: int) -> Picture.Image:
+        return Picture.fromarray(greyed(self.values[phase, z], *self.window))
 
     def _representative_slices(self) -> list[int]:
         labelled = [z for z in self._slices if self._labels[:, z].any()] or self._slices
@@ -175,17 +195,17 @@ class HeartPictures:
 
     def _frame(self, phase: int, slices: list[int]) -> Picture.Image:
         width = CINE_TILE_PIXELS * SUPERSAMPLING
-        scale = width / self._crop.width_mm
-        height = math.ceil(self._crop.height_mm * scale / SUPERSAMPLING) * SUPERSAMPLING
+        scale = width / self.crop.width_mm
+        height = math.ceil(self.crop.height_mm * scale / SUPERSAMPLING) * SUPERSAMPLING
         columns = min(CINE_COLUMNS, len(slices))
         rows = math.ceil(len(slices) / columns)
         canvas = Picture.new("RGB", (columns * width, rows * height), palette.DARK)
         draw = ImageDraw.Draw(canvas)
         for place, z in enumerate(slices):
             left, top = place % columns * width, place // columns * height
-            grey = Picture.fromarray(self._grey[phase, z])
-            canvas.paste(grey.resize((width, height), Picture.Resampling.BICUBIC), (left, top))
-            for outline in outlines(self._segmentation, self._labels[phase, z]):
+            grey = self._grey(phase, z).resize((width, height), Picture.Resampling.BICUBIC)
+            canvas.paste(grey, (left, top))
+            for outline in self.outlines(phase, z):
                 points = outline.points_mm * scale + (left, top)
                 draw.line(
                     [(float(x), float(y)) for x, y in points],

@@ -5,7 +5,7 @@ the labels.  ``templates/viewer.js`` reads it.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from PIL import Image as Picture
@@ -25,12 +25,11 @@ from opencmr.report.charts import drawn_curves
 from opencmr.report.contents import Report
 from opencmr.report.heart_pictures import (
     ASSUMED_BEAT_MS,
-    crop_to_heart,
+    HeartPictures,
     encoded,
     greyed,
-    window_of,
 )
-from opencmr.report.outlines import outlines
+from opencmr.report.outlines import Outline
 from opencmr.report.phases import FEWEST_PHASES
 from opencmr.report.templating import data_uri
 
@@ -51,26 +50,31 @@ CHAMBER_CONTOURS = {"LV": "endo", "RV": "rv"}
 """The contour whose colour a chamber's curve has."""
 
 
-def cine_of(report: Report, series: Series) -> dict[str, object] | None:
+def cine_of(report: Report, series: Series, pictures: HeartPictures) -> dict[str, object] | None:
     """Return a measured series as the viewer reads it, as plain values; None for few phases.
 
     Areas in mm², lengths in mm, times in ms; ``outlines`` in tenths of a millimetre from the
     upper left corner of the crop, x before y.  Areas are those of ventricles whose volume curve
     may be shown: what is withheld there is withheld here.
+
+    Parameters
+    ----------
+    report : Report
+    series : Series
+    pictures : HeartPictures
+        Of this series: crop, window and outlines are theirs.
     """
     image = series.image
     if image.phases < FEWEST_PHASES:
         return None
     segmentation, landmarks = report.segmentations[series.key], report.landmarks[series.key]
-    crop = crop_to_heart(segmentation)
-    labels = segmentation.labels[:, :, crop.rows, crop.columns]
-    values = image.values[:, :, crop.rows, crop.columns]
-    black, white = window_of(values, labels > 0)
+    crop, values = pictures.crop, pictures.values
+    black, white = pictures.window
     brightest = black + STORED_HEADROOM * (white - black)
     order = landmarks.base_first
     sheets = sheets_of(greyed(values[:, list(order)], black, brightest))
     beat_ms = image.mean_rr_ms
-    rows, columns = labels.shape[2:]
+    rows, columns = values.shape[2:]
     chambers = tuple(drawn_curves(report, series))
     return {
         "widthMm": round(crop.width_mm, 3),
@@ -93,7 +97,7 @@ def cine_of(report: Report, series: Series) -> dict[str, object] | None:
                 "letters": edge_letters(image.grid, z),
                 "extentMm": extent_mm,
                 "areasMm2": areas_mm2(segmentation, z, chambers),
-                "outlines": [_polygons(segmentation, labels[t, z]) for t in range(image.phases)],
+                "outlines": [_polygons(pictures.outlines(t, z)) for t in range(image.phases)],
             }
             for z, sheet, extent_mm in zip(
                 order, sheets, _extents_mm(image.grid, landmarks), strict=True
@@ -152,9 +156,9 @@ def flat(points_mm: np.ndarray) -> list[int]:
     return [int(one) for one in np.rint(kept * STEPS_A_MM).ravel()]
 
 
-def _polygons(segmentation: Segmentation, labels: np.ndarray) -> dict[str, list[list[int]]]:
+def _polygons(outlines: Iterable[Outline]) -> dict[str, list[list[int]]]:
     found: dict[str, list[list[int]]] = {}
-    for outline in outlines(segmentation, labels):
+    for outline in outlines:
         found.setdefault(outline.kind, []).append(flat(outline.points_mm))
     return found
 

@@ -55,7 +55,7 @@ def _heart(report: Report, series: Series, name: str) -> tuple[Block, ...]:
     has_scar = Structure.SCAR in report.segmentations[series.key].scheme.structures.values()
     contours = CONTOURS | SCAR if has_scar else CONTOURS
     legend = tuple(contours.values())
-    cine = cine_of(report, series)
+    cine = cine_of(report, series, pictures)
     panels = [pictures.panel(called, phase) for called, phase in phases]
     return (
         *beside(
