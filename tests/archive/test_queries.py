@@ -3,10 +3,11 @@
 import io
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,18 @@ from pydicom.uid import MRImageStorage
 from pynetdicom import AE, evt
 from pynetdicom.dimse_primitives import C_FIND, C_MOVE
 
-from opencmr.archive import queries
+from opencmr.archive import queries, tls
 from opencmr.archive.address import Address, as_peer
 from opencmr.archive.audit import Entry, Event, Outcome
 from opencmr.archive.commitment import Commitments
 from opencmr.archive.database import Database
 from opencmr.archive.identifiers import STUDY_ROOT_FIND, STUDY_ROOT_MOVE
 from opencmr.archive.index import Index
+from opencmr.archive.peers import DimsePeer
 from opencmr.archive.receiver import VERIFICATION, Door, Receiver, Tls
 from opencmr.archive.store import Store
 
+from .conftest import Authority
 from .senders import as_received, instance
 
 pytestmark = pytest.mark.skipif(
@@ -52,14 +55,17 @@ def of(study: str, number: int, **values: Any) -> Dataset:
 class Peer:
     """What a move is to be sent to; its handler may be told to misbehave."""
 
-    def __init__(self, aet: str) -> None:
+    def __init__(self, aet: str, context: ssl.SSLContext | None = None) -> None:
         self.came: list[tuple[str, str, int]] = []
         self.meanwhile = lambda: None
         self.status = 0
         entity = AE(aet)
         entity.add_supported_context(MRImageStorage)
         self.server = entity.start_server(
-            ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, self._take)]
+            ("127.0.0.1", 0),
+            block=False,
+            ssl_context=context,
+            evt_handlers=[(evt.EVT_C_STORE, self._take)],
         )
         self.address = Address(aet, "127.0.0.1", int(self.server.server_address[1]))
 
@@ -279,6 +285,37 @@ def test_movescu_receives_itself_what_is_sent(running: Running, tmp_path: Path) 
     assert {str(d.SOPInstanceUID) for d in came} == {f"{SECOND}.1.1", f"{SECOND}.1.2"}
     sent = {str(d.SOPInstanceUID): d.PixelData for d in map(dcmread, running.files())}
     assert all(d.PixelData == sent[str(d.SOPInstanceUID)] for d in came)
+
+
+def test_what_is_asked_for_over_tls_is_sent_over_tls(
+    running: Running, authority: Callable[[str], Authority]
+) -> None:
+    ours = authority("hospital")
+    certificate, key = ours.signed("opencmr")
+    reader = Peer("ARCHIVE", tls.called(*ours.signed("archive"), ours.certificate, is_mutual=True))
+    known = {"kind": "dimse", "host": "127.0.0.1", "port": reader.address.port, "aet": "ARCHIVE"}
+    shown = {"ca": ours.certificate, "cert": certificate, "key": key}
+    running.receiver.close()
+    running.receiver = Receiver(
+        Door(port=0, tls=Tls(certificate, key, ours.certificate)),
+        running.store,
+        Commitments(running.database, running.store, {}),
+        index=running.index,
+        destinations={"ARCHIVE": DimsePeer.model_validate(known | {"tls": shown})},
+    )
+    entity = AE("ASKER")
+    entity.add_requested_context(STUDY_ROOT_MOVE)
+    over_tls = (tls.calling(ours.certificate, *ours.signed("asker")), "127.0.0.1")
+    asked = Dataset()
+    asked.QueryRetrieveLevel, asked.StudyInstanceUID = "STUDY", FIRST
+    called = {"addr": "127.0.0.1", "port": running.receiver.port, "ae_title": "OPENCMR"}
+    association = entity.associate(**called, tls_args=over_tls)
+    *_, (last, _) = association.send_c_move(asked, "ARCHIVE", STUDY_ROOT_MOVE)
+    association.release()
+    assert last.Status == 0
+    assert [uid for uid, _, _ in reader.came] == [f"{FIRST}.1.{n}" for n in (1, 2, 10)]
+    assert not entity.associate(**called).is_established
+    reader.server.shutdown()
 
 
 @pytest.mark.parametrize(
