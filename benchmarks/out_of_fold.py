@@ -25,6 +25,9 @@ from opencmr.models.library import model_titled
 
 DATA = Path(os.environ.get("OPENCMR_DATA", Path(__file__).parents[2] / "shared" / "data"))
 FOLDS = range(5)
+METRICS = ("dice", "hausdorff95_mm")
+SYMBOLS = ("LVEDV", "LVESV", "LVEF", "LVM", "RVEDV", "RVESV", "RVEF")
+STATISTICS = ("bias", "sd of differences", "mean absolute difference", "ICC(2,1)")
 
 
 def main() -> None:
@@ -79,8 +82,19 @@ def validate(*arguments: object) -> None:
 
 
 def told(folder: Path) -> dict[str, Any]:
-    """Return the means that the issue of a network is decided by."""
-    return dict(json.loads((folder / "results.json").read_text()))
+    """Return mean overlap and distance by structure and phase, and how volumes agree."""
+    found: dict[str, Any] = defaultdict(dict)
+    for row in json.loads((folder / "results.json").read_text())["results"]:
+        value = round(row["value"], 4) if row["value"] is not None else None
+        if row["metric"] in METRICS and row["level"] == "whole" and row["statistic"] == "mean":
+            part = f"{row['structure']} {row['phase']}"
+            if not row["group_by"]:
+                found[row["metric"]][part] = [value, row["low"], row["high"]]
+            elif part == "all all" and row["metric"] == "dice":
+                found[f"dice by {row['group_by']}"][row["group"]] = value
+        elif row["metric"] in SYMBOLS and not row["group_by"] and row["statistic"] in STATISTICS:
+            found[row["metric"]][row["statistic"]] = value
+    return dict(found)
 
 
 if __name__ == "__main__":
