@@ -30,7 +30,7 @@ from scipy.stats import chi2
 from segmentation_accuracy import data_folder
 from torch import nn
 
-from opencmr.imaging.relaxation import MapKind
+from opencmr.anatomy.map_kinds import MapKind
 from opencmr.measure.relaxometry.method import Method, Scheme, map_of
 from opencmr.measure.relaxometry.recovery import t1_inversion_recovery
 from opencmr.simulate.bloch import Spins

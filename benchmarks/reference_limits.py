@@ -342,7 +342,7 @@ def mass_row(ratios: np.ndarray, factor: float) -> float:
 
 
 def automatic(folder: Path, made: Path, everyone: list[Masks]) -> dict[str, Any]:
-    """Return the flags on masks of networks that never saw the patient, and how far the RV is off."""
+    """Return the flags on masks of networks that never saw the patient, and errors of the RV."""
     rows = {}
     for one in everyone:
         truth, _ = judged(one.ventricles())

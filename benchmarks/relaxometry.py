@@ -23,7 +23,7 @@ from scipy import ndimage
 from scipy.io import loadmat
 from scipy.optimize import least_squares
 
-from opencmr.imaging.relaxation import MapKind
+from opencmr.anatomy.map_kinds import MapKind
 from opencmr.measure.relaxometry.method import Method, Scheme, map_of
 from opencmr.measure.relaxometry.motion import laid_back, motion_between
 from opencmr.measure.relaxometry.of_series import middle_of

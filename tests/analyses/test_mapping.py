@@ -10,12 +10,12 @@ from opencmr.analyses.analysis import Parts
 from opencmr.analyses.function import NAME as FUNCTION
 from opencmr.analyses.mapping import NAME, TISSUE_MAPPING
 from opencmr.analyses.plan import plan_study
+from opencmr.anatomy.map_kinds import MapKind
 from opencmr.anatomy.techniques import Technique
 from opencmr.imaging.axis import Heartbeat, Preparation, PreparationKind
 from opencmr.imaging.flag import About, QualityFlag, Severity
 from opencmr.imaging.image import Unit
 from opencmr.imaging.reading import Reading
-from opencmr.imaging.relaxation import MapKind
 from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Demographics, Scanner, Series, Study
 from opencmr.measure.relaxometry.method import Method, map_of

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from opencmr.anatomy.map_kinds import MapKind
 from opencmr.anatomy.ranges import RangeSource, parse_ranges
 from opencmr.anatomy.reasons import Reason
 from opencmr.diagnose.facts import facts_of_rows
@@ -12,7 +13,6 @@ from opencmr.diagnose.tissue_values import NO_LIMIT, drawn_of, tissue_of, tissue
 from opencmr.errors import InputError
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.measurements import Measurements
-from opencmr.imaging.relaxation import MapKind
 from opencmr.imaging.study import Demographics
 from opencmr.measure.reference import NO_RANGE, with_reference
 from opencmr.measure.relaxometry.in_wall import quantities_of

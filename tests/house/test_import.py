@@ -10,6 +10,7 @@ HEAVY = {
     "httpx",
     "matplotlib",
     "nibabel",
+    "numpy",
     "onnx",
     "onnxruntime",
     "pydantic",

@@ -9,7 +9,8 @@ import numpy as np
 import pydicom
 import pytest
 
-from opencmr.imaging.relaxation import MapKind, TimeMap
+from opencmr.anatomy.map_kinds import MapKind
+from opencmr.imaging.relaxation import TimeMap
 from opencmr.report import dicom_map, run_record
 
 KINDS = ("one series", "a series a slice", "enhanced", "an enhanced instance a slice")

@@ -10,12 +10,13 @@ import pytest
 
 from opencmr.analyses.mapping import NAME as MAPPING
 from opencmr.anatomy.aha import AHA_SEGMENTS
+from opencmr.anatomy.map_kinds import MapKind
 from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import ACDC
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.measurements import Measurements
-from opencmr.imaging.relaxation import MapKind, TimeMap
+from opencmr.imaging.relaxation import TimeMap
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.measure.relaxometry.extracellular import ECV
 from opencmr.measure.relaxometry.in_wall import OF_MAPS

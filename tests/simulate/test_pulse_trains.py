@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from opencmr.anatomy.map_kinds import MapKind
 from opencmr.errors import ConfigurationError
 from opencmr.geometry.grid import grid_from_spacing
 from opencmr.imaging.image import Image
-from opencmr.imaging.relaxation import MapKind, RelaxationSeries
+from opencmr.imaging.relaxation import RelaxationSeries
 from opencmr.intake.relaxation_times import axis_of
 from opencmr.measure.relaxometry.of_series import map_of_series, method_of
 from opencmr.simulate.bloch import Spins, lorentzian_hz

@@ -9,6 +9,7 @@ from scipy.ndimage import distance_transform_edt
 from opencmr.analyses.analysis import Analysis, Earlier, Parts, flags_of
 from opencmr.analyses.cine_contours import CineContours
 from opencmr.analyses.function import NAME as FUNCTION
+from opencmr.anatomy.map_kinds import MapKind
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.techniques import Technique
 from opencmr.errors import ConfigurationError, InputError
@@ -19,7 +20,7 @@ from opencmr.imaging.image import Unit
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.reading import Reading
-from opencmr.imaging.relaxation import MapKind, RelaxationSeries, TimeMap
+from opencmr.imaging.relaxation import RelaxationSeries, TimeMap
 from opencmr.imaging.study import Series, Study
 from opencmr.intake.relaxation_series import scheme_words
 from opencmr.intake.relaxation_times import T2_PREPARATION, refuse_impossible

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from opencmr import storage
+from opencmr.anatomy.map_kinds import MapKind
 from opencmr.cli import console
 from opencmr.errors import ConfigurationError
 from opencmr.imaging.flag import About, QualityFlag
-from opencmr.imaging.relaxation import MapKind
 
 if TYPE_CHECKING:
     from opencmr.imaging.relaxation import RelaxationSeries

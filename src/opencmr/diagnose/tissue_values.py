@@ -7,12 +7,12 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from opencmr.anatomy.map_kinds import MapKind
 from opencmr.anatomy.reasons import Reason
 from opencmr.diagnose.facts import Fact, fact_of_row, finite_number, segment_of_row
 from opencmr.errors import InputError
 from opencmr.imaging.measurement import Measurement
 from opencmr.imaging.measurements import Measurements
-from opencmr.imaging.relaxation import MapKind
 from opencmr.imaging.segmentation import AuthorKind
 from opencmr.measure.reference import NO_RANGE
 from opencmr.measure.relaxometry.extracellular import ECV_QUANTITIES

@@ -1,10 +1,10 @@
 """A series of pictures from which a relaxation time can be fitted, and the map of one."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
+from opencmr.anatomy.map_kinds import MapKind
 from opencmr.errors import GeometryError
 from opencmr.geometry.grid import Grid
 from opencmr.imaging.axis import Echo, Preparation
@@ -12,19 +12,6 @@ from opencmr.imaging.brief import brief
 from opencmr.imaging.flag import QualityFlag
 from opencmr.imaging.image import Image
 from opencmr.imaging.segmentation import Segmentation
-
-
-class MapKind(StrEnum):
-    """The relaxation time that is mapped."""
-
-    T1 = "t1"
-    T2 = "t2"
-    T2_STAR = "t2star"
-
-    @property
-    def text(self) -> str:
-        """As a reader writes it."""
-        return {"t1": "T1", "t2": "T2", "t2star": "T2*"}[self.value]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from opencmr.anatomy.map_kinds import MapKind
 from opencmr.errors import InputError
 from opencmr.geometry.grid import Grid, grid_from_spacing
 from opencmr.imaging.image import Image
-from opencmr.imaging.relaxation import MapKind, RelaxationSeries
+from opencmr.imaging.relaxation import RelaxationSeries
 from opencmr.imaging.study import SeriesHeader
 from opencmr.intake.containers.files import HEAD_BYTES, Kind, kind_of, walk
 from opencmr.intake.dicom.decode import DicomReader

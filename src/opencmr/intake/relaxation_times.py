@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from opencmr.anatomy.map_kinds import MapKind
 from opencmr.errors import InputError
 from opencmr.imaging.axis import Echo, Preparation, PreparationKind
-from opencmr.imaging.relaxation import MapKind
 
 SIDECAR_BYTES = 1 << 20
 """A sidecar of BIDS has some kilobytes."""

@@ -5,7 +5,8 @@ import io
 import numpy as np
 from PIL import Image as Picture
 
-from opencmr.imaging.relaxation import MapKind, TimeMap
+from opencmr.anatomy.map_kinds import MapKind
+from opencmr.imaging.relaxation import TimeMap
 from opencmr.report import palette
 from opencmr.report.heart_pictures import TILE_PIXEL_MM, TILE_PIXELS, Crop, Tile, crop_to_heart
 from opencmr.report.outlines import outlines

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from opencmr.anatomy.map_kinds import MapKind
 from opencmr.errors import ConfigurationError, InputError
-from opencmr.imaging.relaxation import MapKind
 from opencmr.measure.relaxometry.method import Method, Scheme, is_magnitude, scheme_named
 
 

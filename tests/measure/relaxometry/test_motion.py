@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from skimage.registration import phase_cross_correlation
 
+from opencmr.anatomy.map_kinds import MapKind
 from opencmr.geometry.grid import grid_from_spacing
 from opencmr.imaging.axis import Echo
 from opencmr.imaging.flag import About
 from opencmr.imaging.image import Image
-from opencmr.imaging.relaxation import MapKind, RelaxationSeries
+from opencmr.imaging.relaxation import RelaxationSeries
 from opencmr.measure.relaxometry.method import Method, Scheme, map_of
 from opencmr.measure.relaxometry.motion import laid_back, motion_between
 from opencmr.measure.relaxometry.of_series import map_of_series

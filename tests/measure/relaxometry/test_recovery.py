@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from opencmr.imaging.relaxation import MapKind
+from opencmr.anatomy.map_kinds import MapKind
 from opencmr.measure.relaxometry.method import Method, Scheme, map_of
 from opencmr.measure.relaxometry.recovery import (
     t1_inversion_recovery,

@@ -12,11 +12,12 @@ import numpy as np
 from scipy.ndimage import binary_erosion
 
 from opencmr.anatomy.aha import AHA_SEGMENTS, Level
+from opencmr.anatomy.map_kinds import MapKind
 from opencmr.anatomy.quantities import Code, Quantity
 from opencmr.anatomy.reasons import Reason
 from opencmr.anatomy.structures import Structure
 from opencmr.imaging.measurement import Measurement
-from opencmr.imaging.relaxation import MapKind, TimeMap
+from opencmr.imaging.relaxation import TimeMap
 from opencmr.imaging.segmentation import Segmentation
 from opencmr.measure.reference import NO_RANGE
 from opencmr.measure.scalars import private

@@ -6,8 +6,8 @@ from enum import StrEnum
 
 import numpy as np
 
+from opencmr.anatomy.map_kinds import MapKind
 from opencmr.errors import ConfigurationError, InputError
-from opencmr.imaging.relaxation import MapKind
 from opencmr.measure.relaxometry.decay import T2_LIMITS_MS, exponential_decay, truncated_decay
 from opencmr.measure.relaxometry.exponential import Curve
 from opencmr.measure.relaxometry.recovery import (

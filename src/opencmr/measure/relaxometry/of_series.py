@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from opencmr.anatomy.map_kinds import MapKind
 from opencmr.imaging.flag import About, QualityFlag, Severity
-from opencmr.imaging.relaxation import MapKind, RelaxationSeries
+from opencmr.imaging.relaxation import RelaxationSeries
 from opencmr.measure.relaxometry.method import Method, is_magnitude, map_of, scheme_named
 from opencmr.measure.relaxometry.motion import (
     LARGE_MM,
