@@ -33,6 +33,7 @@ from opencmr.storage import write_bytes
 from opencmr.train import augmentation
 from opencmr.train.code_version import code_version
 from opencmr.train.manifest import MANIFESTS, ROWS, Manifest, Row, Slice, read_slices
+from opencmr.train.partial_labels import CODES, marginal_loss, possible_classes
 from opencmr.train.recipe import DataRecipe, Recipe, read_recipe
 from opencmr.train.warm_start import start_from_model
 
@@ -100,7 +101,7 @@ def make_sample(
         torch.from_numpy(planes),
         torch.from_numpy(source.stack_labels[labelled]),
         grid,
-        recipe.network.classes,
+        recipe.network.classes + CODES,
     )
     window = augmentation.degrade(window, parameters).clamp(0, 1)
     return window, labels if recipe.network.stack_slices else labels[0]
@@ -137,11 +138,11 @@ def manifest_of(recipe: Recipe) -> Manifest:
     name = recipe.data.manifest
     if name not in MANIFESTS:
         raise ConfigurationError(f"no manifest {name!r}; known: {', '.join(MANIFESTS)}")
-    scheme = scheme_named(MANIFESTS[name].data_set.label_scheme)
-    if recipe.network.classes != len(scheme.structures) + 1:
+    data_set = MANIFESTS[name].data_set
+    if recipe.network.classes != data_set.classes:
         raise ConfigurationError(
-            f"the recipe has {recipe.network.classes} classes, the labels {scheme.name} "
-            f"{len(scheme.structures) + 1}, background included"
+            f"the recipe has {recipe.network.classes} classes, the labels {data_set.label_scheme} "
+            f"{data_set.classes}, background included"
         )
     return MANIFESTS[name]
 
@@ -220,6 +221,15 @@ def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return entropy + 1 - dice.mean()
 
 
+def loss_of(recipe: Recipe) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the loss of logits and labels for the recipe's data set."""
+    data_set = manifest_of(recipe).data_set
+    if not data_set.drawn_in_part:
+        return segmentation_loss
+    possible = possible_classes(data_set.classes, data_set.drawn_classes)
+    return partial(marginal_loss, possible=possible)
+
+
 def computes_bfloat16(device: torch.device) -> bool:
     """Whether half as many bits save time: a processor that must emulate them is many times slower.
 
@@ -279,6 +289,7 @@ class _State:
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         torch.manual_seed(recipe.optimiser.seed)
         self.recipe, self.device, self.step = recipe, device, 0
+        self.loss = loss_of(recipe)
         self.network = _channels_last(build_network(recipe).to(device))
         self.average = AveragedModel(self.network, multi_avg_fn=self._follow, use_buffers=True)
         self.start_average()
@@ -333,7 +344,7 @@ class _State:
             self.device.type, torch.bfloat16, enabled=computes_bfloat16(self.device)
         ):
             logits = self.network(images)
-        loss = segmentation_loss(logits, labels.to(self.device))
+        loss = self.loss(logits, labels.to(self.device))
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         settings = self.recipe.optimiser

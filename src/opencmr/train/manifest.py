@@ -10,13 +10,15 @@ from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from opencmr.anatomy.policy import ACDC_POLICY, EMIDEC_POLICY, ContourPolicy
-from opencmr.anatomy.structures import ACDC, EMIDEC
+from opencmr.anatomy.structures import ACDC, EMIDEC, Structure, scheme_named
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ConfigurationError
 from opencmr.intake.nifti.read import read_nifti
 from opencmr.segment.intensity import intensity_limits
-from opencmr.train.emidec import ARCHIVE, nominal_spacing_mm, read_cases, read_pictures
+from opencmr.train import emidec as emidec_files
+from opencmr.train import sunnybrook
+from opencmr.train.partial_labels import none_of_the_drawn, unknown
 
 BOX_HALF_WIDTHS_MM = (60.0, 80.0, 105.0, 140.0, float("inf"))
 """Half-widths of the boxes about the heart whose intensities may scale a sample.
@@ -40,6 +42,8 @@ class DataSet:
         What its licence asks of weights that learnt from it.
     limitations : str
         What it does not hold, and where networks that learnt from it are weak.
+    drawn_in_part : tuple of Structure
+        What readers drew in those rows in which they did not draw all.
     """
 
     title: str
@@ -49,6 +53,18 @@ class DataSet:
     technique: Technique
     label_scheme: str
     policy: ContourPolicy
+    drawn_in_part: tuple[Structure, ...] = ()
+
+    @property
+    def classes(self) -> int:
+        """Background included."""
+        return len(scheme_named(self.label_scheme).structures) + 1
+
+    @property
+    def drawn_classes(self) -> tuple[int, ...]:
+        """Labels of what was drawn in part."""
+        scheme = scheme_named(self.label_scheme)
+        return tuple(scheme.label_of(structure) for structure in self.drawn_in_part)
 
 
 @pydantic_dataclass(frozen=True, slots=True)
@@ -120,6 +136,25 @@ EMIDEC_DATA = DataSet(
     label_scheme=EMIDEC.name,
     policy=EMIDEC_POLICY,
 )
+TWO_VENDORS_DATA = DataSet(
+    title=(
+        "ACDC training set (Bernard et al., IEEE TMI 2018) and the cavities of 25 patients of the "
+        "Sunnybrook set (Radau et al., MIDAS Journal 2009)"
+    ),
+    terms=ACDC_DATA.terms,
+    limitations=(
+        "Learnt from two centres' adult scans at end-diastole and end-systole, of the second the "
+        "left ventricular cavity alone, under a nominal spacing. Weakest at the base and the apex, "
+        "in hypertrophic hearts at end-systole and in the right ventricle."
+    ),
+    view=View.SAX,
+    technique=Technique.CINE,
+    label_scheme=ACDC.name,
+    policy=ACDC_POLICY,
+    drawn_in_part=(Structure.LV,),
+)
+CAVITY_ALONE = "lv cavity alone"
+"""Label scheme of rows that no data set labels whole: nothing but training reads them."""
 SIMULATED_LONG_AXIS_DATA = DataSet(
     title="long axes of hearts simulated by opencmr",
     terms=NO_TERMS,
@@ -227,20 +262,46 @@ def emidec(folder: Path, folds: tuple[int, ...]) -> tuple[Row, ...]:
         Row(
             subject=case.patient,
             phase="",
-            image=f"{ARCHIVE}/image/{case.patient}",
-            labels=f"{ARCHIVE}/label/{case.patient}",
+            image=f"{emidec_files.ARCHIVE}/image/{case.patient}",
+            labels=f"{emidec_files.ARCHIVE}/label/{case.patient}",
             label_scheme=EMIDEC_DATA.label_scheme,
             site="University Hospital of Dijon",
             vendor="Siemens",
             field_strength_t=None,
             fold=case.fold,
             terms=EMIDEC_DATA.terms,
-            nominal_spacing_mm=nominal_spacing_mm(
-                read_pictures(folder / ARCHIVE / "label" / case.patient), case.myocardium_ml
+            nominal_spacing_mm=emidec_files.nominal_spacing_mm(
+                emidec_files.read_pictures(folder / emidec_files.ARCHIVE / "label" / case.patient),
+                case.myocardium_ml,
             ),
         )
-        for case in read_cases(folder)
+        for case in emidec_files.read_cases(folder)
         if case.fold in folds
+    )
+
+
+def two_vendors(folder: Path, folds: tuple[int, ...]) -> tuple[Row, ...]:
+    """Return the ACDC patients in ``folds``, and the Sunnybrook patients, cavity alone, likewise.
+
+    Expects what :func:`acdc` and :mod:`opencmr.train.sunnybrook` describe.
+    """
+    return acdc(folder, folds) + tuple(
+        Row(
+            subject=case.patient,
+            phase=name,
+            image=f"{sunnybrook.ARCHIVE}/image/{case.patient}/{phase}",
+            labels=f"{sunnybrook.ARCHIVE}/label/{case.patient}/{phase}",
+            label_scheme=CAVITY_ALONE,
+            site="Sunnybrook Health Sciences Centre",
+            vendor="GE",
+            field_strength_t=1.5,
+            fold=case.fold,
+            terms=NO_TERMS,
+            nominal_spacing_mm=sunnybrook.NOMINAL_SPACING_MM,
+        )
+        for case in sunnybrook.read_cases(folder)
+        if case.fold in folds
+        for name, phase in (("ed", case.ed_phase), ("es", case.es_phase))
     )
 
 
@@ -292,7 +353,10 @@ def read_slices(
 
 def _slices(row: Row, folder: Path, percentiles: tuple[float, float]) -> Iterator[Slice]:
     image, labels, spacing_mm = _labelled_stack(row, folder)
-    where = np.argwhere(labels > 0)
+    heart = (
+        labels == ACDC.label_of(Structure.LV) if row.label_scheme == CAVITY_ALONE else labels > 0
+    )
+    where = np.argwhere(heart)
     heart_px = (float(where[:, 1].mean()), float(where[:, 2].mean()))
     limits = box_limits(image, heart_px, spacing_mm, percentiles)
     labels = labels.astype(np.uint8)
@@ -312,12 +376,27 @@ def _slices(row: Row, folder: Path, percentiles: tuple[float, float]) -> Iterato
 
 def _labelled_stack(row: Row, folder: Path) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
     """Return image and labels ``(Z, Y, X)`` of a row, and their spacing (row, column) in mm."""
+    if row.label_scheme == CAVITY_ALONE:
+        picture, mask = (sunnybrook.read_stack(folder / path) for path in (row.image, row.labels))
+        return picture.astype(np.float32), _cavity_labels(mask), sunnybrook.NOMINAL_SPACING_MM
     if row.nominal_spacing_mm is not None:
-        image, labels = (read_pictures(folder / path) for path in (row.image, row.labels))
+        image, labels = (
+            emidec_files.read_pictures(folder / path) for path in (row.image, row.labels)
+        )
         return image.astype(np.float32), labels, row.nominal_spacing_mm
     read, drawn = (read_nifti(folder / path).image for path in (row.image, row.labels))
     spacing_mm = (read.grid.row_spacing_mm, read.grid.column_spacing_mm)
     return read.values[0], drawn.values[0], spacing_mm
+
+
+def _cavity_labels(drawn: np.ndarray) -> np.ndarray:
+    """Return labels ``(Z, Y, X)`` of the ACDC scheme and codes for what was not drawn."""
+    inside, outline = sunnybrook.cavity(drawn)
+    classes = TWO_VENDORS_DATA.classes
+    labels = np.full(drawn.shape, none_of_the_drawn(classes), dtype=np.uint8)
+    labels[inside] = ACDC.label_of(Structure.LV)
+    labels[outline] = unknown(classes)
+    return labels
 
 
 ROWS: TypeAdapter[tuple[Row, ...]] = TypeAdapter(tuple[Row, ...])
@@ -325,6 +404,7 @@ ROWS: TypeAdapter[tuple[Row, ...]] = TypeAdapter(tuple[Row, ...])
 
 MANIFESTS: Mapping[str, Manifest] = {
     "acdc": Manifest(ACDC_DATA, acdc),
+    "acdc_sunnybrook": Manifest(TWO_VENDORS_DATA, two_vendors),
     "emidec": Manifest(EMIDEC_DATA, emidec),
     "simulated_long_axis": Manifest(SIMULATED_LONG_AXIS_DATA, simulated_long_axis),
 }
