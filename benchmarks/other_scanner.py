@@ -1,12 +1,12 @@
 """A network on another vendor's pictures: LV cavity and ejection fraction of 28 GE patients.
 
 Pictures and masks of ``sunnybrook/endo_slices.zip``.  No network that learnt from ACDC alone has
-seen any; of one that learnt from ``acdc_sunnybrook``, ask for the folds that it left out.  The files
-state no spacing: one near that of the three patients whose cines do is assumed for all, so that
-areas and ejection fractions mean something and millilitres nothing.  Our cavities are painted as the
-masks were (:mod:`opencmr.train.sunnybrook`) before they are compared.  Slices that those readers
-left out (the outflow tract at ES, say) are not in the set, so that presence is judged in one
-direction alone: slices that they drew and we did not.
+seen any; of one that learnt from ``acdc_sunnybrook``, ask for the folds that it left out.  The
+files state no spacing: one near that of the three patients whose cines do is assumed for all, so
+that areas and ejection fractions mean something and millilitres nothing.  Our cavities are painted
+as the masks were (:mod:`opencmr.train.sunnybrook`) before they are compared.  Slices that those
+readers left out (the outflow tract at ES, say) are not in the set, so that presence is judged in
+one direction alone: slices that they drew and we did not.
 
     python benchmarks/other_scanner.py [--models NAME@VERSION ...] [--folds N ...] [-o RESULT.json]
 """
