@@ -26,6 +26,8 @@ from typing import Any
 from tree_memory import TreeMemory
 
 DATA = Path(os.environ.get("OPENCMR_DATA", Path(__file__).parents[2] / "shared" / "data"))
+PAIRED_BY_NAME = "SERIES_PER_PHASE"
+"""What is said of a pair that was found in a folder, and not of one that the caller names."""
 SPELL_S = 2.0
 """Peaks are taken in spells of this length."""
 PROGRAM = [sys.executable, "-c", "from opencmr.cli import main; main()"]
@@ -116,8 +118,9 @@ def checked(source: Path, out: Path, wanted: int) -> dict[str, object]:
         study = single(source, patients[row["key"]], out.parent / "single")
         told = {s: "" if v is None else str(v) for s, v in study["measurements"].items()}
         told["flags"] = " ".join(dict.fromkeys(study["flags"]))
+        found = row | {"flags": row["flags"].replace(f"{PAIRED_BY_NAME} ", "")}
         compared += len(told)
-        apart += [f"{row['key']} {name}" for name, text in told.items() if row[name] != text]
+        apart += [f"{row['key']} {name}" for name, text in told.items() if found[name] != text]
     return {"patients": min(wanted, len(table)), "values": compared, "apart": apart}
 
 

@@ -12,13 +12,9 @@ from PIL import ImageDraw
 
 from opencmr.errors import ConfigurationError
 from opencmr.train import loop, sunnybrook
+from opencmr.train.label_codes import none_of_the_drawn, unknown
 from opencmr.train.manifest import MANIFESTS, read_slices
-from opencmr.train.partial_labels import (
-    marginal_loss,
-    none_of_the_drawn,
-    possible_classes,
-    unknown,
-)
+from opencmr.train.partial_labels import marginal_loss, possible_classes
 
 CLASSES, LV = 4, 3
 POSSIBLE = possible_classes(CLASSES, [LV])

@@ -32,8 +32,9 @@ from opencmr.segment.intensity import scale_intensity
 from opencmr.storage import write_bytes
 from opencmr.train import augmentation
 from opencmr.train.code_version import code_version
+from opencmr.train.label_codes import CODES
 from opencmr.train.manifest import MANIFESTS, ROWS, Manifest, Row, Slice, read_slices
-from opencmr.train.partial_labels import CODES, marginal_loss, possible_classes
+from opencmr.train.partial_labels import marginal_loss, possible_classes
 from opencmr.train.recipe import DataRecipe, Recipe, read_recipe
 from opencmr.train.warm_start import start_from_model
 

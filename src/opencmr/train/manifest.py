@@ -18,7 +18,7 @@ from opencmr.intake.nifti.read import read_nifti
 from opencmr.segment.intensity import intensity_limits
 from opencmr.train import emidec as emidec_files
 from opencmr.train import sunnybrook
-from opencmr.train.partial_labels import none_of_the_drawn, unknown
+from opencmr.train.label_codes import none_of_the_drawn, unknown
 
 BOX_HALF_WIDTHS_MM = (60.0, 80.0, 105.0, 140.0, float("inf"))
 """Half-widths of the boxes about the heart whose intensities may scale a sample.

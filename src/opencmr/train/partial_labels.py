@@ -1,28 +1,13 @@
-"""Labels of pictures on which readers drew some of the structures, and what a loss makes of them.
+"""The loss of labels that say which classes a pixel may be (:mod:`opencmr.train.label_codes`).
 
-A pixel's label is then no class but says which classes it may be.  Beside the classes ``0`` to
-``C - 1`` there are two codes: ``C``, none of the structures that were drawn, and ``C + 1``,
-unknown.  The loss asks for the summed share of the classes that a pixel may be (the marginal loss
-of Shi et al., Medical Image Analysis 2021; 70:101979).
+It asks for the summed share of the classes that are possible: the marginal loss of Shi et al.,
+Medical Image Analysis 2021; 70:101979.
 """
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-
-CODES = 2
-"""So many more than classes."""
-
-
-def none_of_the_drawn(classes: int) -> int:
-    """Return the code of a pixel that is none of the structures drawn."""
-    return classes
-
-
-def unknown(classes: int) -> int:
-    """Return the code of a pixel of which nothing is said."""
-    return classes + 1
 
 
 def possible_classes(classes: int, drawn: Sequence[int]) -> Tensor:
