@@ -267,7 +267,11 @@ def test_torch_and_onnx_segment_alike():
     ("old", "new", "said"),
     [
         ('architecture = "unet"', 'architecture = "other"', "no architecture 'other'; known: unet"),
-        ('manifest = "acdc"', 'manifest = "none"', "no manifest 'none'; known: acdc, emidec"),
+        (
+            'manifest = "acdc"',
+            'manifest = "none"',
+            "no manifest 'none'; known: acdc, acdc_sunnybrook, emidec",
+        ),
         ("classes = 4", "classes = 3", "3 classes"),
     ],
 )

@@ -215,7 +215,7 @@ def test_what_does_not_fit_is_named_and_nothing_is_written(folder, spoil):
 
 
 def test_data_that_are_not_there_are_named(hearts):
-    with pytest.raises(ConfigurationError, match="known: acdc, emidec"):
+    with pytest.raises(ConfigurationError, match="known: acdc, acdc_sunnybrook, emidec"):
         read_data("nowhere", hearts)
     with pytest.raises(ConfigurationError, match="no folder"):
         read_data("acdc", hearts / "nowhere")

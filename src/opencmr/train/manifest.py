@@ -63,8 +63,8 @@ class DataSet:
     @property
     def drawn_classes(self) -> tuple[int, ...]:
         """Labels of what was drawn in part."""
-        scheme = scheme_named(self.label_scheme)
-        return tuple(scheme.label_of(structure) for structure in self.drawn_in_part)
+        pairs = scheme_named(self.label_scheme).structures.items()
+        return tuple(label for label, structure in pairs if structure in self.drawn_in_part)
 
 
 @pydantic_dataclass(frozen=True, slots=True)
@@ -353,9 +353,8 @@ def read_slices(
 
 def _slices(row: Row, folder: Path, percentiles: tuple[float, float]) -> Iterator[Slice]:
     image, labels, spacing_mm = _labelled_stack(row, folder)
-    heart = (
-        labels == ACDC.label_of(Structure.LV) if row.label_scheme == CAVITY_ALONE else labels > 0
-    )
+    in_part = row.label_scheme == CAVITY_ALONE
+    heart = ACDC.mask(labels, Structure.LV) if in_part else labels > 0
     where = np.argwhere(heart)
     heart_px = (float(where[:, 1].mean()), float(where[:, 2].mean()))
     limits = box_limits(image, heart_px, spacing_mm, percentiles)
@@ -394,7 +393,7 @@ def _cavity_labels(drawn: np.ndarray) -> np.ndarray:
     inside, outline = sunnybrook.cavity(drawn)
     classes = TWO_VENDORS_DATA.classes
     labels = np.full(drawn.shape, none_of_the_drawn(classes), dtype=np.uint8)
-    labels[inside] = ACDC.label_of(Structure.LV)
+    (labels[inside],) = TWO_VENDORS_DATA.drawn_classes
     labels[outline] = unknown(classes)
     return labels
 
