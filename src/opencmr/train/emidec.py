@@ -6,19 +6,15 @@ its clinical volume gives the volume of a pixel, and a left ventricle that is ro
 gives the ratio of its sides.  No length that is reported may come from it.
 """
 
-import csv
-import io
 import math
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image as Picture
 
 from opencmr.anatomy.structures import EMIDEC, Structure
-from opencmr.errors import ConfigurationError
+from opencmr.train.data_files import read_packed_slices, read_table
 
 ARCHIVE = "emidec/lge_slices.zip"
 CLINICAL_TABLE = "emidec/clinical.csv"
@@ -65,13 +61,7 @@ def read_cases(folder: Path) -> tuple[Case, ...]:
     ConfigurationError
         When the table is not there.
     """
-    path = folder / CLINICAL_TABLE
-    if not path.is_file():
-        raise ConfigurationError(
-            f"no {CLINICAL_TABLE} in the data folder {folder}; name the folder with --data"
-        )
-    with path.open(newline="") as lines:
-        table = {row["patient"]: row for row in csv.DictReader(lines)}
+    table = {row["patient"]: row for row in read_table(folder / CLINICAL_TABLE)}
     cases = []
     for group in ("N", "P"):
         patients = sorted(
@@ -92,21 +82,8 @@ def read_pictures(path: Path) -> np.ndarray:
     ConfigurationError
         When the archive holds no such slices.
     """
-    archive = path.parent.parent
-    slices: list[np.ndarray] = []
-    if archive.is_file():
-        with zipfile.ZipFile(archive) as packed:
-            names = sorted(
-                name
-                for name in packed.namelist()
-                if name.startswith(f"{path.parent.name}/{path.name}_")
-            )
-            for name in names:
-                with Picture.open(io.BytesIO(packed.read(name))) as picture:
-                    slices.append(np.asarray(picture))
-    if not slices:
-        raise ConfigurationError(f"no slices {path.parent.name}/{path.name}_* in {archive}")
-    return np.stack(slices)
+    start = f"{path.parent.name}/{path.name}_"
+    return read_packed_slices(path.parent.parent, lambda name: name.startswith(start), f"{start}*")
 
 
 def nominal_spacing_mm(labels: np.ndarray, myocardium_ml: float) -> tuple[float, float]:

@@ -1,8 +1,7 @@
 """Manifests: the labelled stacks of a data set as rows, one builder a data set."""
 
-import csv
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +12,11 @@ from opencmr.anatomy.policy import ACDC_POLICY, EMIDEC_POLICY, ContourPolicy
 from opencmr.anatomy.structures import ACDC, EMIDEC, Structure, scheme_named
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
-from opencmr.errors import ConfigurationError
 from opencmr.intake.nifti.read import read_nifti
 from opencmr.segment.intensity import intensity_limits
 from opencmr.train import emidec as emidec_files
 from opencmr.train import sunnybrook
+from opencmr.train.data_files import read_table
 from opencmr.train.label_codes import none_of_the_drawn, unknown
 
 BOX_HALF_WIDTHS_MM = (60.0, 80.0, 105.0, 140.0, float("inf"))
@@ -136,21 +135,17 @@ EMIDEC_DATA = DataSet(
     label_scheme=EMIDEC.name,
     policy=EMIDEC_POLICY,
 )
-TWO_VENDORS_DATA = DataSet(
+TWO_VENDORS_DATA = replace(
+    ACDC_DATA,
     title=(
         "ACDC training set (Bernard et al., IEEE TMI 2018) and the cavities of 25 patients of the "
         "Sunnybrook set (Radau et al., MIDAS Journal 2009)"
     ),
-    terms=ACDC_DATA.terms,
     limitations=(
         "Learnt from two centres' adult scans at end-diastole and end-systole, of the second the "
         "left ventricular cavity alone, under a nominal spacing. Weakest at the base and the apex, "
         "in hypertrophic hearts at end-systole and in the right ventricle."
     ),
-    view=View.SAX,
-    technique=Technique.CINE,
-    label_scheme=ACDC.name,
-    policy=ACDC_POLICY,
     drawn_in_part=(Structure.LV,),
 )
 CAVITY_ALONE = "lv cavity alone"
@@ -233,7 +228,7 @@ def acdc(folder: Path, folds: tuple[int, ...]) -> tuple[Row, ...]:
 
     Expects ``metadata.csv`` (``patient``, ``fold``) and ``<patient>_{ed,es}[_gt].nii.gz``.
     """
-    table = _table(folder / "acdc" / "metadata.csv", "name the folder with --data")
+    table = read_table(folder / "acdc" / "metadata.csv")
     rows = [row for row in table if int(row["fold"]) in folds]
     return tuple(
         Row(
@@ -312,7 +307,7 @@ def simulated_long_axis(folder: Path, folds: tuple[int, ...]) -> tuple[Row, ...]
     ``fold``) and ``<heart>_<view>_<phase>[_gt].nii.gz``.
     """
     place = folder / "simulated_long_axis"
-    table = _table(place / "hearts.csv", "make it with benchmarks/long_axis.py")
+    table = read_table(place / "hearts.csv", "make it with benchmarks/long_axis.py")
     folds_of = {row["heart"]: int(row["fold"]) for row in table}
     return tuple(
         Row(
@@ -332,16 +327,6 @@ def simulated_long_axis(folder: Path, folds: tuple[int, ...]) -> tuple[Row, ...]
         for view in ("2ch", "3ch", "4ch")
         for phase in ("ed", "es", "between")
     )
-
-
-def _table(path: Path, remedy: str) -> list[dict[str, str]]:
-    """Return the rows of a data set's table."""
-    if not path.is_file():
-        raise ConfigurationError(
-            f"no {path.parent.name}/{path.name} in the data folder {path.parents[1]}; {remedy}"
-        )
-    with path.open(newline="") as lines:
-        return list(csv.DictReader(lines))
 
 
 def read_slices(

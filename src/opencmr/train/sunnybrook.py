@@ -6,18 +6,14 @@ coordinates that count from one and lost their fractions (so painted, the contou
 patients who have them give the very masks).  The files state no spacing.
 """
 
-import csv
-import io
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image as Picture
 from scipy.ndimage import binary_erosion
 
-from opencmr.errors import ConfigurationError
+from opencmr.train.data_files import read_packed_slices, read_table
 
 ARCHIVE = "sunnybrook/endo_slices.zip"
 TABLE = "sunnybrook/endo_reference.csv"
@@ -54,13 +50,7 @@ def read_cases(folder: Path) -> tuple[Case, ...]:
     ConfigurationError
         When the table is not there.
     """
-    path = folder / TABLE
-    if not path.is_file():
-        raise ConfigurationError(
-            f"no {TABLE} in the data folder {folder}; name the folder with --data"
-        )
-    with path.open(newline="") as lines:
-        rows = list(csv.DictReader(lines))
+    rows = read_table(folder / TABLE)
     learnt = [row["key"] for row in rows if row["key"] not in WITH_CINES]
     return tuple(
         Case(
@@ -81,23 +71,14 @@ def read_stack(path: Path) -> np.ndarray:
     ConfigurationError
         When the archive holds no such slices.
     """
-    archive, folder = path.parents[2], path.parents[1].name
-    patient, phase = path.parent.name, int(path.name)
-    slices = list(_slices(archive, folder, patient, phase)) if archive.is_file() else []
-    if not slices:
-        raise ConfigurationError(f"no slices {folder}/{patient} at phase {phase} in {archive}")
-    return np.stack(slices)
+    folder, patient, phase = path.parents[1].name, path.parent.name, int(path.name)
 
+    def belongs(name: str) -> bool:
+        place, _, number = name.removesuffix(".png").rpartition("-")
+        of_patient = place.startswith(f"{folder}/{patient}-IM-")
+        return of_patient and (int(number) - 1) % PHASES == phase
 
-def _slices(archive: Path, folder: str, patient: str, phase: int) -> Iterator[np.ndarray]:
-    with zipfile.ZipFile(archive) as packed:
-        for name in sorted(packed.namelist()):
-            place, _, number = name.removesuffix(".png").rpartition("-")
-            if not place.startswith(f"{folder}/{patient}-IM-"):
-                continue
-            if (int(number) - 1) % PHASES == phase:
-                with Picture.open(io.BytesIO(packed.read(name))) as picture:
-                    yield np.asarray(picture)
+    return read_packed_slices(path.parents[2], belongs, f"{folder}/{patient} at phase {phase}")
 
 
 def cavity(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
