@@ -11,10 +11,10 @@ from PIL import Image as Picture
 from PIL import ImageDraw
 
 from opencmr.errors import ConfigurationError
-from opencmr.train import loop, sunnybrook
+from opencmr.train import sunnybrook
 from opencmr.train.label_codes import none_of_the_drawn, unknown
+from opencmr.train.loss import marginal_loss, possible_classes, segmentation_loss
 from opencmr.train.manifest import MANIFESTS, read_slices
-from opencmr.train.partial_labels import marginal_loss, possible_classes
 
 CLASSES, LV = 4, 3
 POSSIBLE = possible_classes(CLASSES, [LV])
@@ -30,7 +30,7 @@ def test_with_all_drawn_it_is_the_loss_of_full_labels():
     logits = torch.randn(2, CLASSES, 8, 8, generator=random)
     labels = torch.randint(0, CLASSES, (2, 8, 8), generator=random)
     assert marginal_loss(logits, labels, POSSIBLE) == pytest.approx(
-        float(loop.segmentation_loss(logits, labels)), rel=1e-5
+        float(segmentation_loss(logits, labels)), rel=1e-5
     )
 
 

@@ -23,6 +23,7 @@ from opencmr.segment.window import Window  # noqa: E402
 from opencmr.simulate import HeartParameters, Protocol, simulate_study  # noqa: E402
 from opencmr.train import augmentation, loop  # noqa: E402
 from opencmr.train.export import export  # noqa: E402
+from opencmr.train.loss import segmentation_loss  # noqa: E402
 from opencmr.train.manifest import MANIFESTS, Slice, box_limits, read_slices  # noqa: E402
 from opencmr.train.recipe import Recipe, read_recipe  # noqa: E402
 from opencmr.train.runner import (  # noqa: E402
@@ -287,8 +288,8 @@ def test_the_loss_is_least_for_the_truth():
     labels = torch.from_numpy(ring_slice().labels.astype(np.int64))[None]
     right = torch.nn.functional.one_hot(labels, 4).permute(0, 3, 1, 2).float() * 20
     wrong = right.roll(15, dims=-1)
-    assert loop.segmentation_loss(right, labels) < 0.3
-    assert loop.segmentation_loss(wrong, labels) > 1
+    assert segmentation_loss(right, labels) < 0.3
+    assert segmentation_loss(wrong, labels) > 1
 
 
 def still_recipe(**network: object) -> Recipe:

@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel
 
 from opencmr.anatomy.structures import scheme_named
@@ -33,8 +32,8 @@ from opencmr.storage import write_bytes
 from opencmr.train import augmentation
 from opencmr.train.code_version import code_version
 from opencmr.train.label_codes import CODES
+from opencmr.train.loss import loss_of
 from opencmr.train.manifest import MANIFESTS, ROWS, Manifest, Row, Slice, read_slices
-from opencmr.train.partial_labels import marginal_loss, possible_classes
 from opencmr.train.recipe import DataRecipe, Recipe, read_recipe
 from opencmr.train.warm_start import start_from_model
 
@@ -208,29 +207,6 @@ def _sometimes_alone(recipe: Recipe, step: int) -> Recipe:
     )
 
 
-def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy plus (1 - soft Dice), the Dice pooled over the batch for each structure."""
-    logits = logits.float()
-    classes = logits.shape[1]
-    entropy = functional.cross_entropy(logits, labels)
-    shares = logits.softmax(1)[:, 1:]
-    truth = functional.one_hot(labels, classes).movedim(-1, 1)[:, 1:].float()
-    over = [axis for axis in range(logits.ndim) if axis != 1]
-    overlap = (shares * truth).sum(over)
-    total = shares.sum(over) + truth.sum(over)
-    dice = (2 * overlap + 1) / (total + 1)
-    return entropy + 1 - dice.mean()
-
-
-def loss_of(recipe: Recipe) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return the loss of logits and labels for the recipe's data set."""
-    data_set = manifest_of(recipe).data_set
-    if not data_set.drawn_in_part:
-        return segmentation_loss
-    possible = possible_classes(data_set.classes, data_set.drawn_classes)
-    return partial(marginal_loss, possible=possible)
-
-
 def computes_bfloat16(device: torch.device) -> bool:
     """Whether half as many bits save time: a processor that must emulate them is many times slower.
 
@@ -290,7 +266,7 @@ class _State:
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         torch.manual_seed(recipe.optimiser.seed)
         self.recipe, self.device, self.step = recipe, device, 0
-        self.loss = loss_of(recipe)
+        self.loss = loss_of(manifest_of(recipe).data_set)
         self.network = _channels_last(build_network(recipe).to(device))
         self.average = AveragedModel(self.network, multi_avg_fn=self._follow, use_buffers=True)
         self.start_average()
