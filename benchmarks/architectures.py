@@ -21,8 +21,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from real_data import data_folder
 from scipy.stats import wilcoxon
-from segmentation_accuracy import STRUCTURES, SYMBOLS, data_folder, parts, score_patient
+from segmentation_accuracy import STRUCTURES, SYMBOLS, parts, score_patient
 from torch.utils.flop_counter import FlopCounterMode
 
 from opencmr.models.card import read_card

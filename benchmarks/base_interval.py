@@ -5,19 +5,19 @@ basal slice taken away as a network may lose it; on automatic masks of the fold 
 model never saw; on simulated hearts whose volumes are formulas; on the Sunnybrook cines against
 their readers.
 
-    OPENCMR_DATA=<data folder> python benchmarks/base_interval.py [-o RESULT.json]
+    python benchmarks/base_interval.py [-o RESULT.json]
 """
 
 import argparse
 import csv
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from real_data import data_folder
 from reference_limits import Masks, load, near_heart
 
 from opencmr.anatomy.structures import Structure
@@ -275,7 +275,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
-    data = Path(os.environ["OPENCMR_DATA"])
+    data = data_folder()
     with (data / "acdc" / "metadata.csv").open(newline="") as lines:
         rows = [(r["patient"], int(r["fold"])) for r in csv.DictReader(lines)]
     everyone = [load(data / "acdc", *one) for one in rows]

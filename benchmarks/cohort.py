@@ -23,9 +23,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from real_data import data_folder
 from tree_memory import TreeMemory
 
-DATA = Path(os.environ.get("OPENCMR_DATA", Path(__file__).parents[2] / "shared" / "data"))
 PAIRED_BY_NAME = "SERIES_PER_PHASE"
 """What is said of a pair that was found in a folder, and not of one that the caller names."""
 SPELL_S = 2.0
@@ -65,10 +65,11 @@ def write(file: Path, result: dict[str, object]) -> None:
 def copied(wanted: int, folder: Path) -> int:
     """Copy ED and ES of the first patients, without the readers' labels."""
     folder.mkdir()
-    patients = sorted({path.name.split("_")[0] for path in (DATA / "acdc").glob("*_ed.nii.gz")})
+    acdc = data_folder() / "acdc"
+    patients = sorted({path.name.split("_")[0] for path in acdc.glob("*_ed.nii.gz")})
     for patient in patients[:wanted]:
         for moment in ("ed", "es"):
-            shutil.copy(DATA / "acdc" / f"{patient}_{moment}.nii.gz", folder)
+            shutil.copy(acdc / f"{patient}_{moment}.nii.gz", folder)
     return min(wanted, len(patients))
 
 

@@ -10,7 +10,6 @@ by more than 10 % while no code that names the cause is among the flags.
 import argparse
 import copy
 import json
-import os
 import sys
 import tempfile
 import zipfile
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
+from real_data import data_folder
 from study_damages import KINDS, Cine, Kind, in_order
 
 from opencmr.anatomy.structures import Structure
@@ -70,7 +70,7 @@ def built_in(place: Path) -> Cine:
 
 def sunnybrook(place: Path) -> Cine:
     """Return the real cine, with another patient's beside it."""
-    data = Path(os.environ.get("OPENCMR_DATA", "../shared/data")) / "sunnybrook"
+    data = data_folder() / "sunnybrook"
     found = []
     for name in ("SC-HF-I-4", "SC-HF-I-6"):
         with zipfile.ZipFile(data / f"{name}.zip") as archive:

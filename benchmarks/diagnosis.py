@@ -5,7 +5,7 @@ outermost, all choices by inner folds.  Measured on readers' masks; on automatic
 which neither network nor classifier saw; and on automatic masks of all folds, of which the
 segmentation network saw folds 1 to 4.
 
-    OPENCMR_DATA=<data folder> python benchmarks/diagnosis.py [-o RESULT.json] [--model FOLDER]
+    python benchmarks/diagnosis.py [-o RESULT.json] [--model FOLDER]
 
 Automatic masks are kept in ``runs/diagnosis``.  ``--model`` writes the classifier learnt from
 all patients.
@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from real_data import data_folder
 from scipy.stats import beta, rankdata
-from segmentation_accuracy import data_folder
 
 from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.structures import ACDC

@@ -24,7 +24,7 @@ from diagnosis import (
     measures_of,
     with_intervals,
 )
-from segmentation_accuracy import data_folder
+from real_data import data_folder
 
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View

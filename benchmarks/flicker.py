@@ -6,7 +6,7 @@ by how often a structure comes into a slice more than once a beat.  The Sunnybro
 cines have no labels over the beat; simulated hearts have true ones, and their peak rates are
 formulas.
 
-    OPENCMR_DATA=<data folder> python benchmarks/flicker.py [-o RESULT.json]
+    python benchmarks/flicker.py [-o RESULT.json]
 """
 
 import argparse
@@ -18,7 +18,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from segmentation_accuracy import data_folder
+from real_data import data_folder
 
 from opencmr.anatomy.structures import Structure
 from opencmr.anatomy.techniques import Technique

@@ -24,6 +24,7 @@ from typing import Any
 
 import nibabel
 import numpy as np
+from real_data import data_folder
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ACDC_PAIRS = ("002", "012", "037", "057", "074", "081", "085", "092", "098", "100")
@@ -236,7 +237,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.verb == "compare":
         sys.exit(1 if compare(options.old, options.new, options.output) else 0)
-    data = Path(os.environ.get("OPENCMR_DATA", REPOSITORY.parent / "shared" / "data"))
+    data = data_folder()
     options.folder.mkdir(parents=True, exist_ok=True)
     commit = subprocess.run(
         ["git", "-C", options.source, "rev-parse", "--short", "HEAD"],

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from real_data import data_folder
 from scipy.ndimage import zoom
-from segmentation_accuracy import data_folder, volumes
+from segmentation_accuracy import volumes
 
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View

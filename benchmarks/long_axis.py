@@ -18,7 +18,7 @@ from typing import Any
 import nibabel
 import numpy as np
 from PIL import Image as Picture
-from segmentation_accuracy import data_folder
+from real_data import data_folder
 
 from opencmr.anatomy.structures import ACDC, Structure
 from opencmr.anatomy.techniques import Technique

@@ -1,6 +1,6 @@
 """A physics-informed network that gives T1 from the first four or five pictures of a MOLLI.
 
-    OPENCMR_DATA=<data folder> python benchmarks/molli_network.py -o benchmarks/molli_network.json
+    python benchmarks/molli_network.py -o benchmarks/molli_network.json
 
 It learns from Bloch simulation of the pulse train alone.  Of each pixel it names the Look-Locker
 parameters ``T1*`` and ``B/A``, whose curve must meet the noise-free pictures.  ``T1* (B/A - 1)`` is
@@ -24,10 +24,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from real_data import data_folder
 from relaxometry import Archive, vials_of
 from scipy.io import loadmat
 from scipy.stats import chi2
-from segmentation_accuracy import data_folder
 from torch import nn
 
 from opencmr.anatomy.map_kinds import MapKind

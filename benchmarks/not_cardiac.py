@@ -15,7 +15,6 @@ With a heart: the testing half of ``sorting_vendors.py`` and the real series of 
 
 import argparse
 import json
-import os
 import shutil
 import tempfile
 import zipfile
@@ -30,6 +29,7 @@ import pydicom
 from PIL import Image as Photograph
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+from real_data import data_folder
 from scipy import ndimage
 
 from opencmr.anatomy.techniques import SequenceName
@@ -325,7 +325,7 @@ def with_a_heart() -> dict[str, object]:
     from sorting import real
     from sorting_vendors import examinations
 
-    data = Path(os.environ.get("OPENCMR_DATA", "../shared/data"))
+    data = data_folder()
     found = {}
     for kind, studies in (
         ("simulated", (study for _, study, _ in examinations("testing"))),

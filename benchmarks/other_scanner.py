@@ -13,13 +13,13 @@ one direction alone: slices that they drew and we did not.
 
 import argparse
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image as Picture
 from PIL import ImageDraw
+from real_data import data_folder
 
 from opencmr.anatomy.structures import Structure
 from opencmr.anatomy.techniques import Technique
@@ -33,7 +33,6 @@ from opencmr.segment.short_axis import segment_short_axis
 from opencmr.train import sunnybrook
 from opencmr.validate.overlap import dice
 
-DATA = Path(os.environ.get("OPENCMR_DATA", Path(__file__).parents[2] / "shared" / "data"))
 SPACING_MM = (8.0, *sunnybrook.NOMINAL_SPACING_MM)
 RESAMPLES = 2000
 
@@ -44,7 +43,7 @@ def main() -> None:
     parser.add_argument("--folds", type=int, nargs="+", help="of sunnybrook.py; by default all")
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
-    stacks = read_stacks(DATA, options.folds)
+    stacks = read_stacks(data_folder(), options.folds)
     result = {}
     for name in options.models:
         network = Networks().segmentation(View.SAX, Technique.CINE, name=name)

@@ -10,7 +10,6 @@ masks takes them from there (``diagnosis.py``, ``reference_limits.py``).
 
 import argparse
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -21,9 +20,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from real_data import data_folder
+
 from opencmr.models.library import model_titled
 
-DATA = Path(os.environ.get("OPENCMR_DATA", Path(__file__).parents[2] / "shared" / "data"))
 FOLDS = range(5)
 METRICS = ("dice", "hausdorff95_mm")
 SYMBOLS = ("LVEDV", "LVESV", "LVEF", "LVM", "RVEDV", "RVESV", "RVEF")
@@ -39,6 +39,7 @@ def main() -> None:
     by_model: dict[str, list[int]] = defaultdict(list)
     for fold in FOLDS:
         by_model[unseeing(options.models, fold)].append(fold)
+    data = data_folder()
     masks, scores = options.folder / "masks", {}
     masks.mkdir(parents=True, exist_ok=True)
     for model, folds in by_model.items():
@@ -46,16 +47,16 @@ def main() -> None:
             run = Path(place) / "run"
             chosen = ",".join(map(str, folds))
             validate(
-                "--model", model, "--data", "acdc", "--data-folder", DATA, "--folds", chosen, run
+                "--model", model, "--data", "acdc", "--data-folder", data, "--folds", chosen, run
             )
             for made in (run / "predictions").iterdir():
                 shutil.copy(made, masks)
             scores[f"{model}, folds {chosen}"] = told(run)
     with tempfile.TemporaryDirectory() as place:
         readers = Path(place)
-        for mask in (DATA / "acdc").glob("*_gt.nii.gz"):
+        for mask in (data / "acdc").glob("*_gt.nii.gz"):
             (readers / mask.name).symlink_to(mask)
-        groups = ("--groups", DATA / "acdc" / "metadata.csv", "--by", "group", "--by", "fold")
+        groups = ("--groups", data / "acdc" / "metadata.csv", "--by", "group", "--by", "fold")
         whole = options.folder / "all"
         validate(masks, readers, "--reference-suffix", "_gt", *groups, whole)
     result = {"all 80, none seen": told(whole), **scores}

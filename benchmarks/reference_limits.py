@@ -4,13 +4,12 @@ Measures the ED and ES reference masks of ACDC (Bernard et al., IEEE TMI 2018): 
 that opencmr.quality.limits names, the flags on the masks as they are, on masks damaged in one
 known way, and on the automatic masks of the fold that the shipped model never saw.
 
-    OPENCMR_DATA=<data folder> python benchmarks/reference_limits.py [-o RESULT.json]
+    python benchmarks/reference_limits.py [-o RESULT.json]
 """
 
 import argparse
 import csv
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,6 +20,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 from label_damages import CUTS, RV_DAMAGES, Damage
+from real_data import data_folder
 from scipy.ndimage import gaussian_filter
 
 from opencmr.anatomy.policy import ACDC_POLICY
@@ -224,11 +224,7 @@ def cut_row(everyone: Measured, damage: Damage) -> dict[str, Any]:
         if labels is None:
             continue
         value, flags = judged(one.ventricles(labels, lying=True))
-        moved = (
-            "LVEF" not in value
-            or abs(value["LVEF"] - before["LVEF"]) > MOVED_EF_POINTS
-            or abs(value["LVEDV"] / before["LVEDV"] - 1) > MOVED_EDV_PERCENT / 100
-        )
+        moved = is_moved(value, before)
         codes = {flag.code for flag in flags} & OF_A_CUT
         count["hearts"] += 1
         count["moved"] += moved
@@ -248,6 +244,15 @@ def cut_row(everyone: Measured, damage: Damage) -> dict[str, Any]:
                     > 0
                 )
     return dict(count)
+
+
+def is_moved(value: dict[str, float], before: dict[str, float]) -> bool:
+    """Whether a damage moved a number that counts, or left none."""
+    return (
+        "LVEF" not in value
+        or abs(value["LVEF"] - before["LVEF"]) > MOVED_EF_POINTS
+        or abs(value["LVEDV"] / before["LVEDV"] - 1) > MOVED_EDV_PERCENT / 100
+    )
 
 
 def rv_row(everyone: Measured, damage: Damage) -> dict[str, Any]:
@@ -304,11 +309,7 @@ def mixed_row(everyone: list[Masks], values: list[dict[str, float]], step: int) 
             theirs = other.labels[:, round(others[0] + share * (others[-1] - others[0]))]
             labels[:, z] = onto(theirs, labels.shape[2:], other.spacing_mm, one.spacing_mm)
         value, flags = judged(one.ventricles(labels))
-        moved = (
-            "LVEF" not in value
-            or abs(value["LVEF"] - before["LVEF"]) > MOVED_EF_POINTS
-            or abs(value["LVEDV"] / before["LVEDV"] - 1) > MOVED_EDV_PERCENT / 100
-        )
+        moved = is_moved(value, before)
         codes = loud(flags) & OF_TWO_HEARTS
         count["hearts"] += 1
         count["moved"] += moved
@@ -385,7 +386,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
-    folder = Path(os.environ["OPENCMR_DATA"]) / "acdc"
+    folder = data_folder() / "acdc"
     with (folder / "metadata.csv").open(newline="") as lines:
         rows = [(row["patient"], int(row["fold"])) for row in csv.DictReader(lines)]
     everyone = [load(folder, *row) for row in rows]

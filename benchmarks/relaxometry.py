@@ -19,6 +19,7 @@ from statistics import median
 
 import numpy as np
 import pydicom
+from real_data import data_folder
 from scipy import ndimage
 from scipy.io import loadmat
 from scipy.optimize import least_squares
@@ -328,7 +329,7 @@ def main():
     parser.add_argument("--only-motion", action="store_true", help="renew these figures alone")
     arguments = parser.parse_args()
     output = arguments.output
-    data = Path(os.environ.get("OPENCMR_DATA", "../shared/data")) / "t1_t2_phantoms"
+    data = data_folder() / "t1_t2_phantoms"
     archive = Archive(data / "mapping_testdata.zip")
     if arguments.only_motion:
         figures = json.loads(output.read_text()) if output.is_file() else {}

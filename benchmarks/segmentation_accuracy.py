@@ -11,13 +11,13 @@ cavity, as the contours do), and the ejection fraction against the contours' own
 import argparse
 import csv
 import json
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pydicom
+from real_data import data_folder
 from skimage.draw import polygon2mask
 
 from opencmr.anatomy.policy import ACDC_POLICY
@@ -42,11 +42,6 @@ from opencmr.validate.overlap import dice
 
 STRUCTURES = (Structure.RV, Structure.MYOCARDIUM, Structure.LV)
 SYMBOLS = ("LVEDV", "LVESV", "LVEF", "LVM", "RVEDV", "RVESV", "RVEF")
-
-
-def data_folder() -> Path:
-    default = Path(__file__).resolve().parents[2] / "shared" / "data"
-    return Path(os.environ.get("OPENCMR_DATA", default))
 
 
 def volumes(segmentation: Segmentation, image: Image) -> dict[str, float | None]:

@@ -13,7 +13,6 @@ that was left out, of half of the patients of each source.  ``lge_native``,
 import argparse
 import io
 import json
-import os
 import zipfile
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from not_cardiac import noises, photographs, volumes
 from PIL import Image as Picture
+from real_data import data_folder
 from sorting import real
 
 from opencmr.geometry.grid import grid_from_spacing
@@ -400,7 +400,7 @@ def main():
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     if options.step == "examples":
-        make_examples(Path(os.environ.get("OPENCMR_DATA", "../shared/data")), options.output)
+        make_examples(data_folder(), options.output)
     else:
         judge(options.examples, options.output)
 

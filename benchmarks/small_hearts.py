@@ -16,7 +16,8 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from segmentation_accuracy import data_folder, volumes
+from real_data import data_folder
+from segmentation_accuracy import volumes
 
 from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.structures import ACDC

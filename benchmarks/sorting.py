@@ -14,7 +14,6 @@ figures on simulated studies show that the parts work together, not how well uns
 
 import argparse
 import json
-import os
 import tempfile
 import zipfile
 from collections import Counter
@@ -22,6 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from real_data import data_folder
 from sorting_inputs import every_input
 
 from opencmr.geometry.grid import Grid, grid_from_spacing
@@ -76,7 +76,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", type=Path, required=True)
     output = parser.parse_args().output
-    data = Path(os.environ.get("OPENCMR_DATA", "../shared/data"))
+    data = data_folder()
     studies = {"real": list(real(data)), "simulated": list(simulated())}
     figures = {
         kind: {condition: judged(them, condition) for condition in CONDITIONS}

@@ -16,12 +16,12 @@ scanner does.
 
 import argparse
 import json
-import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from real_data import data_folder
 from scipy.optimize import minimize
 from sorting import (
     axial,
@@ -220,7 +220,7 @@ def main():
         fitted = fit(list(examinations("fitting")))
         options.fit.write_text(json.dumps(fitted, indent=1) + "\n", encoding="utf-8")
         return
-    data = Path(os.environ.get("OPENCMR_DATA", "../shared/data"))
+    data = data_folder()
     figures = {
         "hearts": HEARTS,
         **{half: judged(list(examinations(half))) for half in HEARTS},
