@@ -37,7 +37,7 @@ from opencmr.intake.studies import read_studies
 from opencmr.simulate import Protocol, simulate_study, write_dicom, write_nifti
 
 SEED = 20261125
-WHOLE = {"dicom": 20_000, "nifti": 8_000, "archive": 1_000}
+WHOLE = {"dicom": 70_000, "nifti": 28_000, "archive": 2_000}
 SAMPLE = {"dicom": 120, "nifti": 300, "archive": 80}
 PARENT_LIMIT_MIB = 2048
 HEADER_SHARE = 0.75

@@ -8,7 +8,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PLUG_INS = {"pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg", "python-gdcm"}
+PLUG_INS = {"pylibjpeg", "pylibjpeg-openjpeg", "python-gdcm"}
 """Decoders that pydicom finds by itself; no line here need import them."""
 TRAINING_ROOMS = {"networks", "train"}
 

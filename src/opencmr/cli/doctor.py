@@ -22,7 +22,6 @@ _NEEDED_FOR = {
 _CODECS = {
     "JPEG, JPEG 2000, JPEG-LS, RLE (gdcm)": "gdcm",
     "JPEG 2000 (openjpeg)": "openjpeg",
-    "JPEG-LS (jpegls)": "jpeg_ls",
 }
 
 
