@@ -58,6 +58,14 @@ def _elsewhere(frames: list[Frame]) -> list[Frame]:
     ]
 
 
+def test_a_place_beyond_whole_numbers_is_no_warning():
+    frames = [
+        replace(f, image_position_mm=tuple(np.add(f.image_position_mm, (1e30, 0.0, 0.0))))
+        for f in _one_phase_a_series()
+    ]
+    assert assemble_series(frames).series
+
+
 @pytest.mark.parametrize(
     ("disturbed", "flagged"),
     [(_without_times, True), (_in_another_order_on_one_slice, True), (_elsewhere, False)],

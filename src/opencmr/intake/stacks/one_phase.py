@@ -15,7 +15,7 @@ from opencmr.intake.stacks.passes import Pass, pass_of
 PLACE_MM = 1.0
 """Slices whose first pixels lie in one cube of this side lie at one place (a pixel)."""
 
-Places = tuple[tuple[int, ...], ...]
+Places = tuple[tuple[float, ...], ...]
 
 
 def join_phases(passes: Sequence[Pass]) -> list[Pass]:
@@ -43,9 +43,10 @@ def join_phases(passes: Sequence[Pass]) -> list[Pass]:
     return sorted([*kept, *joined], key=lambda one: (one.position_mm, one.made_at))
 
 
-def _place(one: Pass) -> tuple[int, ...]:
+def _place(one: Pass) -> tuple[float, ...]:
+    # No whole numbers: a hostile file's corner may lie beyond them.
     corner = np.asarray(one.frames[0].image_position_mm, dtype=np.float64)
-    return tuple(np.round(corner / PLACE_MM).astype(int).tolist())
+    return tuple(np.round(corner / PLACE_MM).tolist())
 
 
 def _are_phases(series: Sequence[Sequence[Pass]]) -> bool:
