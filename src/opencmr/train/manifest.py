@@ -380,6 +380,7 @@ def _cavity_labels(drawn: np.ndarray) -> np.ndarray:
     labels = np.full(drawn.shape, none_of_the_drawn(classes), dtype=np.uint8)
     (labels[inside],) = TWO_VENDORS_DATA.drawn_classes
     labels[outline] = unknown(classes)
+    labels[: sunnybrook.BASAL_SLICES] = unknown(classes)
     return labels
 
 

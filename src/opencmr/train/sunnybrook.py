@@ -25,6 +25,9 @@ WITH_CINES = ("SC-HF-I-01", "SC-HF-I-04", "SC-HF-I-06")
 NOMINAL_SPACING_MM = (1.3, 1.3)
 """Near that of the three whose cines state one (1.29 to 1.37): for training, and for figures that
 are ratios; no length that is reported may come from it."""
+BASAL_SLICES = 2
+"""The first of a stack, where these readers drew outflow tract too, which ACDC's left out: what
+lies there is not learnt (with it, a network drew cavity beyond the base of ACDC's hearts)."""
 PHASES = 20
 """Pictures of a slice follow each other in the numbers of the files."""
 
