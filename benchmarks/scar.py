@@ -197,12 +197,16 @@ def main() -> None:
     what.add_argument("--model")
     what.add_argument("--run", type=Path)
     parser.add_argument("--fold", type=int, choices=range(FOLDS), default=0)
+    parser.add_argument("--unstretched", action="store_true", help="the stacks of lge_native alone")
     parser.add_argument("--spacing", choices=("nominal", "plain"), default="nominal")
     parser.add_argument("-o", "--output", type=Path)
     asked = parser.parse_args()
     data = data_folder()
     if asked.rules:
         figures = rule_figures(data)
+    elif asked.unstretched:
+        network = network_of(asked)()
+        figures = {"what": network.card.title, "unstretched": native_figures(data, network)}
     else:
         figures = network_figures(data, network_of(asked)(), asked.fold, asked.spacing)
     text = json.dumps(figures, indent=1) + "\n"
