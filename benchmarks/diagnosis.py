@@ -14,6 +14,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -37,6 +38,7 @@ from opencmr.imaging.study import Demographics
 from opencmr.intake.nifti.read import read_label_map
 from opencmr.measure import Ventricles, measure_all
 from opencmr.measure.long_axis import slices_from_base
+from opencmr.measure.ventricles import Unmeasurable
 from opencmr.train.diagnosis import (
     CLASSES,
     COUNTS,
@@ -102,7 +104,10 @@ def without_basal_systole(labels: np.ndarray, grid: Grid) -> np.ndarray:
 
 
 def load(folder: Path, unseen: Path) -> dict[str, list[Patient]]:
-    """Return the patients by the kind of their masks."""
+    """Return the patients by the kind of their masks, without those whose shape cannot be told.
+
+    ``opencmr diagnose`` does not ask the classifier about these either.
+    """
     kinds: dict[str, list[Patient]] = {"readers": [], "automatic": [], "no basal slice at ES": []}
     with (folder / "metadata.csv").open(newline="") as lines:
         rows = list(csv.DictReader(lines))
@@ -116,9 +121,10 @@ def load(folder: Path, unseen: Path) -> dict[str, list[Patient]]:
             ("automatic", automatic),
             ("no basal slice at ES", without_basal_systole(labels, grid)),
         ):
-            facts = facts_from(shown, grid, body)
-            group = CLASSES.index(row["group"])
-            kinds[kind].append(Patient(name, group, int(row["fold"]), facts))
+            with suppress(Unmeasurable):
+                facts = facts_from(shown, grid, body)
+                group = CLASSES.index(row["group"])
+                kinds[kind].append(Patient(name, group, int(row["fold"]), facts))
     return kinds
 
 
@@ -343,6 +349,7 @@ def main() -> None:
     )
     by_both = {f: learnt(readers, automatic, f) for f in range(5)}
     ways = {"readers' masks": by_readers, "readers' and automatic masks": by_both}
+    result["automatic masks of too few rings, not asked about"] = len(readers) - len(automatic)
     for way, classifiers in ways.items():
         result[f"{UNSEEN}, learnt from {way}"] = {
             sheet: figures(judged(classifiers, automatic, sheet)) for sheet in SHEETS
