@@ -1,14 +1,12 @@
 """How well the five ACDC groups are told apart by measurements, and when opencmr says it cannot.
 
 Every patient is judged by a classifier that never saw him: the folds of ``metadata.csv``
-outermost, all choices by inner folds.  Measured on readers' masks; on automatic masks of fold 0,
-which neither network nor classifier saw; and on automatic masks of all folds, of which the
-segmentation network saw folds 1 to 4.
+outermost, all choices by inner folds.  Measured on readers' masks, and on those of networks that
+never saw the patient either: MASKS, as ``out_of_fold.py`` makes them.
 
-    python benchmarks/diagnosis.py [-o RESULT.json] [--model FOLDER]
+    python benchmarks/diagnosis.py MASKS [-o RESULT.json] [--model FOLDER]
 
-Automatic masks are kept in ``runs/diagnosis``.  ``--model`` writes the classifier learnt from
-all patients.
+``--model`` writes the classifier learnt from all patients.
 """
 
 import argparse
@@ -16,6 +14,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -27,8 +26,6 @@ from scipy.stats import beta, rankdata
 
 from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.structures import ACDC
-from opencmr.anatomy.techniques import Technique
-from opencmr.anatomy.views import View
 from opencmr.diagnose.classifier import NOVEL, Classifier
 from opencmr.diagnose.facts import Facts, facts_of, with_values
 from opencmr.diagnose.features import FEATURES, feature_values
@@ -38,12 +35,10 @@ from opencmr.geometry.grid import Grid
 from opencmr.imaging.image import untimed_image
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics
-from opencmr.intake.nifti.read import read_label_map, read_nifti_pair
+from opencmr.intake.nifti.read import read_label_map
 from opencmr.measure import Ventricles, measure_all
 from opencmr.measure.long_axis import slices_from_base
-from opencmr.models.runner import SegmentationRunner
-from opencmr.models.session import Networks
-from opencmr.segment.short_axis import segment_short_axis
+from opencmr.measure.ventricles import Unmeasurable
 from opencmr.train.diagnosis import (
     CLASSES,
     COUNTS,
@@ -62,11 +57,8 @@ from opencmr.train.diagnosis import (
     standard,
 )
 
-UNSEEN_MODEL = "cine_sax@0.1.0"
-"""It learnt from the folds 1 to 4 alone; the default model knows every patient."""
-CACHE = Path("runs/diagnosis")
+UNSEEN = "masks of networks that never saw the patient, five folds (80 patients)"
 RESAMPLES = 1000
-UNSEEN_FOLD = 0
 WHOLE = next(iter(SHEETS))
 CONFUSION = "confusion, rows are truth"
 Measure = Callable[[np.ndarray], Any]
@@ -111,39 +103,35 @@ def without_basal_systole(labels: np.ndarray, grid: Grid) -> np.ndarray:
     return damaged
 
 
-def automatic_labels(folder: Path, name: str, network: SegmentationRunner) -> np.ndarray:
-    """Return the network's labels of ED and ES, from the cache where they are there."""
-    file = CACHE / f"{name}_{network.card.sha256[:12]}.npz"
-    if not file.exists():
-        image = read_nifti_pair(folder / f"{name}_ed.nii.gz", folder / f"{name}_es.nii.gz").image
-        result = segment_short_axis(image, network)
-        assert result is not None
-        CACHE.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(file, labels=result.labels)
-    with np.load(file) as stored:
-        return np.asarray(stored["labels"])
+def load(folder: Path, unseen: Path) -> dict[str, list[Patient]]:
+    """Return the patients by the kind of their masks, without those whose shape cannot be told.
 
-
-def load(folder: Path) -> dict[str, list[Patient]]:
-    """Return the patients by the kind of their masks."""
-    network = Networks().segmentation(View.SAX, Technique.CINE, name=UNSEEN_MODEL)
+    ``opencmr diagnose`` does not ask the classifier about these either.
+    """
     kinds: dict[str, list[Patient]] = {"readers": [], "automatic": [], "no basal slice at ES": []}
     with (folder / "metadata.csv").open(newline="") as lines:
         rows = list(csv.DictReader(lines))
     for row in rows:
         name = row["patient"]
-        maps = [read_label_map(folder / f"{name}_{when}_gt.nii.gz") for when in ("ed", "es")]
-        labels, grid = np.concatenate([one.labels for one in maps]), maps[0].grid
+        labels, grid = both_phases(folder, f"{name}_{{}}_gt.nii.gz")
+        automatic, _ = both_phases(unseen, f"{name}_{{}}.nii.gz")
         body = Demographics(height_cm=float(row["height_cm"]), weight_kg=float(row["weight_kg"]))
         for kind, shown in (
             ("readers", labels),
-            ("automatic", automatic_labels(folder, name, network)),
+            ("automatic", automatic),
             ("no basal slice at ES", without_basal_systole(labels, grid)),
         ):
-            facts = facts_from(shown, grid, body)
-            group = CLASSES.index(row["group"])
-            kinds[kind].append(Patient(name, group, int(row["fold"]), facts))
+            with suppress(Unmeasurable):
+                facts = facts_from(shown, grid, body)
+                group = CLASSES.index(row["group"])
+                kinds[kind].append(Patient(name, group, int(row["fold"]), facts))
     return kinds
+
+
+def both_phases(folder: Path, name: str) -> tuple[np.ndarray, Grid]:
+    """Return the labels ``(2, Z, Y, X)`` of ED and ES, and their grid."""
+    maps = [read_label_map(folder / name.format(when)) for when in ("ed", "es")]
+    return np.concatenate([one.labels for one in maps]), maps[0].grid
 
 
 def hearts_of(patients: Sequence[Patient]) -> Hearts:
@@ -340,10 +328,11 @@ def learnt(patients: Sequence[Patient], more: Sequence[Patient], fold: int) -> C
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("masks", type=Path, help="of networks that never saw the patient")
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("--model", type=Path, help="write the classifier of all patients here")
     options = parser.parse_args()
-    kinds = load(data_folder() / "acdc")
+    kinds = load(data_folder() / "acdc", options.masks)
     readers, automatic = kinds["readers"], kinds["automatic"]
     folds = np.array([one.fold for one in readers])
     by_readers = {f: learnt(readers, (), f) for f in range(5)}
@@ -360,32 +349,17 @@ def main() -> None:
     )
     by_both = {f: learnt(readers, automatic, f) for f in range(5)}
     ways = {"readers' masks": by_readers, "readers' and automatic masks": by_both}
-    seen = [one for one in automatic if one.fold != UNSEEN_FOLD]
-    unseen = [one for one in automatic if one.fold == UNSEEN_FOLD]
+    result["automatic masks of too few rings, not asked about"] = len(readers) - len(automatic)
     for way, classifiers in ways.items():
-        result[f"automatic masks, folds 1 to 4 (segmentation saw them), learnt from {way}"] = (
-            figures(judged(classifiers, seen, WHOLE))
-        )
-        result[f"automatic masks, fold 0 (never seen), learnt from {way}"] = {
-            sheet: figures(judged(classifiers, unseen, sheet)) for sheet in SHEETS
+        result[f"{UNSEEN}, learnt from {way}"] = {
+            sheet: figures(judged(classifiers, automatic, sheet)) for sheet in SHEETS
         }
-        result[f"automatic masks, all folds, learnt from {way}"] = figures(
-            judged(classifiers, automatic, WHOLE)
-        )
-    result["readers' masks, fold 0"] = figures(
-        judged(by_readers, [one for one in readers if one.fold == UNSEEN_FOLD], WHOLE)
-    )
     print(json.dumps(summary(result), indent=1))
     if options.output:
         text = json.dumps(without_names(result), indent=1, ensure_ascii=False)
         options.output.write_text(text + "\n")
     if options.model:
-        losses = {
-            way: result[
-                f"automatic masks, folds 1 to 4 (segmentation saw them), learnt from {way}"
-            ]["log loss"][0]
-            for way in ways
-        }
+        losses = {way: result[f"{UNSEEN}, learnt from {way}"][WHOLE]["log loss"][0] for way in ways}
         best = min(losses, key=lambda way: losses[way])
         rows = readers if best == "readers' masks" else [*readers, *automatic]
         export_classifier(hearts_of(rows), options.model, learnt_from=best, figures=shown(result))
@@ -396,7 +370,7 @@ def shown(result: Mapping[str, Any]) -> dict[str, Any]:
     names = ("accuracy", "macro AUC", "Brier score", "share in the 90 % set")
     cells = {
         "readers' masks, five folds (80 patients)": result["readers' masks, five folds"][WHOLE],
-    } | {name: result[name][WHOLE] for name in result if name.startswith("automatic masks, fold 0")}
+    } | {name: result[name][WHOLE] for name in result if name.startswith(UNSEEN)}
     return {name: {one: cell[one] for one in names} for name, cell in cells.items()}
 
 

@@ -19,7 +19,6 @@ import numpy as np
 from diagnosis import (
     CLASSES,
     CONFUSION,
-    UNSEEN_MODEL,
     confusion,
     measures_of,
     with_intervals,
@@ -36,6 +35,8 @@ from opencmr.segment.heart import HeartBox, find_heart
 from opencmr.train.frames import frames_of
 from opencmr.train.sequence import Examples, logits_of, train
 
+FINDER = "cine_sax@0.1.0"
+"""Says where the heart is."""
 SIDE_MM = 130.0
 """Of what the network sees: 2 mm a pixel."""
 VARIANTS = 8
@@ -68,7 +69,7 @@ def seen(image: Image, box: HeartBox, random: np.random.Generator | None) -> np.
 
 def hearts(folder: Path) -> Iterator[tuple[int, int, Image, Image, HeartBox]]:
     """Yield group, fold, pictures, masks in greys and place of each patient's heart."""
-    network = Networks().segmentation(View.SAX, Technique.CINE, name=UNSEEN_MODEL)
+    network = Networks().segmentation(View.SAX, Technique.CINE, name=FINDER)
     with (folder / "metadata.csv").open(newline="") as lines:
         rows = list(csv.DictReader(lines))
     for row in rows:
