@@ -342,11 +342,10 @@ def mass_row(ratios: np.ndarray, factor: float) -> float:
     return round(100.0 * float(((changed < low) | (changed > high)).mean()), 1)
 
 
-def automatic(folder: Path, made: Path, everyone: list[Masks]) -> dict[str, Any]:
+def automatic(folder: Path, made: Path, everyone: Measured) -> dict[str, Any]:
     """Return the flags on masks of networks that never saw the patient, and the error of the RV."""
     rows = {}
-    for one in everyone:
-        truth, _ = judged(one.ventricles())
+    for one, truth in everyone:
         value, flags = judged(load(folder, one.patient, one.fold, made).ventricles())
         rows[one.patient] = {"codes": sorted(loud(flags))} | {
             f"{symbol} error, percent": round(100 * (value[symbol] / truth[symbol] - 1), 1)
@@ -382,7 +381,7 @@ def main() -> None:
         figures(one.ventricles(), values) for one, (values, _) in zip(everyone, whole, strict=True)
     ]
     ratios = np.array([row["LVM_ES over LVM, percent"] for row in table])
-    made = automatic(folder, options.masks, everyone)
+    made = automatic(folder, options.masks, measured)
     result = {
         "percentiles": list(PERCENTILES),
         "reference masks": percentiles(table),
