@@ -119,8 +119,7 @@ def _weak(card: SegmentationCard, series: Series) -> tuple[QualityFlag, ...]:
             "WEAK_MODEL",
             "The network for late enhancement overlaps with readers' infarcts poorly; it may find "
             "scar in a healthy wall. Trust the outlines that you see, not the percentage.",
-            f"Dice {min(overlaps):.2f} on infarcts it never saw, expected at least "
-            f"{LEAST_SCAR_DICE:g}",
+            f"Dice {min(overlaps):.2f} on unseen infarcts, expected at least {LEAST_SCAR_DICE:g}",
             About(series.key, NAME),
         ),
     )
