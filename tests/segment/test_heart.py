@@ -24,6 +24,7 @@ from opencmr.segment.heart import (
     find_heart,
     heart_window,
 )
+from opencmr.segment.window import whole_window
 
 SLICE_MM = 8.0
 
@@ -50,10 +51,11 @@ class Seer:
             output=SimpleNamespace(scheme=scheme),
         )
         self.least_px, self.swells_beyond_px = least_px, swells_beyond_px
-        self.looks = 0
+        self.looks = self.pixels = 0
 
     def __call__(self, windows: np.ndarray) -> np.ndarray:
         self.looks += 1
+        self.pixels += windows[:, 0].size
         seen = (windows[:, 0] > 0.5).astype(np.float32)
         if seen.sum() < self.least_px:
             seen[:] = 0
@@ -91,6 +93,30 @@ def test_a_stray_part_of_the_first_phase_does_not_hide_the_heart():
     box = find_heart(untimed_image(values, image.grid), Seer())
     assert np.mean(box.rows) == pytest.approx(108, abs=2)
     assert np.mean(box.columns) == pytest.approx(96, abs=2)
+
+
+def test_phases_after_the_first_are_looked_at_about_the_heart_alone():
+    image = stack(60.0, phases=9)
+    wide = np.pad(image.values, [(0, 0), (0, 0), (0, 200), (0, 220)])
+    seer = Seer()
+    find_heart(untimed_image(wide, grid_from_spacing(wide.shape[1:], (SLICE_MM, 1, 1))), seer)
+    whole = (-(-420 / 1.4 // 16) * 16) ** 2 * image.grid.shape[0]
+    assert seer.looks == 3 * image.grid.shape[0]
+    assert seer.pixels < 2 * whole
+
+
+@pytest.mark.parametrize("column", np.arange(96.0, 99.0, 0.35))
+def test_where_the_heart_was_seen_moves_the_window_by_whole_pixels(column):
+    image, wanted = stack(60.0), Seer().card.input
+    whole = whole_window(image, wanted)
+    window = heart_window(image, HeartBox((60.0, 150.0), (50.0, 2 * column - 50.0)), wanted)
+    for within, of_whole in (
+        (window.source_rows(np.arange(2)), whole.source_rows(np.arange(2))),
+        (window.source_columns(np.arange(2)), whole.source_columns(np.arange(2))),
+    ):
+        apart_px = (within[0] - of_whole[0]) / (of_whole[1] - of_whole[0])
+        assert apart_px == pytest.approx(round(apart_px), abs=1e-6)
+    assert window.centre[1] == pytest.approx(column, abs=0.71)
 
 
 @pytest.mark.parametrize("area_cm2", [LEAST_AREA_CM2 + 2, USUAL_AREA_CM2, 120.0])

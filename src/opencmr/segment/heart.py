@@ -19,6 +19,9 @@ LOCATING_SLICES = 3
 """Slices of a whole image that a network for whole stacks sees at once: they are many pixels."""
 LOCATING_PHASES = 3
 """Phases that are looked at when the heart is sought; more adds time, not certainty."""
+LEAST_RIVAL = 0.2
+"""Of the weight of what looks most like a heart in one phase: less is not looked at in others
+(proposal)."""
 MARGIN_MM = 28.0
 """What the network sees around the heart: its training windows had at least this much."""
 LEAST_SIDE_MM = 160.0
@@ -135,20 +138,52 @@ def _names_right_ventricle(network: SegmentationRunner) -> bool:
 def _shares(image: Image, network: SegmentationRunner, window: Window) -> np.ndarray:
     """Return how much of a window's pixels ``(C, Z, Y, X)`` is of each class, mean of a few phases.
 
-    The first holds, in place of the background, what is of any structure.
+    The first holds, in place of the background, what is of any structure.  The first phase is
+    looked at as a whole, the others about what may be a heart there.
     """
     wanted = network.card.input
-    phases = np.unique(np.linspace(0, image.phases, LOCATING_PHASES, endpoint=False).astype(int))
-    shares = None
-    for phase in phases:
+    first, *others = np.unique(
+        np.linspace(0, image.phases, LOCATING_PHASES, endpoint=False).astype(int)
+    )
+    shares = _seen(read_window(image.values[first], window, wanted), network)
+    step_mm = window.row_step * image.grid.row_spacing_mm
+    about = _about_hearts(shares[0], wanted.stride_px, MARGIN_MM / step_mm)
+    for phase in others:
         pixels = read_window(image.values[phase], window, wanted)
-        for z, seen in enumerate(shares_by_slice(pixels, network, at_once=LOCATING_SLICES)):
-            if shares is None:
-                shares = np.zeros((len(seen), len(pixels), *seen.shape[1:]), np.float32)
-            shares[0, z] += 1 - seen[0]
-            shares[1:, z] += seen[1:]
-    assert shares is not None, "an image has phases and slices"
-    return shares / len(phases)
+        shares[:, :, *about] += _seen(pixels[:, *about], network)
+    shares[:, :, *about] /= 1 + len(others)
+    return shares
+
+
+def _seen(pixels: np.ndarray, network: SegmentationRunner) -> np.ndarray:
+    """Return the shares ``(C, Z, Y, X)`` of one phase ``(Z, Y, X)``, the first of any structure."""
+    slices = shares_by_slice(pixels, network, at_once=LOCATING_SLICES)
+    shares = np.stack(list(slices), axis=1)
+    shares[0] = 1 - shares[0]
+    return shares
+
+
+def _about_hearts(shares: np.ndarray, stride_px: int, margin_px: float) -> tuple[slice, slice]:
+    """Return the rows and columns, whole strides, about all that may be a heart in one phase.
+
+    Where the phase shows none, all of them.
+    """
+    parts, count = ndimage.label(shares > LEAST_SHARE, structure=np.ones((3, 3, 3)))
+    if count == 0:
+        return slice(None), slice(None)
+    weights = ndimage.sum_labels(shares, parts, np.arange(1, count + 1))
+    may_be = np.isin(parts, 1 + np.flatnonzero(weights >= LEAST_RIVAL * weights.max()))
+    _, rows, columns = np.nonzero(may_be)
+    return (
+        _strides_about(rows, shares.shape[1] // stride_px, stride_px, margin_px),
+        _strides_about(columns, shares.shape[2] // stride_px, stride_px, margin_px),
+    )
+
+
+def _strides_about(places: np.ndarray, strides: int, stride_px: int, margin_px: float) -> slice:
+    start = max(math.floor((places.min() - margin_px) / stride_px), 0)
+    stop = min(math.ceil((places.max() + 1 + margin_px) / stride_px), strides)
+    return slice(start * stride_px, stop * stride_px)
 
 
 def _found(heart: np.ndarray, image: Image, window: Window, least_ml: float) -> _Found | None:
@@ -187,20 +222,21 @@ def box_of(segmentation: Segmentation) -> HeartBox | None:
 
 
 def heart_window(image: Image, box: HeartBox, wanted: SegmentationInput) -> Window:
-    """Return the window that holds the heart and a margin, on the grid that suits it."""
-    step_mm = box.scale * wanted.spacing_mm
+    """Return the window that holds the heart and a margin, on the grid that suits it.
+
+    Its pixels are those of :func:`opencmr.segment.window.whole_window`: where exactly the heart was
+    seen moves the window by whole ones, so that the labels stand.
+    """
+    whole = whole_window(image, wanted, box.scale)
     sides_px: list[int] = []
-    for (low, high), spacing_mm in (
-        (box.rows, image.grid.row_spacing_mm),
-        (box.columns, image.grid.column_spacing_mm),
+    centre: list[float] = []
+    for (low, high), step, middle in (
+        (box.rows, whole.row_step, whole.centre[0]),
+        (box.columns, whole.column_step, whole.centre[1]),
     ):
-        heart_mm = (high - low) * spacing_mm / box.scale
+        heart_mm = (high - low) / step * wanted.spacing_mm
         sides_px.append(side_px(max(heart_mm + 2 * MARGIN_MM, LEAST_SIDE_MM), wanted))
-    return Window(
-        centre=(sum(box.rows) / 2, sum(box.columns) / 2),
-        rows_px=sides_px[0],
-        columns_px=sides_px[1],
-        row_step=step_mm / image.grid.row_spacing_mm,
-        column_step=step_mm / image.grid.column_spacing_mm,
-        source_shape=(image.grid.shape[1], image.grid.shape[2]),
+        centre.append(middle + step * round(((low + high) / 2 - middle) / step))
+    return replace(
+        whole, centre=(centre[0], centre[1]), rows_px=sides_px[0], columns_px=sides_px[1]
     )
