@@ -48,9 +48,9 @@ def script(tmp_path):
     return of
 
 
-def said(command: list[str]) -> list[str]:
+def said(command: list[str], drawn: str = "") -> list[str]:
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    assert done.stderr == ""
+    assert drawn in done.stderr if drawn else done.stderr == ""
     return done.stdout.splitlines()
 
 
@@ -68,6 +68,18 @@ def test_a_process_is_a_fork_until_there_is_a_second_thread(script):
 def test_a_thread_that_python_does_not_know_counts_too(script):
     watched = script("faulthandler.dump_traceback_later(600)", "print(*methods())")
     assert said(watched) == ["spawn spawn spawn"]
+
+
+def test_the_progress_bar_stands_in_the_way_of_no_fork(script):
+    shown = script(
+        "from opencmr.cli import console",
+        "sys.stderr.isatty = lambda: True",
+        "with console.progress_bar(quiet=False) as progress:",
+        "    progress('studies', 1, 3)",
+        "    found = methods()",
+        "print(*found)",
+    )
+    assert said(shown, drawn="1/3") == ["fork fork fork"]
 
 
 def test_folder_and_lock_of_the_parent_outlast_forks_that_end_in_every_way(script):

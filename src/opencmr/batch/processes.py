@@ -24,6 +24,8 @@ import psutil
 
 GRACE_S = 5.0
 """How long a process that is told to end may clear its workplace."""
+WAITING_S = 1.0
+"""How long an answer is waited for before the caller is told."""
 POOL_END_S = 0.1
 """How long the threads of a pool that was told to end may be seen yet."""
 
@@ -74,10 +76,13 @@ class Processes(Generic[Answer]):
         self._task = pickle.loads(pickle.dumps(task))
         self._jobs = jobs
 
-    def answers(self, numbers: Sequence[int]) -> Iterator[tuple[int, Answer | Lost]]:
+    def answers(
+        self, numbers: Sequence[int], waiting_still: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[int, Answer | Lost]]:
         """Yield each number with its answer, as they come.
 
         What the task raises is raised here, and ends all processes, as leaving the iterator does.
+        ``waiting_still`` is called every second without an answer.
         """
         waiting = deque(numbers)
         workers: list[_Worker] = []
@@ -85,7 +90,10 @@ class Processes(Generic[Answer]):
             while waiting or workers:
                 while waiting and len(workers) < self._jobs:
                     workers.append(self._started(waiting.popleft(), workers))
-                for ready in connection.wait([one.pipe for one in workers]):
+                answered = connection.wait([one.pipe for one in workers], WAITING_S)
+                if not answered:
+                    waiting_still()
+                for ready in answered:
                     worker = next(one for one in workers if one.pipe is ready)
                     number, answer = worker.number, _received(worker)
                     if isinstance(answer, _Raised):
