@@ -3,11 +3,13 @@
 import operator
 import os
 import signal
+import time
 from functools import partial
 
 import psutil
 import pytest
 
+from opencmr.batch import processes
 from opencmr.batch.processes import Lost, Processes
 
 
@@ -35,6 +37,14 @@ def test_what_a_task_raises_is_raised_here_and_ends_the_processes():
     with pytest.raises(ZeroDivisionError):
         list(Processes(partial(operator.truediv, 1), 2).answers([1, 0, 2, 4]))
     assert children() <= before + 1
+
+
+def test_who_waits_is_told_of_it(monkeypatch):
+    monkeypatch.setattr(processes, "WAITING_S", 0.01)
+    told = []
+    answers = Processes(time.sleep, 1).answers([1], lambda: told.append("still"))
+    assert list(answers) == [(1, None)]
+    assert told
 
 
 def test_nothing_to_do_starts_nothing():

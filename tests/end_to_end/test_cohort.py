@@ -82,6 +82,18 @@ def test_a_body_is_that_of_its_own_row(cohort):
     assert given[f"{CANARY}2_sa"]["given_by_the_caller"] == []
 
 
+def test_a_study_measures_the_same_in_a_cohort_and_alone(cohort, opencmr, source, tmp_path):
+    _, out, _ = cohort
+    lone = tmp_path / "in"
+    lone.mkdir()
+    for path in source.glob(f"{CANARY}2*"):
+        shutil.copy(path, lone)
+    opencmr("analyze", lone, "-o", tmp_path / "alone")
+    keys = {row["label"]: key for key, row in rows(out, "cohort.csv").items()}
+    together = out / keys[f"{CANARY}2_sa"] / "measurements.json"
+    assert together.read_bytes() == (tmp_path / "alone" / "measurements.json").read_bytes()
+
+
 def test_the_same_command_goes_on_where_it_stopped(cohort, opencmr):
     outcome, out, words = cohort
     first, second = (study["key"] for study in outcome.json["studies"])

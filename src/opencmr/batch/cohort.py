@@ -150,11 +150,16 @@ def analyze_cohort(
     done = len(keys) - len(waiting)
     if done:
         tell(f"{done} of {len(keys)} studies are finished already")
-    progress(STUDIES, done, len(keys))
+    fresh = 0
+
+    def show() -> None:
+        progress(STUDIES, done + fresh, len(keys))
+
+    show()
     networks = Networks(max(1, usable_cores() // jobs))
     task = StudyTask(studies, tuple(configurations), place, networks)
     begun_s, remarks = time.monotonic(), dict[str, None]()
-    answers = Processes(task, jobs).answers(waiting)
+    answers = Processes(task, jobs).answers(waiting, show)
     for fresh, (number, answer) in enumerate(answers, start=1):
         told = Done(_why_lost(answer)) if isinstance(answer, Lost) else answer
         if told.error:
@@ -163,7 +168,7 @@ def analyze_cohort(
             if remark not in remarks:
                 tell(remark)
             remarks[remark] = None
-        progress(STUDIES, done + fresh, len(keys))
+        show()
         left = time_left(time.monotonic() - begun_s, fresh, len(waiting) - fresh)
         what = f"failed: {told.error}" if told.error else "done"
         tell(f"study {done + fresh} of {len(keys)}, {keys[number]}: {what}{left}")

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -126,6 +127,8 @@ SamePatient = Annotated[
 ]
 
 
+REDRAWING_S = 0.1
+"""How often the progress bar is drawn at most."""
 ANY_WIDTH = 1000
 """Characters a line of a table that goes to a file or to another program: none is folded."""
 
@@ -194,7 +197,10 @@ def print_json(value: Any) -> None:
 
 @contextlib.contextmanager
 def progress_bar(*, quiet: bool) -> Iterator[Progress]:
-    """Show a progress bar a task on standard error, when that is a terminal."""
+    """Show a progress bar a task on standard error, when that is a terminal.
+
+    It is drawn when it is told something: a thread that drew it would rule out forks (ADR 0048).
+    """
     if quiet or not sys.stderr.isatty():
         yield silent
         return
@@ -210,13 +216,19 @@ def progress_bar(*, quiet: bool) -> Iterator[Progress]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Bars(*columns, console=Console(stderr=True)) as bars:
+    with Bars(*columns, console=Console(stderr=True), auto_refresh=False) as bars:
         tasks: dict[str, Any] = {}
+        drawn_s = 0.0
 
         def advance(what: str, done: int, total: int) -> None:
+            nonlocal drawn_s
             if what not in tasks:
                 tasks[what] = bars.add_task(what, total=total)
             bars.update(tasks[what], completed=done, total=total)
+            now_s = time.monotonic()
+            if done == total or now_s - drawn_s > REDRAWING_S:
+                bars.refresh()
+                drawn_s = now_s
 
         yield advance
 
