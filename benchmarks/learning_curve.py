@@ -252,8 +252,10 @@ def table(arms: list[dict[str, Any]]) -> str:
         found = arm.get(key)
         return f"{found['mean']:+.3f} (p {found['wilcoxon_p']:.2g})" if found else ""
 
-    def error(arm: dict[str, Any], symbol: str) -> str:
-        return f"{arm[symbol]['mae']:.1f}" if symbol in arm else "none measured"
+    def one_digit(arm: dict[str, Any], key: str) -> str:
+        found = arm.get(key)  # none where the network found no such structure in any heart
+        value = found["mae"] if isinstance(found, dict) else found
+        return "none" if value is None else f"{value:.1f}"
 
     def on_cavity(arm: dict[str, Any], ge: str) -> str:
         return "{:.3f} ({:.3f} to {:.3f})".format(*arm[ge]["Dice"]) if ge in arm else ""
@@ -269,7 +271,8 @@ def table(arms: list[dict[str, Any]]) -> str:
         lines.append(
             f"| {arm['patients']} | {arm['title']} | {arm['dice']['mean']:.3f} "
             f"({low:.3f} to {high:.3f}) | {told(arm, 'against_plain')} | {three} "
-            f"| {arm['hausdorff95_mm']:.1f} | {error(arm, 'LVEF')}, {error(arm, 'RVEF')} "
+            f"| {one_digit(arm, 'hausdorff95_mm')} "
+            f"| {one_digit(arm, 'LVEF')}, {one_digit(arm, 'RVEF')} "
             f"| {on_cavity(arm, 'ge_unseen')} | {told(arm, 'ge_unseen_against_plain')} "
             f"| {on_cavity(arm, 'ge_all')} | {told(arm, 'ge_all_against_plain')} |"
         )
