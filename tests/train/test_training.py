@@ -166,7 +166,7 @@ def test_given_slices_and_another_task_are_learnt_by_the_same_loop(small_recipe,
     def brightness(slices: tuple[Slice, ...], recipe: Recipe) -> loop.Task:
         def batch_of(step: int) -> tuple[torch.Tensor, torch.Tensor]:
             asked.append(step)
-            image = torch.from_numpy(slices[1].stack[None, 1:2, :64, :64]) / 255
+            image = torch.tensor(slices[1].stack[None, 1:2, :64, :64]) / 255
             return image, image[:, 0]
 
         return loop.Task(batch_of, lambda answers, seen: (answers[:, 0] - seen).abs().mean())
