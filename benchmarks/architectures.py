@@ -86,9 +86,14 @@ def trained(name: str, runs: Path, data: Path) -> Path:
     recipe.parent.mkdir(parents=True, exist_ok=True)
     recipe.write_text(recipe_of(ARMS[name]), encoding="utf-8")
     steps = read_recipe(recipe).optimiser.steps
-    if not (run / CHECKPOINT_FILE).is_file() or averaged_network(run)[2]["step"] < steps:
+    if not finished(run, steps):
         train(recipe, data, run)
     return run
+
+
+def finished(run: Path, steps: int) -> bool:
+    """Whether a run was trained for so many steps."""
+    return (run / CHECKPOINT_FILE).is_file() and averaged_network(run)[2]["step"] >= steps
 
 
 def scored(network: Network, data: Path) -> tuple[list[Score], list[MeasuredTwice]]:

@@ -153,6 +153,31 @@ def test_a_killed_run_goes_on_where_it_stopped(small_recipe, tmp_path, monkeypat
         assert torch.allclose(one[name].float(), two[name].float(), atol=1e-4), name
 
 
+def test_given_slices_and_another_task_are_learnt_by_the_same_loop(small_recipe, tmp_path):
+    rows = loop.training_rows(read_recipe(small_recipe), tmp_path)
+    slices = read_slices(rows, tmp_path, (1.0, 99.0))
+    by_recipe = loop.train(small_recipe, tmp_path, tmp_path / "by_recipe")
+    given = loop.train_on(loop.Lessons(slices, rows), small_recipe, tmp_path / "given")
+    one, two = (torch.load(p, weights_only=True)["average"] for p in (by_recipe, given))
+    assert all(torch.allclose(one[name].float(), two[name].float(), atol=1e-4) for name in one)
+
+    asked = []
+
+    def brightness(slices: tuple[Slice, ...], recipe: Recipe) -> loop.Task:
+        def batch_of(step: int) -> tuple[torch.Tensor, torch.Tensor]:
+            asked.append(step)
+            image = torch.tensor(slices[1].stack[None, 1:2, :64, :64]) / 255
+            return image, image[:, 0]
+
+        return loop.Task(batch_of, lambda answers, seen: (answers[:, 0] - seen).abs().mean())
+
+    lessons = loop.Lessons(slices, rows, brightness)
+    done = loop.train_on(lessons, small_recipe, tmp_path / "other", start_from=tmp_path / "given")
+    assert asked == list(range(12))
+    other = torch.load(done, weights_only=True)["average"]
+    assert not torch.equal(other["head.weight"], two["head.weight"])
+
+
 def test_the_log_holds_a_line_with_loss_and_rate(small_recipe, tmp_path):
     loop.train(small_recipe, tmp_path, tmp_path / "run")
     (line,) = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
@@ -233,7 +258,7 @@ def test_a_resumed_run_names_all_code_that_trained_it(small_recipe, tmp_path, mo
 
 
 def test_the_average_follows_the_stated_rule_from_its_first_step(small_recipe):
-    state = loop._State(read_recipe(small_recipe), torch.device("cpu"))
+    state = loop._State(read_recipe(small_recipe), torch.device("cpu"), segmentation_loss)
     expected = {k: v.clone() for k, v in state.network.state_dict().items()}
     images = torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(2))
     labels = torch.zeros(2, 64, 64, dtype=torch.int64)

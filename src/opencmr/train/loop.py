@@ -272,9 +272,16 @@ def _many_images(slices: tuple[Slice, ...], recipe: Recipe) -> Tensor:
     return torch.cat([images for images, _ in batches])
 
 
-def _prefetch(
-    slices: tuple[Slice, ...], recipe: Recipe, start: int
-) -> Iterator[tuple[Tensor, Tensor]]:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Task:
+    """What is learnt: the batch of each step, images and targets, and the loss of the answers."""
+
+    batch_of: Callable[[int], tuple[Tensor, Tensor]]
+    loss: Callable[[Tensor, Tensor], Tensor]
+
+
+def segmentation_task(slices: tuple[Slice, ...], recipe: Recipe) -> Task:
+    """Return the task of labelling the slices."""
     batch_of = partial(
         make_batch,
         slices,
@@ -282,13 +289,34 @@ def _prefetch(
         recipe,
         walls=walls_to_exchange(slices, recipe),
     )
+    return Task(batch_of, loss_of(manifest_of(recipe).data_set))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Lessons:
+    """What a run learns from.
+
+    Attributes
+    ----------
+    slices : tuple of Slice
+    rows : tuple of Row
+        Those of the data sets among them, for the record and the model card.
+    task : callable
+        What is learnt from them.
+    """
+
+    slices: tuple[Slice, ...]
+    rows: tuple[Row, ...]
+    task: Callable[[tuple[Slice, ...], Recipe], Task] = segmentation_task
+
+
+def _prefetch(task: Task, steps: range) -> Iterator[tuple[Tensor, Tensor]]:
     with ThreadPoolExecutor(1) as pool:
-        steps = range(start, recipe.optimiser.steps)
-        waiting = [pool.submit(batch_of, step) for step in steps[:PREFETCHED_BATCHES]]
+        waiting = [pool.submit(task.batch_of, step) for step in steps[:PREFETCHED_BATCHES]]
         for step in steps:
             batch = waiting.pop(0).result()
-            if step + PREFETCHED_BATCHES < recipe.optimiser.steps:
-                waiting.append(pool.submit(batch_of, step + PREFETCHED_BATCHES))
+            if step + PREFETCHED_BATCHES in steps:
+                waiting.append(pool.submit(task.batch_of, step + PREFETCHED_BATCHES))
             yield batch
 
 
@@ -305,10 +333,11 @@ def _channels_last(network: SegmentationNetwork) -> SegmentationNetwork:
 class _State:
     """What a checkpoint holds: the network, its moving average and the optimiser."""
 
-    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+    def __init__(
+        self, recipe: Recipe, device: torch.device, loss: Callable[[Tensor, Tensor], Tensor]
+    ) -> None:
         torch.manual_seed(recipe.optimiser.seed)
-        self.recipe, self.device, self.step = recipe, device, 0
-        self.loss = loss_of(manifest_of(recipe).data_set)
+        self.recipe, self.device, self.step, self.loss = recipe, device, 0, loss
         self.network = _channels_last(build_network(recipe).to(device))
         self.average = AveragedModel(self.network, multi_avg_fn=self._follow, use_buffers=True)
         self.start_average()
@@ -412,9 +441,30 @@ def train(
     recipe = read_recipe(recipe_path)
     rows = training_rows(recipe, data)
     slices = read_slices(rows, data, recipe.network.intensity_percentiles)
+    return train_on(Lessons(slices, rows), recipe_path, run, start_from=start_from, report=report)
+
+
+def train_on(
+    lessons: Lessons,
+    recipe_path: Path,
+    run: Path,
+    *,
+    start_from: Path | None = None,
+    report: Callable[[int, int, float], None] = lambda step, steps, loss: None,
+) -> Path:
+    """Train on given slices, whatever they are, by all else of a recipe; else as :func:`train`.
+
+    Raises
+    ------
+    ConfigurationError
+        When the recipe is wrong.
+    """
+    recipe = read_recipe(recipe_path)
     run.mkdir(parents=True, exist_ok=True)
     checkpoint = run / CHECKPOINT_FILE
-    state = _State(recipe, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    task = lessons.task(lessons.slices, recipe)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    state = _State(recipe, device, task.loss)
     if checkpoint.exists():
         state.resume(checkpoint)
     elif start_from is not None:
@@ -423,16 +473,16 @@ def train(
         start_from_model(
             state.network,
             recipe.network.start_model,
-            _many_images(slices, recipe),
+            _many_images(lessons.slices, recipe),
             scheme_named(manifest_of(recipe).data_set.label_scheme),
         )
         state.start_average()
     shutil.copyfile(recipe_path, run / RECIPE_FILE)
-    (run / MANIFEST_FILE).write_bytes(ROWS.dump_json(rows, indent=1))
+    (run / MANIFEST_FILE).write_bytes(ROWS.dump_json(lessons.rows, indent=1))
     state.network.train()
     losses: list[float] = []
     last_save = last_log = time.monotonic()
-    for windows, labels in _prefetch(slices, recipe, state.step):
+    for windows, labels in _prefetch(task, range(state.step, recipe.optimiser.steps)):
         losses.append(state.learn(windows, labels))
         now = time.monotonic()
         if state.step % LOG_EVERY_STEPS == 0 or state.step == recipe.optimiser.steps:
