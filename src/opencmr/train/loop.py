@@ -11,11 +11,10 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -32,7 +31,6 @@ from opencmr.segment.intensity import scale_intensity
 from opencmr.storage import write_bytes
 from opencmr.train import augmentation
 from opencmr.train.code_version import code_version
-from opencmr.train.exchange import Walls, exchanged, walls_of
 from opencmr.train.label_codes import CODES
 from opencmr.train.loss import loss_of
 from opencmr.train.manifest import MANIFESTS, ROWS, Manifest, Row, Slice, read_slices
@@ -76,17 +74,12 @@ def build_network(recipe: Recipe) -> SegmentationNetwork:
 
 
 def make_sample(
-    source: Slice,
-    recipe: Recipe,
-    random: np.random.Generator,
-    walls: Mapping[tuple[str, str], Walls] = MappingProxyType({}),
+    source: Slice, recipe: Recipe, random: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
     """Return augmented planes ``(P, H, W)``, resampled and scaled as at inference, and labels.
 
     Labels ``(H, W)`` of one slice, or ``(P, H, W)`` where the network labels whole stacks.
-    ``walls``: of all stacks, where they are exchanged.
     """
-    source = _with_another_wall(source, recipe, random, walls)
     parameters = augmentation.draw(recipe.augmentation, random)
     limits = source.limits[random.integers(len(source.limits))]
     seen, labelled = _slices_of_sample(source, recipe, parameters, random)
@@ -112,21 +105,6 @@ def make_sample(
     )
     window = augmentation.degrade(window, parameters).clamp(0, 1)
     return window, labels if recipe.network.stack_slices else labels[0]
-
-
-def _with_another_wall(
-    source: Slice,
-    recipe: Recipe,
-    random: np.random.Generator,
-    walls: Mapping[tuple[str, str], Walls],
-) -> Slice:
-    """Return the slice of a stack that now and then shows the wall of another heart."""
-    own = walls.get((source.subject, source.phase))
-    if own is None or random.random() >= recipe.augmentation.exchange_probability:
-        return source
-    other = list(walls.values())[random.integers(len(walls))]
-    stack, labels = exchanged(source, own, other, random)
-    return dataclasses.replace(source, stack=stack, stack_labels=labels)
 
 
 def _slices_of_sample(
@@ -194,32 +172,18 @@ def draw_chances(slices: tuple[Slice, ...], recipe: DataRecipe) -> np.ndarray:
     return np.asarray(weights / weights.sum())
 
 
-def walls_to_exchange(slices: tuple[Slice, ...], recipe: Recipe) -> Mapping[tuple[str, str], Walls]:
-    """Return the walls of all stacks, where the recipe exchanges any."""
-    if not recipe.augmentation.exchange_probability:
-        return {}
-    scheme = scheme_named(MANIFESTS[recipe.data.manifest].data_set.label_scheme)
-    return walls_of(slices, scheme)
-
-
 def make_batch(
-    slices: tuple[Slice, ...],
-    chances: np.ndarray,
-    recipe: Recipe,
-    step: int,
-    walls: Mapping[tuple[str, str], Walls] = MappingProxyType({}),
+    slices: tuple[Slice, ...], chances: np.ndarray, recipe: Recipe, step: int
 ) -> tuple[Tensor, Tensor]:
     """Return the batch of ``step``: images ``(N, P, H, W)`` and labels ``(N, [P,] H, W)``.
 
-    ``chances``: of :func:`draw_chances`; ``walls``: of :func:`walls_to_exchange`.
+    ``chances``: of :func:`draw_chances`.
     """
     images, labels = [], []
     recipe = _sometimes_alone(recipe, step)
     for place in range(recipe.optimiser.batch_size):
         random = np.random.default_rng([recipe.optimiser.seed, step, place])
-        image, label = make_sample(
-            slices[random.choice(len(slices), p=chances)], recipe, random, walls
-        )
+        image, label = make_sample(slices[random.choice(len(slices), p=chances)], recipe, random)
         images.append(image)
         labels.append(label)
     return torch.stack(images), torch.stack(labels)
@@ -282,13 +246,7 @@ class Task:
 
 def segmentation_task(slices: tuple[Slice, ...], recipe: Recipe) -> Task:
     """Return the task of labelling the slices."""
-    batch_of = partial(
-        make_batch,
-        slices,
-        draw_chances(slices, recipe.data),
-        recipe,
-        walls=walls_to_exchange(slices, recipe),
-    )
+    batch_of = partial(make_batch, slices, draw_chances(slices, recipe.data), recipe)
     return Task(batch_of, loss_of(manifest_of(recipe).data_set))
 
 

@@ -114,8 +114,6 @@ class AugmentationRecipe:
     noise: Strength
     ghost_probability: Probability
     ghost: Strength
-    exchange_probability: Probability = 0.0
-    """That a heart is shown with another's wall (:mod:`opencmr.train.exchange`)."""
 
 
 @dataclass(frozen=True, slots=True, config=_TABLE)
