@@ -69,6 +69,19 @@ def test_what_a_network_says_does_not_depend_on_the_windows_before():
     np.testing.assert_array_equal(network(small), first)
 
 
+def test_a_card_may_weigh_the_shares_of_structures_that_it_labels(own_model):
+    card = json.loads((own_model / "model.json").read_text())
+    card["output"]["share_factors"] = {"MYOCARDIUM": 0.5}
+    (own_model / "model.json").write_text(json.dumps(card))
+    read = read_card(own_model)
+    assert read.output.factors == (1.0, 1.0, 0.5, 1.0)
+    assert json.loads(read.model_dump_json())["output"] == card["output"]
+    card["output"]["share_factors"] = {"SCAR": 0.5}
+    (own_model / "model.json").write_text(json.dumps(card))
+    with pytest.raises(ModelError, match="share_factors names SCAR, which acdc has not"):
+        read_card(own_model)
+
+
 def test_one_flipped_bit_in_the_weights_is_refused(own_model):
     weights = bytearray((own_model / "weights.onnx").read_bytes())
     weights[len(weights) // 2] ^= 1

@@ -5,6 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from opencmr.anatomy.policy import ACDC_POLICY
+from opencmr.anatomy.structures import ACDC
+from opencmr.models.card import SegmentationOutput
 from opencmr.segment.context import shares_by_slice, stack_part
 
 STACK = np.arange(7, dtype=np.float32)[:, None, None] * np.ones((7, 4, 6), np.float32)
@@ -15,7 +18,7 @@ class Echo:
 
     def __init__(self, *, whole_stack: bool, context: int = 0) -> None:
         wanted = SimpleNamespace(whole_stack=whole_stack, context_slices=context)
-        self.card = SimpleNamespace(input=wanted)
+        self.card = SimpleNamespace(input=wanted, output=SimpleNamespace(factors=(1.0,)))
         self.shown: list[int] = []
 
     def __call__(self, windows: np.ndarray) -> np.ndarray:
@@ -54,3 +57,24 @@ def test_a_part_of_a_stack_holds_the_slice_that_it_was_asked_for():
                     assert 0 <= min(part) <= max(part) < slices
                     assert len(set(np.diff(part))) == 1
                     assert np.sign(part[1] - part[0]) == np.sign(step)
+
+
+class Undecided:
+    """A network to which all classes are as likely."""
+
+    def __init__(self, **factors: float) -> None:
+        output = SegmentationOutput(
+            label_scheme=ACDC.name,
+            papillary_rule=ACDC_POLICY.papillary,
+            basal_rule=ACDC_POLICY.basal,
+            share_factors=factors,
+        )
+        self.card = SimpleNamespace(input=Echo(whole_stack=False).card.input, output=output)
+
+    def __call__(self, windows: np.ndarray) -> np.ndarray:
+        return np.full((1, 4, *windows.shape[2:]), 0.25, np.float32)
+
+
+def test_shares_are_weighed_by_the_factors_of_the_card_and_sum_to_one():
+    (shares,) = shares_by_slice(STACK[:1], Undecided(MYOCARDIUM=0.5))
+    assert shares[:, 0, 0] == pytest.approx([2 / 7, 2 / 7, 1 / 7, 2 / 7])

@@ -13,7 +13,7 @@ from opencmr.anatomy.views import View
 from opencmr.geometry.grid import grid_from_spacing
 from opencmr.imaging.image import Image, untimed_image
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
-from opencmr.models.card import SegmentationInput
+from opencmr.models.card import SegmentationInput, SegmentationOutput
 from opencmr.segment.heart import (
     LEAST_AREA_CM2,
     LEAST_AREA_OF_A_PHASE_CM2,
@@ -48,7 +48,11 @@ class Seer:
                 stride_px=16,
                 context_slices=0,
             ),
-            output=SimpleNamespace(scheme=scheme),
+            output=SegmentationOutput(
+                label_scheme=scheme.name,
+                papillary_rule=ACDC_POLICY.papillary,
+                basal_rule=ACDC_POLICY.basal,
+            ),
         )
         self.least_px, self.swells_beyond_px = least_px, swells_beyond_px
         self.looks = self.pixels = 0

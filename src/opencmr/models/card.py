@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from opencmr.anatomy.policy import BasalRule, ContourPolicy, PapillaryRule
-from opencmr.anatomy.structures import LabelScheme, scheme_named
+from opencmr.anatomy.structures import LabelScheme, Structure, scheme_named
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ModelError
@@ -58,6 +58,7 @@ def _by_name(kind: type[Enum]) -> BeforeValidator:
 
 
 _NAME_OF = PlainSerializer(lambda member: member.name, return_type=str)
+StructureByName = Annotated[Structure, _by_name(Structure), _NAME_OF]
 SchemeName = Annotated[str, AfterValidator(_known_scheme)]
 
 
@@ -141,11 +142,32 @@ class SharesOutput(_Part):
 
 
 class SegmentationOutput(SharesOutput):
-    """Shares of the classes of a label scheme, background first, under a contour policy."""
+    """Shares of the classes of a label scheme, background first, under a contour policy.
+
+    Attributes
+    ----------
+    share_factors : mapping of Structure to float
+        What a share is multiplied by before the greatest wins: soft Dice takes a thin structure's
+        doubtful pixels for it.  1 where nothing is said.
+    """
 
     label_scheme: SchemeName
     papillary_rule: Annotated[PapillaryRule, _by_name(PapillaryRule), _NAME_OF]
     basal_rule: Annotated[BasalRule, _by_name(BasalRule), _NAME_OF]
+    share_factors: Mapping[StructureByName, Annotated[float, Field(gt=0, le=10)]] = {}
+
+    @model_validator(mode="after")
+    def _check_factors(self) -> Self:
+        if missing := self.share_factors.keys() - set(self.scheme.structures.values()):
+            names = ", ".join(sorted(one.name for one in missing))
+            raise ValueError(f"share_factors names {names}, which {self.label_scheme} has not")
+        return self
+
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """Factor of each class, background first."""
+        structures = (structure for _, structure in sorted(self.scheme.structures.items()))
+        return 1.0, *(self.share_factors.get(structure, 1.0) for structure in structures)
 
     @property
     def scheme(self) -> LabelScheme:

@@ -11,11 +11,24 @@ from opencmr.models.runner import SegmentationRunner
 def shares_by_slice(
     pixels: np.ndarray, network: SegmentationRunner, *, at_once: int | None = None
 ) -> Iterator[np.ndarray]:
-    """Give the class shares ``(C, H, W)`` of every slice of a stack ``(Z, H, W)``, in order.
+    """Return the class shares ``(C, H, W)`` of every slice of a stack ``(Z, H, W)``, in order.
 
     A network that labels whole stacks is given the stack, or the parts of about ``at_once`` slices
-    that it falls into.
+    that it falls into.  Shares are weighed by the factors of its card.
     """
+    given = _shares_by_slice(pixels, network, at_once)
+    factors = np.array(network.card.output.factors, np.float32)
+    return given if (factors == 1).all() else (_weighed(shares, factors) for shares in given)
+
+
+def _weighed(shares: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    weighed = shares * factors[:, None, None]
+    return np.asarray(weighed / weighed.sum(0))
+
+
+def _shares_by_slice(
+    pixels: np.ndarray, network: SegmentationRunner, at_once: int | None
+) -> Iterator[np.ndarray]:
     wanted, slices = network.card.input, len(pixels)
     if not wanted.whole_stack:
         for z in range(slices):

@@ -5,6 +5,8 @@ ill-typed key is an error that names it.
 """
 
 import tomllib
+from collections.abc import Mapping
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +15,7 @@ from pydantic.dataclasses import dataclass
 
 from opencmr.anatomy.structures import Structure
 from opencmr.errors import ConfigurationError
-from opencmr.models.card import Percent, faults
+from opencmr.models.card import Percent, StructureByName, faults
 
 Count = Annotated[int, Field(strict=True, ge=1)]
 Index = Annotated[int, Field(strict=True, ge=0)]
@@ -52,7 +54,8 @@ class NetworkRecipe:
     ``start_model`` is the model (``name@version``) whose weights it starts from; a
     plane that the model did not see starts without influence.  Empty: from random weights.
     ``stack_slices`` are the neighbouring slices of a stack in a sample, all labelled, where the
-    architecture labels whole stacks; 0 where it labels one slice.
+    architecture labels whole stacks; 0 where it labels one slice.  ``share_factors`` are what the
+    shares of structures are multiplied by when the trained network is used.
     """
 
     widths: Annotated[tuple[Count, ...], Field(min_length=1)]
@@ -64,6 +67,7 @@ class NetworkRecipe:
     classes: Annotated[int, Field(strict=True, ge=2)]
     architecture: str = "unet"
     stack_slices: Index = 0
+    share_factors: Mapping[StructureByName, Positive] = field(default_factory=dict)
 
     @property
     def planes(self) -> int:

@@ -119,6 +119,7 @@ def card_of(
             label_scheme=data_set.label_scheme,
             papillary_rule=data_set.policy.papillary,
             basal_rule=data_set.policy.basal,
+            share_factors=recipe.network.share_factors,
         ),
     )
 
