@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-MODEL = "cine_sax 0.6.0"
+MODEL = "cine_sax 0.6.1"
 """Who outlined the hearts that the limits were measured on."""
 HEARTS = 12
 SOURCE = (
@@ -50,15 +50,15 @@ class Repeatability:
 
 REPEATABILITY: Mapping[str, Repeatability] = MappingProxyType(
     {
-        "LVEDV": Repeatability(19.7, 11.2),
-        "LVESV": Repeatability(11.4, 9.5),
-        "LVSV": Repeatability(22.4, 36.4),
-        "LVEF": Repeatability(7.3),
-        "LVM": Repeatability(13.1, 10.3),
-        "RVEDV": Repeatability(19.8, 11.4),
-        "RVESV": Repeatability(13.3, 14.5),
-        "RVSV": Repeatability(17.3, 31.9),
-        "RVEF": Repeatability(7.2),
+        "LVEDV": Repeatability(19.4, 10.4),
+        "LVESV": Repeatability(11.3, 9.8),
+        "LVSV": Repeatability(22.2, 35.4),
+        "LVEF": Repeatability(6.6),
+        "LVM": Repeatability(14.7, 16.2),
+        "RVEDV": Repeatability(19.7, 11.3),
+        "RVESV": Repeatability(12.9, 14.3),
+        "RVSV": Repeatability(16.6, 30.0),
+        "RVEF": Repeatability(6.9),
     }
 )
 """By symbol."""
