@@ -36,6 +36,16 @@ def test_a_slice_that_lies_open_loses_its_ventricle_and_its_neighbours_keep_thei
         assert (kept[z] == labels[z]).all()
 
 
+def test_a_stray_part_that_lies_open_takes_no_ventricle_with_it():
+    """As lung that was taken for a larger cavity, in the slice of a closed ring."""
+    labels = np.zeros((1, 80, 200), np.uint8)
+    labels[0, :, :80] = ring(0)
+    labels[0, 10:70, 110:190] = CAVITY
+    kept = keep_enclosed(labels, EMIDEC)
+    assert (kept[..., :80] == labels[..., :80]).all()
+    assert not kept[..., 80:].any()
+
+
 def test_scar_and_no_reflow_are_wall_that_encloses():
     labels = ring(0)
     labels[(labels == WALL) & (ANGLE < 180)] = SCAR
