@@ -9,7 +9,6 @@ training: what is finished is not trained again, what was interrupted goes on.
 """
 
 import argparse
-import csv
 import json
 import logging
 import re
@@ -21,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from real_data import data_folder
+from real_data import acdc_rows, data_folder
 from scipy.stats import wilcoxon
 from segmentation_accuracy import STRUCTURES, SYMBOLS, parts, score_patient
 from torch.utils.flop_counter import FlopCounterMode
@@ -98,12 +97,10 @@ def finished(run: Path, steps: int) -> bool:
 
 def scored(network: Network, data: Path) -> tuple[list[Score], list[MeasuredTwice]]:
     """Return the scores of all patients of the fold."""
-    with (data / "acdc" / "metadata.csv").open(newline="") as lines:
-        patients = [row["patient"] for row in csv.DictReader(lines) if int(row["fold"]) == FOLD]
     scores: list[Score] = []
     measured: list[MeasuredTwice] = []
-    for patient in patients:
-        own, volumes = score_patient(data / "acdc", patient, network)
+    for row in acdc_rows([FOLD]):
+        own, volumes = score_patient(data / "acdc", row["patient"], network)
         scores += own
         measured += volumes
     return scores, measured

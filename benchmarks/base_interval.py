@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from real_data import data_folder
+from real_data import acdc_rows, data_folder
 from reference_limits import Masks, load, near_heart
 
 from opencmr.anatomy.structures import Structure
@@ -276,9 +276,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
     data = data_folder()
-    with (data / "acdc" / "metadata.csv").open(newline="") as lines:
-        rows = [(r["patient"], int(r["fold"])) for r in csv.DictReader(lines)]
-    everyone = [load(data / "acdc", *one) for one in rows]
+    everyone = [load(data / "acdc", row["patient"], int(row["fold"])) for row in acdc_rows()]
     network = Networks().segmentation(View.SAX, Technique.CINE, name=UNSEEN_MODEL)
     result = {
         "reference masks": readers(everyone) | slice_by_slice(everyone),

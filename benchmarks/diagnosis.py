@@ -10,7 +10,6 @@ never saw the patient either: MASKS, as ``out_of_fold.py`` makes them.
 """
 
 import argparse
-import csv
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from real_data import data_folder
+from real_data import acdc_rows, data_folder
 from scipy.stats import beta, rankdata
 
 from opencmr.anatomy.policy import ACDC_POLICY
@@ -109,9 +108,7 @@ def load(folder: Path, unseen: Path) -> dict[str, list[Patient]]:
     ``opencmr diagnose`` does not ask the classifier about these either.
     """
     kinds: dict[str, list[Patient]] = {"readers": [], "automatic": [], "no basal slice at ES": []}
-    with (folder / "metadata.csv").open(newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    for row in rows:
+    for row in acdc_rows():
         name = row["patient"]
         labels, grid = both_phases(folder, f"{name}_{{}}_gt.nii.gz")
         automatic, _ = both_phases(unseen, f"{name}_{{}}.nii.gz")

@@ -9,7 +9,6 @@ of several seeds.  The heart is found by the network that never saw fold 0.
 """
 
 import argparse
-import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +22,7 @@ from diagnosis import (
     measures_of,
     with_intervals,
 )
-from real_data import data_folder
+from real_data import acdc_rows, data_folder
 
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
@@ -70,9 +69,7 @@ def seen(image: Image, box: HeartBox, random: np.random.Generator | None) -> np.
 def hearts(folder: Path) -> Iterator[tuple[int, int, Image, Image, HeartBox]]:
     """Yield group, fold, pictures, masks in greys and place of each patient's heart."""
     network = Networks().segmentation(View.SAX, Technique.CINE, name=FINDER)
-    with (folder / "metadata.csv").open(newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    for row in rows:
+    for row in acdc_rows():
         name = row["patient"]
         image = read_nifti_pair(folder / f"{name}_ed.nii.gz", folder / f"{name}_es.nii.gz").image
         maps = [read_label_map(folder / f"{name}_{when}_gt.nii.gz") for when in ("ed", "es")]

@@ -43,8 +43,9 @@ def main() -> None:
         for number in range(options.studies):
             copy(coarse, many / str(number), f"study {number}")
         cases = {"one study": (coarse, options.runs), "one full study": (full, 1)}
+        all_of_them = f"{options.studies} studies"
         if options.studies:
-            cases[f"{options.studies} studies"] = many, 1
+            cases[all_of_them] = many, 1
         trees = {"": None}
         if options.beside is not None:
             trees[f" at {commit_of(options.beside)}"] = options.beside
@@ -53,8 +54,8 @@ def main() -> None:
                 result |= peaks(f"{name}{when}", source, runs, tree)
                 options.output.write_text(json.dumps(result, indent=1) + "\n")
             for kind in (RESIDENT, PROPORTIONAL) if options.studies else ():
-                ratio = result[f"{name}{when}, {kind}"] / result[f"one study{when}, {kind}"]
-                result[f"{name}{when}, {kind}, ratio to one"] = round(ratio, 3)
+                ratio = result[f"{all_of_them}{when}, {kind}"] / result[f"one study{when}, {kind}"]
+                result[f"{all_of_them}{when}, {kind}, ratio to one"] = round(ratio, 3)
     options.output.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1))
 

@@ -8,7 +8,6 @@ known way, and on masks of networks that never saw the patient (``out_of_fold.py
 """
 
 import argparse
-import csv
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -20,7 +19,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 from label_damages import CUTS, RV_DAMAGES, Damage
-from real_data import data_folder
+from real_data import acdc_rows, data_folder
 from scipy.ndimage import gaussian_filter
 
 from opencmr.anatomy.policy import ACDC_POLICY
@@ -372,9 +371,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
     folder = data_folder() / "acdc"
-    with (folder / "metadata.csv").open(newline="") as lines:
-        rows = [(row["patient"], int(row["fold"])) for row in csv.DictReader(lines)]
-    everyone = [load(folder, *row) for row in rows]
+    everyone = [load(folder, row["patient"], int(row["fold"])) for row in acdc_rows()]
     whole = [judged(one.ventricles()) for one in everyone]
     measured = [(one, values) for one, (values, _) in zip(everyone, whole, strict=True)]
     table = [

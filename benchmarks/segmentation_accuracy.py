@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pydicom
-from real_data import data_folder
+from real_data import acdc_rows, data_folder
 from skimage.draw import polygon2mask
 
 from opencmr.anatomy.policy import ACDC_POLICY
@@ -49,15 +49,21 @@ def volumes(segmentation: Segmentation, image: Image) -> dict[str, float | None]
     return {symbol: measured.value(symbol) for symbol in SYMBOLS}
 
 
-def score_patient(
-    folder: Path, patient: str, network: SegmentationRunner
-) -> tuple[tuple[Score, ...], tuple[MeasuredTwice, ...]]:
+def read_patient(folder: Path, patient: str) -> tuple[Image, Segmentation]:
+    """Return ED and ES of an ACDC patient, and the readers' labels of both."""
     stem = folder / patient
     image = read_nifti_pair(Path(f"{stem}_ed.nii.gz"), Path(f"{stem}_es.nii.gz")).image
     masks = [read_label_map(Path(f"{stem}_{phase}_gt.nii.gz")).labels for phase in ("ed", "es")]
     reference = Segmentation(
         np.concatenate(masks), ACDC, image.grid, ACDC_POLICY, Author(AuthorKind.READER, "reader")
     )
+    return image, reference
+
+
+def score_patient(
+    folder: Path, patient: str, network: SegmentationRunner
+) -> tuple[tuple[Score, ...], tuple[MeasuredTwice, ...]]:
+    image, reference = read_patient(folder, patient)
     result = segment_short_axis(image, network) or empty_segmentation(image, network)
     case = Case(patient, result, reference, ("ED", "ES"))
     return score_case(case), measure_twice(case)
@@ -81,10 +87,8 @@ def patient_record(scores: tuple[Score, ...], measured: tuple[MeasuredTwice, ...
 
 
 def score_acdc(data: Path, folds: list[int], network: SegmentationRunner) -> dict[str, Any]:
-    with (data / "acdc" / "metadata.csv").open(newline="") as lines:
-        rows = [row for row in csv.DictReader(lines) if int(row["fold"]) in folds]
     patients, scores, measured = [], [], []
-    for row in rows:
+    for row in acdc_rows(folds):
         own, volumes = score_patient(data / "acdc", row["patient"], network)
         scores += own
         measured += volumes

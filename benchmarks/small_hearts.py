@@ -7,7 +7,6 @@ readers' times its cube, ejection fractions the readers' own.
 """
 
 import argparse
-import csv
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,7 +15,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from real_data import data_folder
+from real_data import acdc_rows, data_folder
 from segmentation_accuracy import volumes
 
 from opencmr.anatomy.policy import ACDC_POLICY
@@ -98,11 +97,9 @@ def main() -> None:
     options = parser.parse_args()
     folder = data_folder() / "acdc"
     network = Networks().segmentation(View.SAX, Technique.CINE, name=UNSEEN_MODEL)
-    with (folder / "metadata.csv").open(newline="") as lines:
-        patients = [r["patient"] for r in csv.DictReader(lines) if int(r["fold"]) == options.fold]
     rows = []
-    for patient in patients:
-        rows.append(one_heart(folder, patient, options.share, network))
+    for row in acdc_rows([options.fold]):
+        rows.append(one_heart(folder, row["patient"], options.share, network))
         print(json.dumps(rows[-1]), flush=True)
     ways = [way for way in rows[0] if isinstance(rows[0][way], dict)]
     means = {

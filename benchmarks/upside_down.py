@@ -8,13 +8,12 @@ anterior at low rows, as the hearts themselves show.
 """
 
 import argparse
-import csv
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from real_data import data_folder
+from real_data import acdc_rows, data_folder
 
 from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.structures import ACDC
@@ -78,9 +77,7 @@ def summary(found: list[float]) -> dict[str, Any]:
 def acdc(folder: Path, network: SegmentationRunner) -> tuple[list[float], list[float]]:
     """Return the skewness of readers' masks, and of automatic ones of fold 0."""
     readers, automatic = [], []
-    with (folder / "metadata.csv").open(newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    for row in rows:
+    for row in acdc_rows():
         stem = folder / row["patient"]
         image = read_nifti_pair(Path(f"{stem}_ed.nii.gz"), Path(f"{stem}_es.nii.gz")).image
         masks = [read_nifti(Path(f"{stem}_{when}_gt.nii.gz")).image.values for when in ("ed", "es")]

@@ -11,28 +11,25 @@ the patients, every other one, by the least mean error of mass, and measuring it
 """
 
 import argparse
-import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from real_data import data_folder
+from real_data import acdc_rows, data_folder
+from segmentation_accuracy import STRUCTURES, read_patient
 
-from opencmr.anatomy.policy import ACDC_POLICY
-from opencmr.anatomy.structures import ACDC, Structure
+from opencmr.anatomy.structures import Structure
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
-from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
-from opencmr.intake.nifti.read import read_label_map, read_nifti_pair
+from opencmr.imaging.segmentation import Segmentation
 from opencmr.models.runner import SegmentationRunner
 from opencmr.models.session import Networks
 from opencmr.segment.short_axis import empty_segmentation, segment_short_axis
 from opencmr.validate.case import Case, measure_twice, score_case
 
 FACTORS = (1.0, 0.9, 0.8, 0.7, 0.6)
-STRUCTURES = (Structure.RV, Structure.MYOCARDIUM, Structure.LV)
 
 
 class Remembering:
@@ -59,12 +56,7 @@ class Remembering:
 
 def rows_of(data: Path, patient: str, network: SegmentationRunner) -> list[dict[str, float]]:
     """Return the figures of a patient by each factor."""
-    stem = data / "acdc" / patient
-    image = read_nifti_pair(Path(f"{stem}_ed.nii.gz"), Path(f"{stem}_es.nii.gz")).image
-    masks = [read_label_map(Path(f"{stem}_{phase}_gt.nii.gz")).labels for phase in ("ed", "es")]
-    reader = Segmentation(
-        np.concatenate(masks), ACDC, image.grid, ACDC_POLICY, Author(AuthorKind.READER, "reader")
-    )
+    image, reader = read_patient(data / "acdc", patient)
     remembering, rows = Remembering(network), []
     for factor in FACTORS:
         remembering.weigh(factor)
@@ -134,16 +126,14 @@ def main() -> None:
     options = parser.parse_args()
     data = data_folder()
     network = Networks().segmentation(View.SAX, Technique.CINE, name=options.model)
-    with (data / "acdc" / "metadata.csv").open(newline="") as lines:
-        patients = [r["patient"] for r in csv.DictReader(lines) if int(r["fold"]) == options.fold]
-    rows = [rows_of(data, patient, network) for patient in patients]
+    rows = [rows_of(data, row["patient"], network) for row in acdc_rows([options.fold])]
     halves = rows[::2], rows[1::2]
     places = [chosen(half) for half in halves]
     fair = [row[place] for place, half in zip(places, halves[::-1], strict=True) for row in half]
     result: dict[str, Any] = {
         "model": network.card.title,
         "fold": options.fold,
-        "patients": len(patients),
+        "patients": len(rows),
         "by factor": {str(f): summary([r[n] for r in rows]) for n, f in enumerate(FACTORS)},
         "factor chosen on either half": [FACTORS[place] for place in places],
         "measured on the other half": summary(fair),

@@ -118,17 +118,22 @@ def _seek(image: Image, network: SegmentationRunner, scale: float) -> _Found | N
     """Return the heart as it is seen on a grid of ``scale`` times the network's own spacing."""
     window = whole_window(image, network.card.input, scale)
     shares, scheme = _shares(image, network, window), network.card.output.scheme
-    parts, count = ndimage.label(shares[0] > LEAST_SHARE, structure=np.ones((3, 3, 3)))
-    if count == 0:
+    parts, weights = _parts(shares[0])
+    if not weights.size:
         return None
-    weights = ndimage.sum_labels(shares[0], parts, np.arange(1, count + 1))
     if not _names_right_ventricle(network):
         labels = np.concatenate([1 - shares[:1], shares[1:]]).argmax(0)
         # Of the hearts of EMIDEC fold 0 and MS-CMRSeg 0.92 to 1.00, of what else two networks took
         # for one 0.85 and less where it was of any size.
-        weights *= np.nan_to_num(enclosed_shares(labels, scheme, parts, count)) ** 2
+        weights *= np.nan_to_num(enclosed_shares(labels, scheme, parts, len(weights))) ** 2
     heart = parts == 1 + int(np.argmax(weights))
     return _found(heart, image, window, LEAST_HEART_ML * scale**3)
+
+
+def _parts(shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the parts ``(Z, Y, X)``, from 1, of what may be a heart, and their weights."""
+    parts, count = ndimage.label(shares > LEAST_SHARE, structure=np.ones((3, 3, 3)))
+    return parts, np.asarray(ndimage.sum_labels(shares, parts, np.arange(1, count + 1)))
 
 
 def _names_right_ventricle(network: SegmentationRunner) -> bool:
@@ -168,10 +173,9 @@ def _about_hearts(shares: np.ndarray, stride_px: int, margin_px: float) -> tuple
 
     Where the phase shows none, all of them.
     """
-    parts, count = ndimage.label(shares > LEAST_SHARE, structure=np.ones((3, 3, 3)))
-    if count == 0:
+    parts, weights = _parts(shares)
+    if not weights.size:
         return slice(None), slice(None)
-    weights = ndimage.sum_labels(shares, parts, np.arange(1, count + 1))
     may_be = np.isin(parts, 1 + np.flatnonzero(weights >= LEAST_RIVAL * weights.max()))
     _, rows, columns = np.nonzero(may_be)
     return (
