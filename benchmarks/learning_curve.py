@@ -9,7 +9,8 @@ the plain arm's network.  One starts from a network that learnt to restore pictu
 patients without their labels.  All are judged on ACDC fold 0 as `architectures.py` judges, and on
 GE patients as `other_scanner.py` does: on those eight from whom no arm learnt anything and, of arms
 that learnt from none, on all 28.  RUNS keeps the training: what is finished is not trained again,
-what was interrupted goes on.
+what was interrupted goes on.  RESULT.json is written after each arm; arms that it holds already, by
+the same recipe, are kept as they are.
 
     python benchmarks/learning_curve.py RUNS [--only ARM ...] [-o RESULT.json]
 """
@@ -245,6 +246,15 @@ def with_differences(row: dict[str, Any], plain: dict[str, Any]) -> dict[str, An
     return row | found
 
 
+def kept(output: Path | None, head: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the arms of an earlier result that was made as this one is, by name."""
+    if output is None or not output.exists():
+        return {}
+    found = json.loads(output.read_text())
+    alike = all(found.get(key) == value for key, value in head.items())
+    return {arm["name"]: arm for arm in found["arms"]} if alike else {}
+
+
 def table(arms: list[dict[str, Any]]) -> str:
     """Return the result as a table in Markdown."""
 
@@ -288,24 +298,24 @@ def main() -> None:
     options = parser.parse_args()
     logging.disable(logging.WARNING)  # torch's exporter speaks of itself
     study = Study(options.runs, data_folder(), options.recipe)
-    rows: dict[str, dict[str, Any]] = {}
-    for name in (one for one in ARMS if one in options.only):
-        row = judged(name, study)
-        plain = ARMS[name].plain
-        rows[name] = with_differences(row, rows[plain]) if plain in rows else row
-        print(f"{name}: mean Dice {row['dice']['mean']}", flush=True)
-    result = {
+    result: dict[str, Any] = {
         "recipe": study.recipe_path.name,
         "steps": study.recipe.optimiser.steps,
         "batch": study.recipe.optimiser.batch_size,
         "fold": FOLD,
         "the_8_patients": patients_by_turns(study.data, study.recipe.data.folds, 8),
         "simulated_hearts": HEARTS,
-        "arms": list(rows.values()),
     }
-    if options.output:
-        options.output.write_text(json.dumps(result, indent=1) + "\n")
-    print(table(result["arms"]))
+    rows = kept(options.output, result)
+    for name in (one for one in ARMS if one in options.only and one not in rows):
+        row = judged(name, study)
+        plain = ARMS[name].plain
+        rows[name] = with_differences(row, rows[plain]) if plain in rows else row
+        print(f"{name}: mean Dice {row['dice']['mean']}", flush=True)
+        result["arms"] = [rows[name] for name in ARMS if name in rows]
+        if options.output:
+            options.output.write_text(json.dumps(result, indent=1) + "\n")
+    print(table([rows[name] for name in ARMS if name in rows]))
 
 
 if __name__ == "__main__":
