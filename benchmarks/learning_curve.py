@@ -6,9 +6,10 @@ another).  Plain: on these alone.  The others draw half of their windows from el
 that opencmr simulated, painted by random contrast; from GE patients on whose pictures the cavity of
 the left ventricle alone was drawn (marginal loss); from the same GE pictures under the labels of
 the plain arm's network.  One starts from a network that learnt to restore pictures of ACDC and GE
-patients without their labels.  All are judged on ACDC fold 0 as `architectures.py` judges, and on
-GE patients as `other_scanner.py` does: on those eight from whom no arm learnt anything and, of arms
-that learnt from none, on all 28.  RUNS keeps the training: what is finished is not trained again,
+patients without their labels; one sees half of its windows in the contrasts of random convolutions.
+All are judged on ACDC fold 0 as `architectures.py` judges, and on GE patients as `other_scanner.py`
+does: on those eight from whom no arm learnt anything and, of arms that learnt from none, on all 28.
+RUNS keeps the training: what is finished is not trained again,
 what was interrupted goes on.  RESULT.json is written after each arm; arms that it holds already, by
 the same recipe, are kept as they are.
 
@@ -66,6 +67,7 @@ TITLES = {
     "partial": "with partial labels",
     "self_trained": "self-trained",
     "pre_trained": "pre-trained to restore pictures",
+    "random_convolution": "under random convolutions",
 }
 
 
@@ -87,6 +89,11 @@ class Arm:
         return "acdc_sunnybrook" if self.kind == "partial" else "acdc"
 
     @property
+    def convolved(self) -> float:
+        """How often a sample's contrast is that of a random network."""
+        return 0.5 if self.kind == "random_convolution" else 0.0
+
+    @property
     def saw_ge(self) -> bool:
         """Whether it learnt from pictures of GE patients, labelled or not."""
         return self.kind in ("partial", "self_trained", "pre_trained")
@@ -96,7 +103,7 @@ ARMS = {
     f"{kind}_{patients}": Arm(kind, patients)
     for patients in (8, 64)
     for kind in TITLES
-    if (kind, patients) != ("pre_trained", 64)
+    if (kind, patients) not in (("pre_trained", 64), ("random_convolution", 8))
 }
 
 
@@ -144,10 +151,13 @@ def trained(name: str, study: Study) -> Path:
 def learn(name: str, lessons: Lessons, study: Study, start: Path | None = None) -> None:
     """Train a run by the common recipe, under the manifest of the arm."""
     text = study.recipe_path.read_text(encoding="utf-8")
-    manifest = ARMS[name].manifest if name in ARMS else "acdc"
+    if name in ARMS:
+        often = "random_convolution_probability = "
+        text = text.replace('manifest = "acdc"', f'manifest = "{ARMS[name].manifest}"')
+        text = text.replace(f"{often}0.0", f"{often}{ARMS[name].convolved}")
     recipe = study.runs / f"{name}.toml"
     recipe.parent.mkdir(parents=True, exist_ok=True)
-    recipe.write_text(text.replace('manifest = "acdc"', f'manifest = "{manifest}"'))
+    recipe.write_text(text)
 
     def report(step: int, steps: int, loss: float) -> None:
         print(f"{name}: step {step} of {steps}, loss {loss:.4f}", flush=True)

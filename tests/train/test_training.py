@@ -90,7 +90,7 @@ def test_a_draw_can_be_replayed():
 def still(**changes: object) -> augmentation.Draw:
     quiet = augmentation.Draw(
         0.0, False, 1.0, 1.0, (0.0, 0.0), np.zeros((2, 6, 6)), 1.0, 1.0, 0.0, np.zeros((4, 4)),
-        0.0, 1.0, 0.0, 0, 0.0, 0.5, True, 1, (False, False),
+        0.0, 1.0, 0.0, 0, 0.0, 0.5, True, 1, (False, False), 0.0, 0,
     )  # fmt: skip
     return dataclasses.replace(quiet, **changes)
 
@@ -111,6 +111,40 @@ def window_labels(draw: augmentation.Draw) -> np.ndarray:
     labels = labels[source.z]
     assert image[1][labels == 3].mean() > 200, "image and labels must move together"
     return labels.numpy()
+
+
+def test_a_random_convolution_makes_other_greys_of_the_same_regions():
+    """Tissues that are even stay so; which is the brighter one changes from draw to draw."""
+    regions = np.zeros((96, 96), np.int64)
+    regions[20:70, 20:70] = 1
+    regions[35:55, 35:55] = 2
+    reach = 4  # of four convolutions of 3 x 3
+    even = ndimage.maximum_filter(regions, 2 * reach + 1) == ndimage.minimum_filter(
+        regions, 2 * reach + 1
+    )
+    even[:reach], even[-reach:], even[:, :reach], even[:, -reach:] = (False,) * 4
+    greys = torch.tensor([0.2, 0.5, 0.9])[torch.from_numpy(regions)].repeat(2, 1, 1)
+    orders = set()
+    for seed in range(12):
+        seen = augmentation.degrade(greys, still(convolved_share=1.0, convolution_seed=seed))
+        assert 0 <= seen.min() <= seen.max() <= 1
+        assert torch.equal(seen[0], seen[1])
+        levels = [seen[0].numpy()[even & (regions == one)] for one in range(3)]
+        assert max(one.std() for one in levels) < 1e-3
+        orders.add(tuple(np.argsort([one.mean() for one in levels]).tolist()))
+    assert len(orders) > 2
+    half = augmentation.degrade(greys, still(convolved_share=0.5, convolution_seed=0))
+    whole = augmentation.degrade(greys, still(convolved_share=1.0, convolution_seed=0))
+    assert half == pytest.approx((greys + whole) / 2, abs=1e-6)
+
+
+def test_random_convolutions_leave_what_other_recipes_draw_as_it_was():
+    recipe = read_recipe(RECIPE).augmentation
+    often = dataclasses.replace(recipe, random_convolution_probability=1.0)
+    without, with_it = (augmentation.draw(one, np.random.default_rng(3)) for one in (recipe, often))
+    assert without.convolved_share == 0 < with_it.convolved_share
+    same = dataclasses.replace(with_it, convolved_share=0.0)
+    assert repr(same) == repr(without)
 
 
 def test_without_augmentation_the_heart_is_centred_with_its_true_area():

@@ -6,6 +6,7 @@ window: there is no interpolation of an interpolation.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from opencmr.train.recipe import AugmentationRecipe
 
 ELASTIC_NODES = 6
 BIAS_NODES = 4
+CONVOLUTIONS = 4
+CONVOLUTION_CHANNELS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class Draw:
     ghost_along_rows: bool
     slice_step: int  # -1 turns the order of the stack, 2 skips every other slice
     drop_neighbour: tuple[bool, bool]  # on either side
+    convolved_share: float  # of the picture; the rest is as it was
+    convolution_seed: int
 
 
 def draw(recipe: AugmentationRecipe, random: np.random.Generator) -> Draw:
@@ -53,6 +58,7 @@ def draw(recipe: AugmentationRecipe, random: np.random.Generator) -> Draw:
 
     elastic = random.normal(size=(2, ELASTIC_NODES, ELASTIC_NODES))
     bias = random.normal(size=(BIAS_NODES, BIAS_NODES))
+    later = random.spawn(1)[0]  # what came later leaves what older recipes draw as it was
     return Draw(
         rotation_deg=random.uniform(-recipe.rotation_deg, recipe.rotation_deg),
         flip=sometimes(recipe.flip_probability),
@@ -82,6 +88,9 @@ def draw(recipe: AugmentationRecipe, random: np.random.Generator) -> Draw:
             sometimes(recipe.drop_neighbour_probability),
             sometimes(recipe.drop_neighbour_probability),
         ),
+        convolved_share=later.uniform(0, 1)
+        * bool(later.random() < recipe.random_convolution_probability),
+        convolution_seed=int(later.integers(2**31)),
     )
 
 
@@ -147,6 +156,10 @@ def sample(planes: Tensor, labels: Tensor, grid: Tensor, classes: int) -> tuple[
 def degrade(image: Tensor, parameters: Draw) -> Tensor:
     """Change contrast, shading, sharpness and noise of planes ``(P, H, W)`` scaled to 0..1."""
     size = image.shape[-1]
+    if parameters.convolved_share > 0:
+        generator = torch.Generator().manual_seed(parameters.convolution_seed)
+        other = randomly_convolved(image, generator)
+        image = image + parameters.convolved_share * (other - image)
     image = image.clamp(0, 1) ** parameters.gamma * parameters.gain + parameters.offset
     if np.any(parameters.bias_log):
         field = functional.interpolate(
@@ -175,6 +188,26 @@ def degrade(image: Tensor, parameters: Draw) -> Tensor:
         generator = torch.Generator().manual_seed(parameters.noise_seed)
         image = image + parameters.noise * torch.randn(image.shape, generator=generator)
     return image
+
+
+def randomly_convolved(image: Tensor, generator: torch.Generator) -> Tensor:
+    """Return planes ``(P, H, W)`` in a contrast that no scanner has, their greys from 0 to 1.
+
+    A shallow network of random weights, the same for all planes, makes other greys of the
+    tissues and keeps their outlines (GIN: Ouyang et al., IEEE Transactions on Medical Imaging 2023;
+    42:1095).  Here the greys are then spread by percentiles, as those of every picture are.
+    """
+    planes = image[:, None]
+    widths = [1, *[CONVOLUTION_CHANNELS] * (CONVOLUTIONS - 1), 1]
+    for number, (given, made) in enumerate(pairwise(widths)):
+        side = 1 + 2 * int(torch.randint(2, (), generator=generator))
+        weights = torch.randn(made, given, side, side, generator=generator)
+        shifts = torch.randn(made, generator=generator)
+        planes = functional.conv2d(planes, weights, shifts, padding=side // 2)
+        if number < CONVOLUTIONS - 1:
+            planes = functional.leaky_relu(planes)
+    low, high = (torch.quantile(planes, share) for share in (0.01, 0.99))
+    return ((planes[:, 0] - low) / (high - low).clamp(min=1e-6)).clamp(0, 1)
 
 
 def _gaussian_blur(image: Tensor, sigma_px: float) -> Tensor:

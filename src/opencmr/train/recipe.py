@@ -118,6 +118,7 @@ class AugmentationRecipe:
     noise: Strength
     ghost_probability: Probability
     ghost: Strength
+    random_convolution_probability: Probability = 0.0
 
 
 @dataclass(frozen=True, slots=True, config=_TABLE)
