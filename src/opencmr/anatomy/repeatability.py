@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-MODEL = "cine_sax 0.6.1"
+MODEL = "cine_sax 0.6.2"
 """Who outlined the hearts that the limits were measured on."""
 HEARTS = 12
 SOURCE = (
@@ -50,14 +50,14 @@ class Repeatability:
 
 REPEATABILITY: Mapping[str, Repeatability] = MappingProxyType(
     {
-        "LVEDV": Repeatability(19.4, 10.4),
-        "LVESV": Repeatability(11.3, 9.8),
-        "LVSV": Repeatability(22.2, 35.4),
+        "LVEDV": Repeatability(19.7, 10.8),
+        "LVESV": Repeatability(11.6, 9.3),
+        "LVSV": Repeatability(22.6, 36.1),
         "LVEF": Repeatability(6.6),
-        "LVM": Repeatability(14.7, 16.2),
+        "LVM": Repeatability(11.3, 7.4),
         "RVEDV": Repeatability(19.7, 11.3),
-        "RVESV": Repeatability(12.9, 14.3),
-        "RVSV": Repeatability(16.6, 30.0),
+        "RVESV": Repeatability(13.0, 14.3),
+        "RVSV": Repeatability(16.6, 30.1),
         "RVEF": Repeatability(6.9),
     }
 )
