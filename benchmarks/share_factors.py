@@ -8,7 +8,8 @@ cavity and of the outer outline (of discs of the same area, in slices where both
 over a patient's), mass, volumes, Dice.  The factors are judged fairly by choosing them on one half
 of the patients, every other one, by mean Dice, and measuring them on the other half.
 
-    python benchmarks/share_factors.py --model cine_sax@0.1.0 [--fold 0] [-o RESULT.json]
+    python benchmarks/share_factors.py --model NAME@VERSION [--folds 0] [--pairs 1,1 0.8,2]
+                                       [-o RESULT.json]
 """
 
 import argparse
@@ -31,6 +32,7 @@ from opencmr.models.session import Networks
 from opencmr.segment.short_axis import empty_segmentation, segment_short_axis
 from opencmr.validate.case import Case, measure_twice, score_case
 
+Pair = tuple[float, float]
 FACTORS = tuple(product((1.0, 0.9, 0.8, 0.7, 0.6), (1.0, 1.5, 2.0, 3.0)))
 """Of myocardium and of cavity."""
 
@@ -57,11 +59,13 @@ class Remembering:
         return self._known[key].copy()
 
 
-def rows_of(data: Path, patient: str, network: SegmentationRunner) -> list[dict[str, float]]:
+def rows_of(
+    data: Path, patient: str, network: SegmentationRunner, pairs: Sequence[Pair]
+) -> list[dict[str, float]]:
     """Return the figures of a patient by each pair of factors."""
     image, reader = read_patient(data / "acdc", patient)
     remembering, rows = Remembering(network), []
-    for factors in FACTORS:
+    for factors in pairs:
         remembering.weigh(*factors)
         found = segment_short_axis(image, remembering) or empty_segmentation(image, network)
         case = Case(patient, found, reader, ("ED", "ES"))
@@ -118,31 +122,39 @@ def summary(rows: Sequence[dict[str, float]]) -> dict[str, float]:
 
 def chosen(rows: Sequence[Sequence[dict[str, float]]]) -> int:
     """Return which pair of factors has the greatest mean Dice."""
-    dice = [summary([row[place] for row in rows])["Dice"] for place in range(len(FACTORS))]
+    dice = [summary([row[place] for row in rows])["Dice"] for place in range(len(rows[0]))]
     return int(np.argmax(dice))
+
+
+def pair(text: str) -> Pair:
+    wall, cavity = map(float, text.split(","))
+    return wall, cavity
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", required=True, metavar="NAME@VERSION")
-    parser.add_argument("--fold", type=int, default=0)
+    parser.add_argument("--folds", type=int, nargs="+", default=[0])
+    parser.add_argument("--pairs", type=pair, nargs="+", default=FACTORS, metavar="WALL,CAVITY")
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
     data = data_folder()
     network = Networks().segmentation(View.SAX, Technique.CINE, name=options.model)
-    rows = [rows_of(data, row["patient"], network) for row in acdc_rows([options.fold])]
+    rows = [
+        rows_of(data, row["patient"], network, options.pairs) for row in acdc_rows(options.folds)
+    ]
     halves = rows[::2], rows[1::2]
     places = [chosen(half) for half in halves]
     fair = [row[place] for place, half in zip(places, halves[::-1], strict=True) for row in half]
     result: dict[str, Any] = {
         "model": network.card.title,
-        "fold": options.fold,
+        "folds": options.folds,
         "patients": len(rows),
         "by factors of myocardium and cavity": {
             f"{wall}, {cavity}": summary([row[place] for row in rows])
-            for place, (wall, cavity) in enumerate(FACTORS)
+            for place, (wall, cavity) in enumerate(options.pairs)
         },
-        "factors chosen on either half": [FACTORS[place] for place in places],
+        "factors chosen on either half": [options.pairs[place] for place in places],
         "measured on the other half": summary(fair),
     }
     text = json.dumps(result, indent=1) + "\n"

@@ -21,7 +21,9 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
+PAGES = sorted(
+    page for place in ("*.md", "docs/**/*.md", "benchmarks/*.md") for page in REPOSITORY.glob(place)
+)
 RUNNABLE = {"python", "console"}
 SHOWN_ONLY = {"text", "toml", "json", "yaml", "csv", "bibtex", "make", "mermaid"}
 FOR_THE_READER = ("make", "git", "pip", "python3", "cd", ".", "unzip", "ls")
