@@ -313,7 +313,7 @@ def main() -> None:
         "steps": study.recipe.optimiser.steps,
         "batch": study.recipe.optimiser.batch_size,
         "fold": FOLD,
-        "the_8_patients": patients_by_turns(study.data, study.recipe.data.folds, 8),
+        "the_8_patients": list(patients_by_turns(study.data, study.recipe.data.folds, 8)),
         "simulated_hearts": HEARTS,
     }
     rows = kept(options.output, result)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -176,3 +177,31 @@ def test_a_pre_trained_network_starts_without_its_head(curve, tmp_path):
     weights = torch.load(start, weights_only=True)["average"]
     differ = {name for name in restored if not torch.equal(weights[name], restored[name])}
     assert differ == {"head.weight", "head.bias"}
+
+
+def test_an_arm_that_is_there_is_kept_and_none_of_another_recipe(curve, tmp_path, monkeypatch):
+    judged = list[str]()
+
+    def judge(name: str, study: object) -> dict[str, object]:
+        judged.append(name)
+        return {"name": name, "dice": {"mean": 0.5}}
+
+    output = tmp_path / "curve.json"
+
+    def run(arm: str, *more: str) -> list[str]:
+        arguments = ["learning_curve.py", str(tmp_path), "--only", arm, "-o", str(output), *more]
+        monkeypatch.setattr(sys, "argv", arguments)
+        curve.main()
+        return [one["name"] for one in json.loads(output.read_text())["arms"]]
+
+    monkeypatch.setattr(curve, "judged", judge)
+    monkeypatch.setattr(curve, "with_differences", lambda row, plain: row)
+    monkeypatch.setattr(curve, "patients_by_turns", lambda *_: ("patient001", "patient002"))
+    monkeypatch.setattr(curve, "table", lambda arms: "")
+    assert run("plain_64") == ["plain_64"]
+    assert run("partial_64") == ["plain_64", "partial_64"]
+    assert run("plain_64") == ["plain_64", "partial_64"]
+    assert judged == ["plain_64", "partial_64"]
+    other = tmp_path / "other.toml"
+    other.write_text(curve.RECIPE.read_text().replace("steps = 2000", "steps = 3"))
+    assert run("plain_8", "--recipe", str(other)) == ["plain_8"]
