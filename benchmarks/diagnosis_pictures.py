@@ -23,12 +23,12 @@ from diagnosis import (
     with_intervals,
 )
 from real_data import acdc_rows, data_folder
+from segmentation_accuracy import read_patient
 
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
-from opencmr.geometry.grid import Grid, grid_from_spacing
+from opencmr.geometry.grid import grid_from_spacing
 from opencmr.imaging.image import Image, untimed_image
-from opencmr.intake.nifti.read import read_label_map, read_nifti_pair
 from opencmr.models.session import Networks
 from opencmr.segment.heart import HeartBox, find_heart
 from opencmr.train.frames import frames_of
@@ -70,14 +70,10 @@ def hearts(folder: Path) -> Iterator[tuple[int, int, Image, Image, HeartBox]]:
     """Yield group, fold, pictures, masks in greys and place of each patient's heart."""
     network = Networks().segmentation(View.SAX, Technique.CINE, name=FINDER)
     for row in acdc_rows():
-        name = row["patient"]
-        image = read_nifti_pair(folder / f"{name}_ed.nii.gz", folder / f"{name}_es.nii.gz").image
-        maps = [read_label_map(folder / f"{name}_{when}_gt.nii.gz") for when in ("ed", "es")]
+        image, reference = read_patient(folder, row["patient"])
         box = find_heart(image, network)
         assert box is not None
-        drawn = GREYS[np.concatenate([one.labels for one in maps])]
-        grid: Grid = image.grid
-        masks = untimed_image(drawn, grid)
+        masks = untimed_image(GREYS[reference.labels], image.grid)
         yield CLASSES.index(row["group"]), int(row["fold"]), image, masks, box
 
 

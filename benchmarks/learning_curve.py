@@ -9,9 +9,8 @@ the plain arm's network.  One starts from a network that learnt to restore pictu
 patients without their labels; one sees half of its windows in the contrasts of random convolutions.
 All are judged on ACDC fold 0 as `architectures.py` judges, and on GE patients as `other_scanner.py`
 does: on those eight from whom no arm learnt anything and, of arms that learnt from none, on all 28.
-RUNS keeps the training: what is finished is not trained again,
-what was interrupted goes on.  RESULT.json is written after each arm; arms that it holds already, by
-the same recipe, are kept as they are.
+RUNS keeps the training: what is finished is not trained again, what was interrupted goes on.
+RESULT.json is written after each arm; arms that it holds already, by the same recipe, are kept.
 
     python benchmarks/learning_curve.py RUNS [--only ARM ...] [-o RESULT.json]
 """
@@ -19,6 +18,7 @@ the same recipe, are kept as they are.
 import argparse
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -256,6 +256,17 @@ def with_differences(row: dict[str, Any], plain: dict[str, Any]) -> dict[str, An
     return row | found
 
 
+def in_order(rows: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the arms, those with help beside what differs from the plain one, if it is there."""
+    return [
+        with_differences(rows[name], rows[arm.plain])
+        if arm.plain != name and arm.plain in rows
+        else rows[name]
+        for name, arm in ARMS.items()
+        if name in rows
+    ]
+
+
 def kept(output: Path | None, head: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the arms of an earlier result that was made as this one is, by name."""
     if output is None or not output.exists():
@@ -308,7 +319,7 @@ def main() -> None:
     options = parser.parse_args()
     logging.disable(logging.WARNING)  # torch's exporter speaks of itself
     study = Study(options.runs, data_folder(), options.recipe)
-    result: dict[str, Any] = {
+    result = {
         "recipe": study.recipe_path.name,
         "steps": study.recipe.optimiser.steps,
         "batch": study.recipe.optimiser.batch_size,
@@ -318,14 +329,12 @@ def main() -> None:
     }
     rows = kept(options.output, result)
     for name in (one for one in ARMS if one in options.only and one not in rows):
-        row = judged(name, study)
-        plain = ARMS[name].plain
-        rows[name] = with_differences(row, rows[plain]) if plain in rows else row
-        print(f"{name}: mean Dice {row['dice']['mean']}", flush=True)
-        result["arms"] = [rows[name] for name in ARMS if name in rows]
+        rows[name] = judged(name, study)
+        print(f"{name}: mean Dice {rows[name]['dice']['mean']}", flush=True)
         if options.output:
-            options.output.write_text(json.dumps(result, indent=1) + "\n")
-    print(table([rows[name] for name in ARMS if name in rows]))
+            text = json.dumps(result | {"arms": in_order(rows)}, indent=1)
+            options.output.write_text(text + "\n")
+    print(table(in_order(rows)))
 
 
 if __name__ == "__main__":

@@ -16,16 +16,12 @@ from unittest.mock import patch
 
 import numpy as np
 from real_data import acdc_rows, data_folder
-from segmentation_accuracy import volumes
+from segmentation_accuracy import read_patient, volumes
 
-from opencmr.anatomy.policy import ACDC_POLICY
-from opencmr.anatomy.structures import ACDC
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.geometry.grid import Grid
 from opencmr.imaging.image import Image
-from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
-from opencmr.intake.nifti.read import read_nifti, read_nifti_pair
 from opencmr.models.runner import SegmentationRunner
 from opencmr.models.session import Networks
 from opencmr.segment import heart
@@ -62,13 +58,10 @@ def one_heart(
     folder: Path, patient: str, share: float, network: SegmentationRunner
 ) -> dict[str, Any]:
     """Return the errors of one heart, by the way that it was segmented."""
-    stem = folder / patient
-    image = read_nifti_pair(Path(f"{stem}_ed.nii.gz"), Path(f"{stem}_es.nii.gz")).image
-    masks = [read_nifti(Path(f"{stem}_{when}_gt.nii.gz")).image.values for when in ("ed", "es")]
-    reader, labels = Author(AuthorKind.READER, "reader"), np.concatenate(masks).astype(np.uint8)
+    image, reference = read_patient(folder, patient)
     small = scaled(image, share)
     truths = {
-        size: volumes(Segmentation(labels, ACDC, shown.grid, ACDC_POLICY, reader), shown)
+        size: volumes(replace(reference, grid=shown.grid), shown)
         for size, shown in (("small", small), ("true", image))
     }
     with patch.multiple(heart, **dict.fromkeys(LIMITS, 0.0)):

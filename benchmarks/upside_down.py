@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from real_data import acdc_rows, data_folder
+from segmentation_accuracy import read_patient
 
 from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.structures import ACDC
@@ -23,7 +24,6 @@ from opencmr.geometry.grid import Grid
 from opencmr.imaging.image import Image
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics
-from opencmr.intake.nifti.read import read_nifti, read_nifti_pair
 from opencmr.intake.studies import read_studies
 from opencmr.measure.ventricles import Ventricles
 from opencmr.models.runner import SegmentationRunner
@@ -78,11 +78,9 @@ def acdc(folder: Path, network: SegmentationRunner) -> tuple[list[float], list[f
     """Return the skewness of readers' masks, and of automatic ones of fold 0."""
     readers, automatic = [], []
     for row in acdc_rows():
-        stem = folder / row["patient"]
-        image = read_nifti_pair(Path(f"{stem}_ed.nii.gz"), Path(f"{stem}_es.nii.gz")).image
-        masks = [read_nifti(Path(f"{stem}_{when}_gt.nii.gz")).image.values for when in ("ed", "es")]
-        labels, grid = np.concatenate(masks).astype(np.uint8), with_axes(image.grid)
-        readers.append(skewness(labels, image, grid, (0, 1)))
+        image, reference = read_patient(folder, row["patient"])
+        grid = with_axes(image.grid)
+        readers.append(skewness(reference.labels, image, grid, (0, 1)))
         if row["fold"] == "0":
             result = segment_short_axis(image, network)
             assert result is not None

@@ -195,13 +195,19 @@ def test_an_arm_that_is_there_is_kept_and_none_of_another_recipe(curve, tmp_path
         return [one["name"] for one in json.loads(output.read_text())["arms"]]
 
     monkeypatch.setattr(curve, "judged", judge)
-    monkeypatch.setattr(curve, "with_differences", lambda row, plain: row)
+    monkeypatch.setattr(
+        curve, "with_differences", lambda row, plain: row | {"against": plain["name"]}
+    )
     monkeypatch.setattr(curve, "patients_by_turns", lambda *_: ("patient001", "patient002"))
     monkeypatch.setattr(curve, "table", lambda arms: "")
     assert run("plain_64") == ["plain_64"]
     assert run("partial_64") == ["plain_64", "partial_64"]
     assert run("plain_64") == ["plain_64", "partial_64"]
     assert judged == ["plain_64", "partial_64"]
+    assert run("partial_8") == ["partial_8", "plain_64", "partial_64"]
+    assert run("plain_8") == ["plain_8", "partial_8", "plain_64", "partial_64"]
+    against = [one.get("against") for one in json.loads(output.read_text())["arms"]]
+    assert against == [None, "plain_8", None, "plain_64"]
     other = tmp_path / "other.toml"
     other.write_text(curve.RECIPE.read_text().replace("steps = 2000", "steps = 3"))
     assert run("plain_8", "--recipe", str(other)) == ["plain_8"]
