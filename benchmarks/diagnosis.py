@@ -12,7 +12,7 @@ never saw the patient either: MASKS, as ``out_of_fold.py`` makes them.
 import argparse
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from real_data import acdc_rows, data_folder
+from resampled_patients import Measure, with_intervals
 from scipy.stats import beta, rankdata
 
 from opencmr.anatomy.policy import ACDC_POLICY
@@ -60,7 +61,6 @@ UNSEEN = "masks of networks that never saw the patient, five folds (80 patients)
 RESAMPLES = 1000
 WHOLE = next(iter(SHEETS))
 CONFUSION = "confusion, rows are truth"
-Measure = Callable[[np.ndarray], Any]
 SYMBOLS = tuple(one.symbol for one in FEATURES)
 
 
@@ -186,7 +186,8 @@ def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "share where a group is named": lambda c: named[c].mean(),
         "accuracy where a group is named": lambda c: right[c][named[c]].mean(),
     }
-    found = with_intervals(measures, len(rows))
+    found: dict[str, Any] = {"patients": len(rows)}
+    found |= with_intervals(measures, len(rows), RESAMPLES)
     k, n = int(held.sum()), len(rows)
     exact = (beta.ppf(0.025, k, n - k + 1), beta.ppf(0.975, k + 1, n - k) if k < n else 1.0)
     found["exact interval of the share in the set"] = [round(float(v), 4) for v in exact]
@@ -206,18 +207,6 @@ def measures_of(shares: np.ndarray, groups: np.ndarray) -> dict[str, Measure]:
         "Brier score": lambda c: ((shares[c] - truth[c]) ** 2).sum(1).mean(),
         "log loss": lambda c: log_loss(shares[c], groups[c]),
     }
-
-
-def with_intervals(measures: Mapping[str, Measure], patients: int) -> dict[str, Any]:
-    """Return each measure with its 95 % interval over resampled patients."""
-    generator = np.random.default_rng(0)
-    draws = [generator.integers(0, patients, patients) for _ in range(RESAMPLES)]
-    everyone = np.arange(patients)
-    found: dict[str, Any] = {"patients": patients}
-    for name, measure in measures.items():
-        spread = np.nanpercentile([measure(draw) for draw in draws], [2.5, 97.5])
-        found[name] = [round(float(v), 4) for v in (measure(everyone), *spread)]
-    return found
 
 
 def confusion(groups: np.ndarray, answers: np.ndarray) -> dict[str, dict[str, int]]:
