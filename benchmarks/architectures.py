@@ -28,7 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from opencmr.models.card import read_card
 from opencmr.models.session import Network, load_network
 from opencmr.train.export import export
-from opencmr.train.loop import CHECKPOINT_FILE, LOG_FILE, train
+from opencmr.train.loop import CHECKPOINT_FILE, LOG_FILE, lessons_of, train
 from opencmr.train.recipe import read_recipe
 from opencmr.train.runner import averaged_network
 from opencmr.validate.case import WHOLE, MeasuredTwice, Score
@@ -81,12 +81,12 @@ def recipe_of(arm: Arm) -> str:
 def trained(name: str, runs: Path, data: Path) -> Path:
     """Return the arm's run, trained to its end."""
     run = runs / name
-    recipe = runs / f"{name}.toml"
-    recipe.parent.mkdir(parents=True, exist_ok=True)
-    recipe.write_text(recipe_of(ARMS[name]), encoding="utf-8")
-    steps = read_recipe(recipe).optimiser.steps
-    if not finished(run, steps):
-        train(recipe, data, run)
+    path = runs / f"{name}.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(recipe_of(ARMS[name]), encoding="utf-8")
+    recipe = read_recipe(path)
+    if not finished(run, recipe.optimiser.steps):
+        train(path, lessons_of(recipe, data), run)
     return run
 
 

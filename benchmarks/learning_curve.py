@@ -49,7 +49,7 @@ from opencmr.models.card import read_card
 from opencmr.models.session import Network, load_network
 from opencmr.train import sunnybrook
 from opencmr.train.export import export
-from opencmr.train.loop import CHECKPOINT_FILE, Lessons, build_network, train_on
+from opencmr.train.loop import CHECKPOINT_FILE, Lessons, build_network, train
 from opencmr.train.manifest import MANIFESTS, Row, Slice, read_slices
 from opencmr.train.recipe import Recipe, read_recipe
 from opencmr.train.runner import averaged_runner
@@ -162,7 +162,7 @@ def learn(name: str, lessons: Lessons, study: Study, start: Path | None = None) 
     def report(step: int, steps: int, loss: float) -> None:
         print(f"{name}: step {step} of {steps}, loss {loss:.4f}", flush=True)
 
-    train_on(lessons, recipe, study.runs / name, start_from=start, report=report)
+    train(recipe, lessons, study.runs / name, start_from=start, report=report)
 
 
 def lessons_of(arm: Arm, study: Study) -> Lessons:
