@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from real_data import acdc_rows, data_folder
+from real_data import acdc_rows, data_folder, read_labels
 from resampled_patients import Measure, with_intervals
 from scipy.stats import beta, rankdata
 
@@ -35,7 +35,6 @@ from opencmr.geometry.grid import Grid
 from opencmr.imaging.image import untimed_image
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics
-from opencmr.intake.nifti.read import read_label_map
 from opencmr.measure import Ventricles, measure_all
 from opencmr.measure.long_axis import slices_from_base
 from opencmr.measure.ventricles import Unmeasurable
@@ -110,8 +109,8 @@ def load(folder: Path, unseen: Path) -> dict[str, list[Patient]]:
     kinds: dict[str, list[Patient]] = {"readers": [], "automatic": [], "no basal slice at ES": []}
     for row in acdc_rows():
         name = row["patient"]
-        labels, grid = both_phases(folder, f"{name}_{{}}_gt.nii.gz")
-        automatic, _ = both_phases(unseen, f"{name}_{{}}.nii.gz")
+        labels, grid = read_labels(folder, f"{name}_{{}}_gt.nii.gz")
+        automatic, _ = read_labels(unseen, f"{name}_{{}}.nii.gz")
         body = Demographics(height_cm=float(row["height_cm"]), weight_kg=float(row["weight_kg"]))
         for kind, shown in (
             ("readers", labels),
@@ -123,12 +122,6 @@ def load(folder: Path, unseen: Path) -> dict[str, list[Patient]]:
                 group = CLASSES.index(row["group"])
                 kinds[kind].append(Patient(name, group, int(row["fold"]), facts))
     return kinds
-
-
-def both_phases(folder: Path, name: str) -> tuple[np.ndarray, Grid]:
-    """Return the labels ``(2, Z, Y, X)`` of ED and ES, and their grid."""
-    maps = [read_label_map(folder / name.format(when)) for when in ("ed", "es")]
-    return np.concatenate([one.labels for one in maps]), maps[0].grid
 
 
 def hearts_of(patients: Sequence[Patient]) -> Hearts:

@@ -16,9 +16,8 @@ from typing import Any
 
 import numpy as np
 from diagnosis import CLASSES, CONFUSION, RESAMPLES, confusion, measures_of
-from real_data import acdc_rows, data_folder
+from real_data import acdc_rows, data_folder, read_patient
 from resampled_patients import with_intervals
-from segmentation_accuracy import read_patient
 
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
