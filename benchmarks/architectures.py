@@ -13,7 +13,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from scipy.stats import wilcoxon
 from segmentation_accuracy import STRUCTURES, SYMBOLS, parts, score_patient
 from torch.utils.flop_counter import FlopCounterMode
 
+from opencmr.errors import ConfigurationError
 from opencmr.models.card import read_card
 from opencmr.models.session import Network, load_network
 from opencmr.train.export import export
@@ -65,17 +66,29 @@ REFERENCE_ARM = "unet"
 
 def recipe_of(arm: Arm) -> str:
     """Return the common recipe with the arm's own network."""
-    text = RECIPE.read_text(encoding="utf-8")
-    changes = {
-        "architecture": json.dumps(arm.architecture),
-        "context_slices": str(arm.context_slices),
+    own: dict[str, Any] = {
+        "architecture": arm.architecture,
+        "context_slices": arm.context_slices,
     }
     if arm.widths:
-        changes["widths"] = json.dumps(arm.widths)
-    for key, value in changes.items():
-        text, found = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
-        assert found == 1, key
-    return text
+        own["widths"] = arm.widths
+    return with_values(RECIPE.read_text(encoding="utf-8"), own)
+
+
+def with_values(recipe: str, own: Mapping[str, Any]) -> str:
+    """Return the text of a recipe with other values of keys that it sets.
+
+    Raises
+    ------
+    ConfigurationError
+        When it sets such a key never, or in several tables.
+    """
+    for key, value in own.items():
+        line = f"{key} = {json.dumps(value)}"
+        recipe, found = re.subn(rf"^{key} = .*$", line, recipe, flags=re.MULTILINE)
+        if found != 1:
+            raise ConfigurationError(f"the recipe sets {key} {found} times; give it one value")
+    return recipe
 
 
 def trained(name: str, runs: Path, data: Path) -> Path:
