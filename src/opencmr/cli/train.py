@@ -35,14 +35,14 @@ def train(
     require_training_extra()
     console.require_file(recipe, "the recipe")
     from opencmr.train import loop, wall
-    from opencmr.train.recipe import read_recipe, read_toml
+    from opencmr.train.recipe import read_recipe, task_of
 
     with storage.growing_folder(output), console.progress_bar(quiet=quiet) as progress:
 
         def report(step: int, steps: int, loss: float) -> None:
             progress("training", step, steps)
 
-        if read_toml(recipe).get("task") == "wall":
+        if task_of(recipe) == wall.TASK:
             if start_from is not None:
                 raise ConfigurationError(
                     "a network of walls starts from random weights, not --from"

@@ -8,6 +8,7 @@ can differ between them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy import ndimage
@@ -15,6 +16,8 @@ from scipy import ndimage
 from opencmr.anatomy.structures import LabelScheme, Structure
 from opencmr.segment.intensity import intensity_limits, scale_intensity
 
+STRIP_VERSION: Literal[1] = 1
+"""Of the unwrapping: it rises with whatever changes what a network sees."""
 COLUMNS, ROWS = 80, 32
 """Angles and depths of a strip."""
 ROW_MM, OUTSIDE_MM = 0.85, 5.2

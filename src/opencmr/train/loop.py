@@ -367,6 +367,8 @@ class _State:
 
     def learn(self, windows: Tensor, labels: Tensor) -> float:
         """Take one step on a batch and return its loss."""
+        # What is dropped follows from the step too, so that a resumed run drops the same.
+        torch.manual_seed(self.recipe.optimiser.seed + self.step)
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.recipe, self.step)
         images = windows.to(self.device, memory_format=torch.channels_last)

@@ -160,12 +160,23 @@ def read_table_of(kind: TypeAdapter[RecipeT], path: Path) -> RecipeT:
         As :func:`read_recipe`.
     """
     try:
-        return kind.validate_python(read_toml(path))
+        return kind.validate_python(_read_toml(path))
     except ValidationError as error:
         raise ConfigurationError(f"{path.name}: {faults(error)}") from error
 
 
-def read_toml(path: Path) -> dict[str, Any]:
+def task_of(path: Path) -> str:
+    """Return what a recipe's network is to do; where it says nothing it segments.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is no TOML.
+    """
+    return str(_read_toml(path).get("task", "segmentation"))
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
     """Read a recipe's file as it is.
 
     Raises

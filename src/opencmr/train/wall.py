@@ -5,11 +5,11 @@ smooth waves along the angle, and through bright scar that was taken for cavity.
 what :mod:`opencmr.segment.wall_strip` makes, in training as in use.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,6 +19,16 @@ from scipy import ndimage
 from torch import Tensor
 
 from opencmr.anatomy.structures import EMIDEC, LabelScheme, Structure
+from opencmr.models.card import (
+    WEIGHTS_FILE,
+    SegmentationOutput,
+    WallCard,
+    WallInput,
+    read_card,
+    write_card,
+)
+from opencmr.models.library import read_library
+from opencmr.models.session import load_network
 from opencmr.networks.wall import WallUNet
 from opencmr.segment.wall_strip import (
     ANGLES_RAD,
@@ -26,6 +36,7 @@ from opencmr.segment.wall_strip import (
     COLUMNS,
     GREY_PERCENTILES,
     ROWS,
+    STRIP_VERSION,
     Ring,
     along_rays,
     channels,
@@ -36,8 +47,11 @@ from opencmr.segment.wall_strip import (
     trio,
     unwrapped,
 )
+from opencmr.storage import sha256_of
 from opencmr.train import loop
+from opencmr.train.export import agreed, write_onnx
 from opencmr.train.manifest import MANIFESTS, Row, Slice, read_slices
+from opencmr.train.manifest import ROWS as MANIFEST_ROWS
 from opencmr.train.recipe import (
     Count,
     Index,
@@ -46,7 +60,10 @@ from opencmr.train.recipe import (
     Strength,
     read_table_of,
 )
+from opencmr.train.runner import Shares, run_state, training_data
 
+TASK = "wall"
+"""As recipes name it."""
 SCHEME = EMIDEC
 CLASSES = len(SCHEME.structures) + 1
 CLASS_WEIGHTS = (1.0, 1.0, 1.0, 1.5, 2.0)
@@ -57,6 +74,10 @@ WAVES, WAVE_FALL = 6, 3.0
 """Waves about the ring of which an error of an outline is made, and how fast they get smaller."""
 LEAST_EPI_MM, LEAST_WALL_MM, LEAST_RIM_MM = 3.0, 1.0, 1.5
 """What pushed outlines leave of the ventricle, of its wall, and of wall beside swallowed scar."""
+LIMITATIONS = (
+    "One network, measured on one fold of 15 patients: an infarct of 6 % was lost, and shares of "
+    "infarcts are found 2 points too large on average."
+)
 PATCHES = COLUMNS // 8
 """Arcs of which each is swallowed or not where scar was taken for cavity."""
 
@@ -345,6 +366,19 @@ def rows_of(recipe: WallRecipe, data: Path) -> tuple[Row, ...]:
     return MANIFESTS[recipe.data.manifest].rows(data, recipe.data.folds)
 
 
+def lessons_of(recipe: WallRecipe, data: Path) -> tuple[Lesson, ...]:
+    """Return the lessons of the recipe's folds, one a stack.
+
+    Raises
+    ------
+    ConfigurationError
+        When the data set is not there.
+    """
+    stacks = read_slices(rows_of(recipe, data), data, GREY_PERCENTILES)
+    lessons = (lesson_of(one) for one in stacks if one.z == 0)
+    return tuple(lesson for lesson in lessons if lesson)
+
+
 def train(
     recipe_path: Path,
     data: Path,
@@ -362,14 +396,92 @@ def train(
         When the recipe is wrong, or the data set is not there.
     """
     recipe = read_wall_recipe(recipe_path)
-    rows = rows_of(recipe, data)
-    stacks = (one for one in read_slices(rows, data, GREY_PERCENTILES) if one.z == 0)
-    lessons = [lesson for lesson in map(lesson_of, stacks) if lesson]
-    task = loop.Task(partial(make_batch, lessons, recipe), wall_loss)
-    given = loop.Given(recipe_path, recipe, partial(build_wall_network, recipe), task, rows)
+    task = loop.Task(partial(make_batch, lessons_of(recipe, data), recipe), wall_loss)
+    build = partial(build_wall_network, recipe)
+    given = loop.Given(recipe_path, recipe, build, task, rows_of(recipe, data))
     return loop.learn(given, run, report=report)
 
 
 def build_wall_network(recipe: WallRecipe) -> WallUNet:
     """Return the recipe's network with fresh weights."""
     return WallUNet(CHANNELS, CLASSES, recipe.network.widths)
+
+
+def export(
+    run: Path,
+    folder: Path,
+    *,
+    version: str,
+    data: Path | None = None,
+    figures: Mapping[str, Any] | None = None,
+) -> float:
+    """Write ``weights.onnx`` and ``model.json`` of a run, as :func:`opencmr.train.export.export`.
+
+    Raises
+    ------
+    ModelError
+        When the run holds no checkpoint, the model that it follows is not installed, or torch and
+        onnxruntime differ.
+    """
+    recipe = read_wall_recipe(run / loop.RECIPE_FILE)
+    state = run_state(run)
+    network = build_wall_network(recipe)
+    network.load_state_dict(state["average"])
+    module = Shares(network).eval()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_onnx(
+        module,
+        (torch.zeros(2, CHANNELS, ROWS, COLUMNS),),
+        folder / WEIGHTS_FILE,
+        input_names=["strips"],
+        output_names=["shares"],
+        dynamic_shapes={"image": {0: torch.export.Dim("strips_batch")}},
+    )
+    digest = sha256_of(folder / WEIGHTS_FILE)
+    write_card(_card(run, recipe, state, version, digest, figures or {}), folder)
+    if data is None:
+        strips = torch.rand(8, CHANNELS, ROWS, COLUMNS, generator=torch.Generator().manual_seed(0))
+    else:
+        strips, _ = make_batch(lessons_of(recipe, data), recipe, step=0)
+    with torch.no_grad():
+        expected = module(strips).numpy()
+    card = read_card(folder)
+    assert isinstance(card, WallCard), "the card that was written is of walls"
+    return agreed(load_network(card)(strips.numpy()), expected)
+
+
+def _card(
+    run: Path,
+    recipe: WallRecipe,
+    state: Mapping[str, Any],
+    version: str,
+    sha256: str,
+    figures: Mapping[str, Any],
+) -> WallCard:
+    data_set = MANIFESTS[recipe.data.manifest].data_set
+    rows = MANIFEST_ROWS.validate_json((run / loop.MANIFEST_FILE).read_bytes())
+    first = read_library().choose(data_set.view, data_set.technique, name=recipe.follows).card
+    terms = {data_set.terms, *first.terms.split("; ")}
+    return WallCard(
+        name=recipe.name,
+        version=version,
+        sha256=sha256,
+        trained_by=", ".join(state["trained_by"]),
+        training_data=training_data(data_set, rows, recipe, int(state["step"])),
+        terms="; ".join(sorted(terms)),
+        intended_use=recipe.intended_use,
+        limitations=f"{data_set.limitations} {LIMITATIONS}",
+        figures=dict(figures),
+        input=WallInput(
+            view=data_set.view,
+            technique=data_set.technique,
+            follows=recipe.follows,
+            strip=STRIP_VERSION,
+            channels=CHANNELS,
+        ),
+        output=SegmentationOutput(
+            label_scheme=data_set.label_scheme,
+            papillary_rule=data_set.policy.papillary,
+            basal_rule=data_set.policy.basal,
+        ),
+    )
