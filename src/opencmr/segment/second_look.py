@@ -1,19 +1,18 @@
-"""A second look at the wall: a small network relabels late enhancement in the wall's coordinates.
+"""A second look at the wall: a small network tells scar from wall in the wall's own coordinates.
 
 It looks several times, with the outlines where the first network drew them and a little off, and in
-the mirror; the mean of what it sees goes back into the picture.
+the mirror; the mean of what it sees goes back into the picture.  The outlines stay where they are.
 """
 
 from dataclasses import replace
 
 import numpy as np
-from scipy import ndimage
 
-from opencmr.anatomy.structures import LabelScheme
+from opencmr.anatomy.structures import LabelScheme, Structure
 from opencmr.imaging.image import Image
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
+from opencmr.models.card import SegmentationOutput
 from opencmr.models.runner import WallRunner
-from opencmr.segment.components import keep_possible
 from opencmr.segment.scar import keep_possible_scar
 from opencmr.segment.short_axis import voxel_ml
 from opencmr.segment.wall_strip import (
@@ -29,14 +28,13 @@ SHIFTS_MM = ((0.0, 0.0), (0.7, 0.0), (-0.7, 0.0), (0.0, 0.5), (0.0, -0.5))
 """By which the inner and the outer outline lie off, look by look."""
 LEAST_EPI_MM, LEAST_WALL_MM = 3.0, 1.0
 """What a shift leaves of the ventricle and of its wall."""
-GROWTH_PX = 3
-"""So far beyond its first labels the ventricle may grow."""
 
 
 def look_again(found: Segmentation, image: Image, network: WallRunner) -> Segmentation:
     """Return the segmentation relabelled where its slices show a closed wall, else as it was.
 
-    Both outlines may move.  A slice whose wall is absent, open or too small keeps its labels.
+    What is wall stays wall; which of it is scar or no-reflow is told anew.  A slice whose wall is
+    absent, open or too small keeps its labels.
 
     Parameters
     ----------
@@ -55,13 +53,12 @@ def look_again(found: Segmentation, image: Image, network: WallRunner) -> Segmen
     for t in range(image.phases):
         seen = _shares(found.labels[t], found.scheme, image, t, network)
         for z, (near, at_pixels) in seen.items():
-            labels[t, z] = _relabelled(labels[t, z], near, at_pixels)
+            labels[t, z] = _relabelled(labels[t, z], near, at_pixels, network.card.output)
             if shares is not None:
                 shares[:, t, z, *near] = at_pixels
         if seen:
             looked = True
-            possible = keep_possible(labels[t], found.scheme)
-            possible = keep_possible_scar(possible, found.scheme, voxel_ml(image))
+            possible = keep_possible_scar(labels[t], found.scheme, voxel_ml(image))
             labels[t, list(seen)] = possible[list(seen)]
     if not looked:
         return found
@@ -107,9 +104,12 @@ def _shifted(ring: Ring, endo_mm: float, epi_mm: float) -> Ring:
     return replace(ring, endo_mm=endo, epi_mm=epi)
 
 
-def _relabelled(plane: np.ndarray, near: Pixels, shares: np.ndarray) -> np.ndarray:
-    """Return the labels ``(Y, X)`` of a slice by the greatest share, about its first labels."""
-    seen = np.zeros_like(plane)
-    seen[near] = shares.argmax(0)
-    about = ndimage.binary_dilation(plane > 0, np.ones((3, 3), dtype=bool), iterations=GROWTH_PX)
-    return np.where(about, seen, 0).astype(np.uint8)
+def _relabelled(
+    plane: np.ndarray, near: Pixels, shares: np.ndarray, output: SegmentationOutput
+) -> np.ndarray:
+    """Return the labels ``(Y, X)`` of a slice, each pixel of its wall by the greatest share."""
+    of_wall = np.array(output.scheme.labels_of(Structure.MYOCARDIUM))
+    weighted = shares[of_wall] * np.array(output.factors)[of_wall, None]
+    seen = plane.copy()
+    seen[near] = of_wall[weighted.argmax(0)]
+    return np.where(np.isin(plane, of_wall), seen, plane).astype(np.uint8)

@@ -68,6 +68,8 @@ SCHEME = EMIDEC
 CLASSES = len(SCHEME.structures) + 1
 CLASS_WEIGHTS = (1.0, 1.0, 1.0, 1.5, 2.0)
 """Of outside, cavity, wall, infarct and no-reflow in the cross-entropy."""
+SHARE_FACTORS = {Structure.SCAR: round(1 / 1.5, 2), Structure.NO_REFLOW: 0.5}
+"""What makes shares of those that these weights made too large."""
 DICE_WEIGHTS = (0.3, 0.3, 0.3, 1.0)
 """Of wall, infarct, no-reflow, and infarct with its no-reflow in the Dice."""
 WAVES, WAVE_FALL = 6, 3.0
@@ -483,5 +485,6 @@ def _card(
             label_scheme=data_set.label_scheme,
             papillary_rule=data_set.policy.papillary,
             basal_rule=data_set.policy.basal,
+            share_factors=SHARE_FACTORS,
         ),
     )
