@@ -52,9 +52,13 @@ def models(
 
 def _line(card: "AnyCard", is_default: bool) -> tuple[str, ...]:
     """Return the model's line of the table."""
+    from opencmr.models.card import SegmentationCard, WallCard
+
     made_for: str = card.task
-    if card.task == "segmentation":
+    if isinstance(card, SegmentationCard | WallCard):
         made_for = f"{card.input.view.value} {card.input.technique.value}"
+        if card.task == "wall":
+            made_for += f", after {card.input.follows}"
         named = " ".join(one.value for one in card.output.scheme.structures.values())
     else:
         named = " ".join(card.output.classes)
@@ -103,21 +107,26 @@ def _figures(figure: Any) -> str:
 
 def _described(card: "AnyCard") -> tuple[str, tuple[tuple[str, str], ...]]:
     """Return what the model does, and the facts that only its task has."""
-    if card.task != "segmentation":
+    from opencmr.models.card import SegmentationCard, WallCard
+
+    if not isinstance(card, SegmentationCard | WallCard):
         return card.task, (("classes", ", ".join(card.output.classes)),)
     scheme = card.output.scheme
     labels = ", ".join(f"{k} {v.value}" for k, v in scheme.structures.items())
     return (
-        f"{card.input.view.value} {card.input.technique.value} {card.task}",
+        f"{card.input.view.value} {card.input.technique.value} "
+        f"{f'second look after {card.input.follows}' if card.task == 'wall' else card.task}",
         (("labels", f"{labels} ({scheme.name})"), ("policy", card.output.policy.text)),
     )
 
 
 def _row(card: "AnyCard", is_default: bool) -> dict[str, Any]:
     """Return the card for programs."""
+    from opencmr.models.card import SegmentationCard, WallCard
+
     row: dict[str, Any] = {"name": card.name, "version": card.version, "task": card.task}
     row["default"] = is_default
-    if card.task == "segmentation":
+    if isinstance(card, SegmentationCard | WallCard):
         row |= {
             "view": card.input.view.value,
             "sequence": card.input.technique.value,
@@ -128,6 +137,8 @@ def _row(card: "AnyCard", is_default: bool) -> dict[str, Any]:
         row["classes"] = list(card.output.classes)
     if card.task == "diagnosis":
         row["symbols"] = list(card.input.symbols)
+    elif card.task == "wall":
+        row["follows"] = card.input.follows
     else:
         row["spacing_mm"] = card.input.spacing_mm
     return row | {

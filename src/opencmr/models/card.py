@@ -37,6 +37,8 @@ LARGEST_SIDE_PX = 4096
 """No picture of a heart is wider; a slip of the pen must not ask for all memory."""
 MOST_CONTEXT_SLICES = 32
 """No short-axis stack has more neighbours on one side."""
+MOST_CHANNELS = 64
+"""No network sees more pictures of one unwrapped slice."""
 FAULTS_TOLD = 4
 """Faults of one file that a message names."""
 
@@ -74,7 +76,16 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class PictureInput(_Part):
+class NetworkInput(_Part):
+    """What a network takes."""
+
+    @property
+    def planes(self) -> int | None:
+        """Pictures that it sees at once; None: any number."""
+        raise NotImplementedError
+
+
+class PictureInput(NetworkInput):
     """Pictures as a network takes them.
 
     Attributes
@@ -130,6 +141,33 @@ class SegmentationInput(PictureInput):
                 f"window_px {self.window_px} must be a multiple of stride_px {self.stride_px}"
             )
         return self
+
+
+class WallInput(NetworkInput):
+    """The wall of a slice, unwrapped, as a network takes it for a second look.
+
+    Attributes
+    ----------
+    view, technique
+        What the stack must show, and how it must have been made.
+    follows : str
+        Name of the segmentation model at whose labels it looks again.
+    strip : int
+        Version of the unwrapping; weights know one alone.
+    channels : int
+        Pictures of the unwrapped slice.
+    """
+
+    view: View
+    technique: Technique
+    follows: Word
+    strip: Literal[1]
+    channels: Annotated[int, Field(ge=1, le=MOST_CHANNELS)]
+
+    @property
+    def planes(self) -> int:
+        """Pictures of the unwrapped slice."""
+        return self.channels
 
 
 class SharesOutput(_Part):
@@ -265,7 +303,7 @@ class ModelCard(_Part):
 class NetworkCard(ModelCard):
     """The card of a network that takes pictures and gives shares."""
 
-    input: PictureInput
+    input: NetworkInput
     output: SharesOutput
 
 
@@ -274,6 +312,14 @@ class SegmentationCard(NetworkCard):
 
     task: Literal["segmentation"] = "segmentation"
     input: SegmentationInput
+    output: SegmentationOutput
+
+
+class WallCard(NetworkCard):
+    """The card of a network that looks at the unwrapped wall a second time."""
+
+    task: Literal["wall"] = "wall"
+    input: WallInput
     output: SegmentationOutput
 
 
@@ -299,7 +345,7 @@ class DiagnosisCard(ModelCard):
     output: ClassificationOutput
 
 
-AnyCard = SegmentationCard | ClassificationCard | DiagnosisCard
+AnyCard = SegmentationCard | WallCard | ClassificationCard | DiagnosisCard
 Card = Annotated[AnyCard, Field(discriminator="task")]
 """A card of any task; ``task`` says which input and output follow."""
 
@@ -343,7 +389,7 @@ def faults(error: ValidationError) -> str:
 
 
 def _fault(one: Mapping[str, Any]) -> str:
-    tasks = {"segmentation", "classification", "diagnosis"}
+    tasks = {"segmentation", "wall", "classification", "diagnosis"}
     where = ".".join(str(part) for part in one["loc"] if part not in tasks) or "the whole"
     match one["type"]:
         case "missing":

@@ -12,9 +12,15 @@ from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ModelError
 from opencmr.memory import give_back_memory
-from opencmr.models.card import WEIGHTS_FILE, ModelCard, NetworkCard, SegmentationCard
+from opencmr.models.card import (
+    WEIGHTS_FILE,
+    ModelCard,
+    NetworkCard,
+    SegmentationCard,
+    WallCard,
+)
 from opencmr.models.library import Library, read_library
-from opencmr.models.runner import SegmentationRunner
+from opencmr.models.runner import SegmentationRunner, WallRunner
 from opencmr.storage import sha256_of_bytes
 
 STACK, HEARD = ("stack_low", "stack_lowest"), ("heard_low", "heard_lowest")
@@ -205,6 +211,7 @@ class Networks:
     def __init__(self, threads: int | None = None) -> None:
         self._threads = threads
         self._loaded: dict[str, Network[SegmentationCard]] = {}
+        self._second_looks: dict[str, Network[WallCard] | None] = {}
         self._remarks: dict[str, None] = {}
 
     @cached_property
@@ -235,9 +242,27 @@ class Networks:
             self._loaded[place] = load_network(choice.card, threads=self._threads)
         return self._loaded[place]
 
+    def second_look(self, card: SegmentationCard) -> WallRunner | None:
+        """Return the network that looks again at the labels of that one, or None.
+
+        One that is damaged is as good as absent, and remarked.
+        """
+        second = self.library.second_look(card)
+        if second is None:
+            return None
+        place = str(second.folder)
+        if place not in self._second_looks:
+            try:
+                self._second_looks[place] = load_network(second, threads=self._threads)
+            except ModelError as error:
+                self._second_looks[place] = None
+                self._remarks[f"no second look at the labels of {card.title}: {error}"] = None
+        return self._second_looks[place]
+
     def forget(self) -> None:
         """Give back the memory of the loaded networks; what is asked for again is loaded anew."""
         self._loaded.clear()
+        self._second_looks.clear()
         give_back_memory()
 
     def __reduce__(self) -> tuple[Any, ...]:

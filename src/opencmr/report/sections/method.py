@@ -63,7 +63,7 @@ def measured_from(report: Report, analysis: str = "") -> str:
 
 def _method(report: Report) -> tuple[Fact, ...]:
     policies = distinct(s.policy.text for s in report.segmentations.values())
-    authors = distinct(s.author.text for s in report.segmentations.values())
+    authors = distinct(s.drawn_by for s in report.segmentations.values())
     facts = [
         Fact("Measured from", measured_from(report)),
         Fact("Contours by", "; ".join(authors) or "nobody"),
