@@ -9,6 +9,7 @@ from opencmr.anatomy.seg_types import SegType
 from opencmr.anatomy.techniques import Technique
 from opencmr.batch.finished import GIVEN, is_finished, why_other
 from opencmr.imaging.study import Demographics
+from opencmr.models.precision import Precision
 from opencmr.pipeline import Configuration
 
 PLAIN = Configuration()
@@ -45,6 +46,7 @@ def test_a_result_is_finished_when_input_configuration_and_files_are_there(tmp_p
         (PLAIN, Configuration(model="m@1"), "--model (then newest that fits, now m@1)"),
         (Configuration(seg_type=SegType.LABELMAP), PLAIN, "--seg-type"),
         (PLAIN, Configuration(sequence=Technique.LGE), "--sequence"),
+        (PLAIN, Configuration(precision=Precision.AUTO), "--precision (then f32, now auto)"),
         (TALL, PLAIN, "--height-cm (then given, now not given)"),
         (TALL, TALLER, "a value of --height-cm, --spacing"),
         (PLAIN, Configuration(spacing_mm=(8.0, 1.0, 1.0)), "a value of --spacing"),

@@ -12,6 +12,7 @@ OPTIONS = {
     "model": "--model",
     "seg_phases": "--seg-phases",
     "seg_type": "--seg-type",
+    "precision": "--precision",
     "sequence": "--sequence",
     "normal_ranges": "--ranges",
 }

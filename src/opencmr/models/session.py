@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
@@ -14,6 +14,7 @@ from opencmr.errors import ModelError
 from opencmr.memory import give_back_memory
 from opencmr.models.card import WEIGHTS_FILE, ModelCard, NetworkCard, SegmentationCard
 from opencmr.models.library import Library, read_library
+from opencmr.models.precision import Precision
 from opencmr.models.runner import SegmentationRunner
 from opencmr.storage import sha256_of_bytes
 
@@ -39,7 +40,7 @@ class Network(Generic[CardT]):
         import onnxruntime
 
         self.card = card
-        weights = checked_weights(card)
+        weights = checked_weights(card, card.weights_file)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or usable_cores()
         # A thread that waits for others sleeps: turning round it took a third of all the time.
@@ -200,10 +201,18 @@ class Networks:
     """The networks of a process: found by what they can do, each loaded once, when first asked.
 
     Sent to another process it starts there with none loaded.
+
+    Parameters
+    ----------
+    threads : int or None
+        As many as cores by default.
+    precision : Precision
+        In what they compute.
     """
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, threads: int | None = None, *, precision: Precision = Precision.F32) -> None:
         self._threads = threads
+        self._precision = precision
         self._loaded: dict[str, Network[SegmentationCard]] = {}
         self._remarks: dict[str, None] = {}
 
@@ -226,13 +235,16 @@ class Networks:
         ------
         ModelError
             When no model fits or the one that does is damaged.
+        ConfigurationError
+            When it has no weights of the precision that was asked for.
         """
         choice = self.library.choose(view, technique, name=name)
         if choice.remark:
             self._remarks[choice.remark] = None
         place = str(choice.card.folder)
         if place not in self._loaded:
-            self._loaded[place] = load_network(choice.card, threads=self._threads)
+            card = choice.card.at(self._precision)
+            self._loaded[place] = load_network(card, threads=self._threads)
         return self._loaded[place]
 
     def forget(self) -> None:
@@ -241,7 +253,7 @@ class Networks:
         give_back_memory()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Networks, (self._threads,)
+        return partial(Networks, precision=self._precision), (self._threads,)
 
 
 def checked_weights(card: ModelCard, file: str = WEIGHTS_FILE) -> bytes:
