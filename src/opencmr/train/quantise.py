@@ -158,7 +158,7 @@ def quantise(
     weights = checked_weights(card)
     network = load_network(card)
     labels = [network(stack[None])[0].argmax(0) for stack in stacks]
-    model = _with_plain_upsampling(onnx.load_from_string(weights))
+    model = _with_plain_upsampling(_with_biases(onnx.load_from_string(weights)))
     fit = _Fit(model, [_edges(one) for one in labels])
     fit.walk(list(stacks), progress)
     folder.mkdir(parents=True, exist_ok=True)
@@ -192,6 +192,19 @@ def _edges(labels: np.ndarray) -> np.ndarray:
     size = (1, EDGE_PX, EDGE_PX)
     apart: np.ndarray = maximum_filter(labels, size) != minimum_filter(labels, size)
     return apart
+
+
+def _with_biases(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model with a bias for each convolution that had none."""
+    shapes = {one.name: one.dims for one in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type in ("Conv", "ConvTranspose") and len(node.input) == 2:
+            kernel = node.input[1]
+            count = shapes[kernel][0 if node.op_type == "Conv" else 1]
+            nothing = numpy_helper.from_array(np.zeros(count, np.float32), f"{kernel}_no_bias")
+            model.graph.initializer.append(nothing)
+            node.input.append(nothing.name)
+    return model
 
 
 def _with_plain_upsampling(model: onnx.ModelProto) -> onnx.ModelProto:
