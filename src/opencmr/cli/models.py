@@ -86,9 +86,17 @@ def _tell(card: "AnyCard") -> None:
         ("limits", card.limitations),
         *((name, _figures(figure)) for name, figure in card.figures.items()),
         ("sha256", card.sha256),
+        *_int8(card),
         ("card's sha256", card.file_sha256),
     ):
         typer.echo(f"  {name}: {value}")
+
+
+def _int8(card: "AnyCard") -> tuple[tuple[str, str], ...]:
+    """Return what the card says of weights in 8-bit integers."""
+    if card.task == "diagnosis" or card.int8 is None:
+        return ()
+    return (("int8, sha256", card.int8.sha256), ("int8, fitted to", card.int8.calibration))
 
 
 def _figures(figure: Any) -> str:
@@ -141,6 +149,7 @@ def _row(card: "AnyCard", is_default: bool) -> dict[str, Any]:
         row["follows"] = card.input.follows
     else:
         row["spacing_mm"] = card.input.spacing_mm
+        row["int8"] = None if card.int8 is None else card.int8.model_dump()
     return row | {
         "sha256": card.sha256,
         "card_sha256": card.file_sha256,

@@ -10,6 +10,7 @@ import typer
 from opencmr import storage
 from opencmr.cli import console
 from opencmr.errors import ConfigurationError
+from opencmr.models.precision import Precision
 
 if TYPE_CHECKING:
     from opencmr.imaging.segmentation import Segmentation
@@ -33,6 +34,7 @@ def segment(
         ),
     ] = None,
     model: console.ModelName = None,
+    precision: console.PrecisionAsked = Precision.F32,
     spacing: console.Spacing = None,
     overwrite: console.Overwrite = False,
     as_json: console.AsJson = False,
@@ -72,7 +74,7 @@ def segment(
         labels_path = place_of(output, sidecar)
         shares_path = place_of(probabilities) if probabilities else None
         read = read_nifti(source, spacing_mm=console.parse_spacing(spacing))
-        networks = Networks()
+        networks = Networks(precision=precision)
         technique = Technique[sequence.name]
         network = networks.segmentation(View.SAX, technique, name=model)
         second = networks.second_look(network.card)
@@ -114,6 +116,7 @@ def segment(
                 "labels": {str(k): v.value for k, v in scheme.structures.items()},
                 "model": network.card.title,
                 "second_look": second.card.title if second else None,
+                "precision": network.card.precision.value,
                 "flags": [flag.code for flag in flags],
             }
         )

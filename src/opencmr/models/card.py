@@ -28,10 +28,12 @@ from opencmr.anatomy.views import View
 from opencmr.errors import ModelError
 from opencmr.geometry.grid import SPACING_LIMITS_MM
 from opencmr.imaging.reading import ModelUse
+from opencmr.models.precision import Precision, is_quick_at_int8
 from opencmr.storage import sha256_of_bytes
 
 CARD_FILE = "model.json"
 WEIGHTS_FILE = "weights.onnx"
+INT8_FILE = "weights_int8.onnx"
 CLASSIFIER_FILE = "classifier.json"
 LARGEST_SIDE_PX = 4096
 """No picture of a heart is wider; a slip of the pen must not ask for all memory."""
@@ -297,14 +299,69 @@ class ModelCard(_Part):
             self.terms,
             self.training_data,
             self.file_sha256,
+            self.precision.value,
         )
+
+    @property
+    def precision(self) -> Precision:
+        """In what the model computes: 32-bit floats, but for a network that was asked otherwise."""
+        return Precision.F32
+
+
+class Int8Weights(_Part):
+    """The same network in 8-bit integers, in ``weights_int8.onnx``.
+
+    Attributes
+    ----------
+    sha256 : str
+        Of that file.
+    calibration : str
+        Pictures to which its layers were fitted.
+    """
+
+    sha256: Sha256
+    calibration: Text
 
 
 class NetworkCard(ModelCard):
-    """The card of a network that takes pictures and gives shares."""
+    """The card of a network that takes pictures and gives shares.
+
+    Attributes
+    ----------
+    int8 : Int8Weights or None
+        A second file of weights, which computes faster where the processor has instructions
+        for it.
+    """
 
     input: NetworkInput
     output: SharesOutput
+    int8: Int8Weights | None = None
+
+    _precision: Precision = PrivateAttr(default=Precision.F32)
+
+    @property
+    def precision(self) -> Precision:
+        """In what the network computes: ``sha256`` is of the weights of this precision."""
+        return self._precision
+
+    @property
+    def weights_file(self) -> str:
+        """Name of the weights of its precision."""
+        return INT8_FILE if self.precision is Precision.INT8 else WEIGHTS_FILE
+
+    def at(self, asked: Precision) -> Self:
+        """Return the card as the network runs that is asked to compute like this.
+
+        8-bit integers where the model has such weights; asked for ``auto``, only where the
+        processor is quick at them.
+        """
+        if self.int8 is None or asked is Precision.F32:
+            return self
+        if asked is Precision.AUTO and not is_quick_at_int8():
+            return self
+        card = self.model_copy(update={"sha256": self.int8.sha256})
+        card._precision = Precision.INT8
+        return card
 
 
 class SegmentationCard(NetworkCard):

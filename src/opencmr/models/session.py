@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
@@ -20,6 +20,7 @@ from opencmr.models.card import (
     WallCard,
 )
 from opencmr.models.library import Library, read_library
+from opencmr.models.precision import Precision
 from opencmr.models.runner import SegmentationRunner, WallRunner
 from opencmr.storage import sha256_of_bytes
 
@@ -45,7 +46,7 @@ class Network(Generic[CardT]):
         import onnxruntime
 
         self.card = card
-        weights = checked_weights(card)
+        weights = checked_weights(card, card.weights_file)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or usable_cores()
         # A thread that waits for others sleeps: turning round it took a third of all the time.
@@ -206,10 +207,18 @@ class Networks:
     """The networks of a process: found by what they can do, each loaded once, when first asked.
 
     Sent to another process it starts there with none loaded.
+
+    Parameters
+    ----------
+    threads : int or None
+        As many as cores by default.
+    precision : Precision
+        In what they compute.
     """
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, threads: int | None = None, *, precision: Precision = Precision.F32) -> None:
         self._threads = threads
+        self._precision = precision
         self._loaded: dict[str, Network[SegmentationCard]] = {}
         self._second_looks: dict[str, Network[WallCard] | None] = {}
         self._remarks: dict[str, None] = {}
@@ -239,7 +248,10 @@ class Networks:
             self._remarks[choice.remark] = None
         place = str(choice.card.folder)
         if place not in self._loaded:
-            self._loaded[place] = load_network(choice.card, threads=self._threads)
+            card = choice.card.at(self._precision)
+            if self._precision is Precision.INT8 and card.precision is Precision.F32:
+                self._remarks[f"{card.title} has no int8 weights, and runs in f32"] = None
+            self._loaded[place] = load_network(card, threads=self._threads)
         return self._loaded[place]
 
     def second_look(self, card: SegmentationCard) -> WallRunner | None:
@@ -266,7 +278,7 @@ class Networks:
         give_back_memory()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Networks, (self._threads,)
+        return partial(Networks, precision=self._precision), (self._threads,)
 
 
 def checked_weights(card: ModelCard, file: str = WEIGHTS_FILE) -> bytes:

@@ -94,6 +94,7 @@ def _model(model: ModelUse) -> Facts:
         Fact("Model", shown(f"{model.name} {model.version}")),
         Fact("Terms", shown(model.terms, TEXT_LIMIT)),
         Fact("Training data", shown(model.training_data, TEXT_LIMIT)),
+        *((Fact("Computed in", "8-bit integers"),) if model.precision == "int8" else ()),
         Fact("Checksum of the weights (SHA-256)", model.sha256, is_code=True),
     )
     return Facts(facts, is_prose=True)
