@@ -43,6 +43,8 @@ COUNTS = (5, 15, 99)
 """Numbers of measurements among which the inner folds choose; 99: all."""
 INNER_FOLDS = 4
 SPAN_PERCENTILES = (5.0, 95.0)
+LEAST_SPREAD = 0.05
+"""Of a measurement in a group, in standard deviations of all hearts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,14 +228,19 @@ class Novelty:
 
 
 def fit_novelty(scale: Fitted, hearts: Hearts) -> Novelty:
-    """Find centre and shrunk covariance of each group (Ledoit and Wolf, 2004)."""
+    """Find centre and covariance of each group.
+
+    A group has its own spread of each measurement; how measurements go together, for which so few
+    hearts of one group say little, is found from all, and shrunk (Ledoit and Wolf, 2004).
+    """
     z = _standardised(scale, hearts)
-    of_group = [z[hearts.groups == group] for group in np.unique(hearts.groups)]
-    return Novelty(
-        scale,
-        np.stack([one.mean(0) for one in of_group]),
-        np.stack([LedoitWolf().fit(one).precision_ for one in of_group]),
-    )
+    _, group_of = np.unique(hearts.groups, return_inverse=True)
+    of_group = [z[group_of == group] for group in range(group_of.max() + 1)]
+    centres = np.stack([one.mean(0) for one in of_group])
+    spreads = np.stack([np.maximum(one.std(0), LEAST_SPREAD) for one in of_group])
+    apart = (z - centres[group_of]) / spreads[group_of]
+    together = LedoitWolf(assume_centered=True).fit(apart).precision_
+    return Novelty(scale, centres, together / (spreads[:, :, None] * spreads[:, None]))
 
 
 def _standardised(fitted: Fitted, hearts: Hearts) -> np.ndarray:
@@ -241,11 +248,14 @@ def _standardised(fitted: Fitted, hearts: Hearts) -> np.ndarray:
 
 
 def held_out_distances(hearts: Hearts, symbols: Sequence[str]) -> np.ndarray:
-    """Return the distance of each heart to groups that were found without its patient."""
-    folds = folds_by_patient(hearts, INNER_FOLDS)
+    """Return the distance of each heart to groups that were found without its patient.
+
+    Of one patient at a time, so that groups are as well known as those to which new hearts are
+    compared: the share of these that lie further is then as it should be.
+    """
     distances = np.zeros(len(hearts.groups))
-    for fold in np.unique(folds):
-        held = folds == fold
+    for patient in np.unique(hearts.patients):
+        held = hearts.patients == patient
         train = hearts.rows(~held)
         novelty = fit_novelty(standard(train, symbols), train)
         distances[held] = novelty.distances(hearts.rows(held))
