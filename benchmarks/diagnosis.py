@@ -25,9 +25,9 @@ from scipy.stats import beta, rankdata
 
 from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.structures import ACDC
-from opencmr.diagnose.classifier import NOVEL, Classifier
+from opencmr.diagnose.classifier import NOVEL, Classifier, unlike_p
 from opencmr.diagnose.facts import Facts, facts_of, with_values
-from opencmr.diagnose.features import FEATURES, feature_values
+from opencmr.diagnose.features import FEATURES, READ, Source, defining, feature_values
 from opencmr.diagnose.opinion import form_opinion
 from opencmr.diagnose.shape import shape_values
 from opencmr.geometry.grid import Grid
@@ -49,6 +49,7 @@ from opencmr.train.diagnosis import (
     fit_novelty,
     forest,
     held_out_distances,
+    least_shortfalls,
     log_loss,
     make_classifier,
     out_of_fold,
@@ -61,7 +62,6 @@ RESAMPLES = 1000
 WHOLE = next(iter(SHEETS))
 CONFUSION = "confusion, rows are truth"
 Measure = Callable[[np.ndarray], Any]
-SYMBOLS = tuple(one.symbol for one in FEATURES)
 
 
 @dataclass(frozen=True)
@@ -134,10 +134,10 @@ def both_phases(folder: Path, name: str) -> tuple[np.ndarray, Grid]:
 def hearts_of(patients: Sequence[Patient]) -> Hearts:
     """Return what is learnt from."""
     return Hearts(
-        np.array([[one.values[symbol] for symbol in SYMBOLS] for one in patients]),
+        np.array([[one.values[symbol] for symbol in READ] for one in patients]),
         np.array([one.group for one in patients]),
         np.array([int(one.name[-3:]) for one in patients]),
-        SYMBOLS,
+        READ,
     )
 
 
@@ -145,8 +145,9 @@ def judged(
     classifiers: Mapping[int, Classifier], patients: Sequence[Patient], sheet: str
 ) -> list[dict[str, Any]]:
     """Return the opinion on each patient by the classifier that never saw his fold."""
-    allowed = {one.symbol for one in FEATURES if one.source in SHEETS[sheet]}
-    hidden = set(SYMBOLS) - allowed
+    sources = SHEETS[sheet]
+    allowed = {one.symbol for one in FEATURES if one.source in sources} | set(defining(sources))
+    hidden = set(READ) - allowed
     rows = []
     for one in patients:
         facts = {symbol: fact for symbol, fact in one.facts.items() if symbol not in hidden}
@@ -267,6 +268,7 @@ def reliability(shares: np.ndarray, groups: np.ndarray) -> list[dict[str, float]
 def compared(hearts: Hearts, folds: np.ndarray) -> dict[str, Any]:
     """Return accuracy and log loss of the kinds of model, and the learning curve."""
     found: dict[str, Any] = {}
+    hearts = hearts.of(SHEETS[WHOLE])
 
     def add(name: str, shares: np.ndarray) -> None:
         right = (shares.argmax(1) == hearts.groups).mean()
@@ -286,7 +288,7 @@ def compared(hearts: Hearts, folds: np.ndarray) -> dict[str, Any]:
             chosen.update(model.symbols)
             return model.shares(b)
 
-        name = f"logistic regression, {min(count, len(SYMBOLS))} measurements"
+        name = f"logistic regression, {min(count, len(hearts.symbols))} measurements"
         add(name, out_of_fold(hearts, folds, predict))
         found[name]["folds of 5 that chose it"] = dict(chosen.most_common())
     return found
@@ -295,27 +297,38 @@ def compared(hearts: Hearts, folds: np.ndarray) -> dict[str, Any]:
 def novelty(hearts: Hearts, folds: np.ndarray) -> dict[str, Any]:
     """Return how often a group left out of the learning is flagged, and false alarms."""
 
-    def flagged(train: Hearts, test: Hearts) -> np.ndarray:
-        distances = held_out_distances(train, train.symbols)
-        found = fit_novelty(standard(train, train.symbols), train).distances(test)
-        at_least = (distances[None] >= found[:, None]).sum(1)
-        return np.asarray(1 - (1 + at_least) / (len(distances) + 1) >= NOVEL)
+    def flagged(train: Hearts, test: Hearts, sources: frozenset[Source]) -> np.ndarray:
+        groups = [CLASSES[group] for group in np.unique(train.groups)]
+        known, new = train.of(sources), test.of(sources)
+        distances = held_out_distances(known, known.symbols)
+        far = fit_novelty(standard(known, known.symbols), known).distances(new)
+        missed = least_shortfalls(train, sources, groups)
+        beyond = least_shortfalls(test, sources, groups)
+        p = [
+            unlike_p(np.append(distances, one), np.append(missed, other))
+            for one, other in zip(far, beyond, strict=True)
+        ]
+        return 1 - np.array(p) >= NOVEL
 
     result: dict[str, Any] = {}
-    for name, sources in SHEETS.items():
-        seen = hearts.of(sources)
-        alarms = [flagged(seen.rows(folds != f), seen.rows(folds == f)) for f in np.unique(folds)]
-        result[name] = {
+    for sheet, sources in SHEETS.items():
+        alarms = [
+            flagged(hearts.rows(folds != f), hearts.rows(folds == f), sources)
+            for f in np.unique(folds)
+        ]
+        result[sheet] = {
             "false alarms": round(float(np.concatenate(alarms).mean()), 4),
             "flagged when left out": {
-                CLASSES[g]: round(
-                    float(flagged(seen.rows(seen.groups != g), seen.rows(seen.groups == g)).mean()),
-                    4,
-                )
-                for g in range(len(CLASSES))
+                name: round(float(flagged(*without(hearts, group), sources).mean()), 4)
+                for group, name in enumerate(CLASSES)
             },
         }
     return result
+
+
+def without(hearts: Hearts, group: int) -> tuple[Hearts, Hearts]:
+    """Return the hearts of all groups but one, and those of that one."""
+    return hearts.rows(hearts.groups != group), hearts.rows(hearts.groups == group)
 
 
 def learnt(patients: Sequence[Patient], more: Sequence[Patient], fold: int) -> Classifier:

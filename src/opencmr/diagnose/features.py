@@ -1,6 +1,6 @@
 """The features of the classifier: which facts it reads, in words that a clinician uses."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -42,6 +42,16 @@ class Feature:
         return f"{shown} {self.unit}" if self.unit else shown
 
 
+DEFINING: Mapping[str, Source] = {
+    "LVEF": Source.NUMBERS,
+    "RVEF": Source.NUMBERS,
+    "WT_MAX": Source.NUMBERS,
+    "LVEDVi": Source.SIZE,
+    "RVEDVi": Source.SIZE,
+    "wth_poor": Source.LABELS,
+}
+"""What the definitions of the groups read (:mod:`rule_table`), and what it needs."""
+
 _INDEXED = {symbol: f"{symbol}i" for symbol in INDEXED}
 _RATIOS = {"mass_to_volume": ("LVM", "LVEDV"), "right_to_left": ("RVEDV", "LVEDV")}
 
@@ -72,13 +82,22 @@ FEATURES: tuple[Feature, ...] = (
 )
 
 
+READ: tuple[str, ...] = tuple(dict.fromkeys([*(one.symbol for one in FEATURES), *DEFINING]))
+"""All that the classifier reads: features first."""
+
+
+def defining(sources: Collection[Source]) -> tuple[str, ...]:
+    """Return what some sources tell of that which defines the groups."""
+    return tuple(symbol for symbol, source in DEFINING.items() if source in sources)
+
+
 def feature_values(facts: Facts) -> dict[str, float]:
-    """Return the value of each feature that the facts give, in the order of the table."""
+    """Return what the classifier reads and the facts give, in the order of :data:`READ`."""
     values = {symbol: fact.value for symbol, fact in facts.items() if fact.value is not None}
     for symbol, (above, below) in _RATIOS.items():
         if above in values and values.get(below):
             values[symbol] = values[above] / values[below]
-    return {one.symbol: values[one.symbol] for one in FEATURES if one.symbol in values}
+    return {symbol: values[symbol] for symbol in READ if symbol in values}
 
 
 def base_readings(facts: Facts) -> dict[str, Facts]:

@@ -17,8 +17,15 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from opencmr.diagnose.classifier import Case, Classifier, Sheet, Span, distances_to
-from opencmr.diagnose.features import FEATURES, Source
+from opencmr.diagnose.classifier import (
+    Case,
+    Classifier,
+    Sheet,
+    Span,
+    distances_to,
+)
+from opencmr.diagnose.definitions import shortfalls
+from opencmr.diagnose.features import FEATURES, Source, defining
 from opencmr.models.card import (
     CLASSIFIER_FILE,
     ClassificationOutput,
@@ -84,7 +91,7 @@ class Hearts:
         return Hearts(self.values[:, places], self.groups, self.patients, tuple(symbols))
 
     def of(self, sources: frozenset[Source]) -> "Hearts":
-        """Return them with the measurements of some sources."""
+        """Return them with the features of some sources."""
         known = {one.symbol for one in FEATURES if one.source in sources}
         return self.columns([symbol for symbol in self.symbols if symbol in known])
 
@@ -262,6 +269,18 @@ def held_out_distances(hearts: Hearts, symbols: Sequence[str]) -> np.ndarray:
     return distances
 
 
+def least_shortfalls(
+    hearts: Hearts, sources: frozenset[Source], groups: Sequence[str]
+) -> np.ndarray:
+    """Return by how many margins each heart misses the definition that it misses by least.
+
+    By what ``sources`` tell; shape ``(N,)``.
+    """
+    read = defining(sources)
+    rows = hearts.columns(read).values
+    return np.array([shortfalls(dict(zip(read, row, strict=True)), groups).min() for row in rows])
+
+
 def standard(hearts: Hearts, symbols: Sequence[str]) -> Fitted:
     """Return the scale of some measurements, without a regression."""
     kept = hearts.columns(symbols).values
@@ -283,6 +302,8 @@ def make_classifier(
         fitted, shares = fit(seen)
         novelty = fit_novelty(fitted, seen)
         distances = held_out_distances(seen, fitted.symbols)
+        missed = least_shortfalls(hearts, sources, CLASSES)
+        order = np.argsort(distances)  # in no order of patients
         sheets.append(
             Sheet(
                 name=name,
@@ -294,7 +315,9 @@ def make_classifier(
                 scores=_rounded(np.sort(1 - shares[np.arange(len(shares)), seen.groups])),
                 centres=_rows(novelty.centres),
                 precisions=tuple(map(_rows, novelty.precisions)),
-                distances=_rounded(np.sort(distances)),
+                defining=defining(sources),
+                distances=_rounded(distances[order]),
+                shortfalls=_rounded(missed[order]),
             )
         )
     return Classifier(
