@@ -13,7 +13,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,11 @@ from scipy.stats import wilcoxon
 from segmentation_accuracy import STRUCTURES, SYMBOLS, parts, score_patient
 from torch.utils.flop_counter import FlopCounterMode
 
+from opencmr.errors import ConfigurationError
 from opencmr.models.card import read_card
 from opencmr.models.session import Network, load_network
 from opencmr.train.export import export
-from opencmr.train.loop import CHECKPOINT_FILE, LOG_FILE, train
+from opencmr.train.loop import CHECKPOINT_FILE, LOG_FILE, lessons_of, train
 from opencmr.train.recipe import read_recipe
 from opencmr.train.runner import averaged_network
 from opencmr.validate.case import WHOLE, MeasuredTwice, Score
@@ -65,28 +66,40 @@ REFERENCE_ARM = "unet"
 
 def recipe_of(arm: Arm) -> str:
     """Return the common recipe with the arm's own network."""
-    text = RECIPE.read_text(encoding="utf-8")
-    changes = {
-        "architecture": json.dumps(arm.architecture),
-        "context_slices": str(arm.context_slices),
+    own: dict[str, Any] = {
+        "architecture": arm.architecture,
+        "context_slices": arm.context_slices,
     }
     if arm.widths:
-        changes["widths"] = json.dumps(arm.widths)
-    for key, value in changes.items():
-        text, found = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
-        assert found == 1, key
-    return text
+        own["widths"] = arm.widths
+    return with_values(RECIPE.read_text(encoding="utf-8"), own)
+
+
+def with_values(recipe: str, own: Mapping[str, Any]) -> str:
+    """Return the text of a recipe with other values of keys that it sets.
+
+    Raises
+    ------
+    ConfigurationError
+        When it sets such a key never, or in several tables.
+    """
+    for key, value in own.items():
+        line = f"{key} = {json.dumps(value)}"
+        recipe, found = re.subn(rf"^{key} = .*$", line, recipe, flags=re.MULTILINE)
+        if found != 1:
+            raise ConfigurationError(f"the recipe sets {key} {found} times; give it one value")
+    return recipe
 
 
 def trained(name: str, runs: Path, data: Path) -> Path:
     """Return the arm's run, trained to its end."""
     run = runs / name
-    recipe = runs / f"{name}.toml"
-    recipe.parent.mkdir(parents=True, exist_ok=True)
-    recipe.write_text(recipe_of(ARMS[name]), encoding="utf-8")
-    steps = read_recipe(recipe).optimiser.steps
-    if not finished(run, steps):
-        train(recipe, data, run)
+    path = runs / f"{name}.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(recipe_of(ARMS[name]), encoding="utf-8")
+    recipe = read_recipe(path)
+    if not finished(run, recipe.optimiser.steps):
+        train(path, lessons_of(recipe, data), run)
     return run
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from real_data import acdc_rows, data_folder
+from real_data import acdc_rows, data_folder, read_patient
 from reference_limits import Masks, load, near_heart
 
 from opencmr.anatomy.structures import Structure
@@ -26,7 +26,6 @@ from opencmr.anatomy.views import View
 from opencmr.imaging.measurements import Measurements
 from opencmr.imaging.phase_times import phase_shares
 from opencmr.imaging.study import Demographics, Series
-from opencmr.intake.nifti.read import read_nifti_pair
 from opencmr.intake.studies import read_studies
 from opencmr.measure.function.ejection import EJECTION
 from opencmr.measure.function.mass import MASS
@@ -204,8 +203,7 @@ def automatic(
     """Return the figures of automatic masks, the reference masks being the truth."""
     rows = []
     for one in (one for one in everyone if one.fold == fold):
-        stem = folder / one.patient
-        image = read_nifti_pair(Path(f"{stem}_ed.nii.gz"), Path(f"{stem}_es.nii.gz")).image
+        image, _ = read_patient(folder, one.patient)
         result = segment_short_axis(image, network)
         if result is not None:
             made = Masks(one.patient, fold, near_heart(result.labels), one.spacing_mm)

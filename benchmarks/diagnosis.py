@@ -12,7 +12,7 @@ never saw the patient either: MASKS, as ``out_of_fold.py`` makes them.
 import argparse
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from real_data import acdc_rows, data_folder
+from real_data import acdc_rows, data_folder, read_labels
+from resampled_patients import Measure, with_intervals
 from scipy.stats import beta, rankdata
 
 from opencmr.anatomy.policy import ACDC_POLICY
@@ -34,7 +35,6 @@ from opencmr.geometry.grid import Grid
 from opencmr.imaging.image import untimed_image
 from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Demographics
-from opencmr.intake.nifti.read import read_label_map
 from opencmr.measure import Ventricles, measure_all
 from opencmr.measure.long_axis import slices_from_base
 from opencmr.measure.ventricles import Unmeasurable
@@ -61,7 +61,6 @@ UNSEEN = "masks of networks that never saw the patient, five folds (80 patients)
 RESAMPLES = 1000
 WHOLE = next(iter(SHEETS))
 CONFUSION = "confusion, rows are truth"
-Measure = Callable[[np.ndarray], Any]
 
 
 @dataclass(frozen=True)
@@ -110,8 +109,8 @@ def load(folder: Path, unseen: Path) -> dict[str, list[Patient]]:
     kinds: dict[str, list[Patient]] = {"readers": [], "automatic": [], "no basal slice at ES": []}
     for row in acdc_rows():
         name = row["patient"]
-        labels, grid = both_phases(folder, f"{name}_{{}}_gt.nii.gz")
-        automatic, _ = both_phases(unseen, f"{name}_{{}}.nii.gz")
+        labels, grid = read_labels(folder, f"{name}_{{}}_gt.nii.gz")
+        automatic, _ = read_labels(unseen, f"{name}_{{}}.nii.gz")
         body = Demographics(height_cm=float(row["height_cm"]), weight_kg=float(row["weight_kg"]))
         for kind, shown in (
             ("readers", labels),
@@ -123,12 +122,6 @@ def load(folder: Path, unseen: Path) -> dict[str, list[Patient]]:
                 group = CLASSES.index(row["group"])
                 kinds[kind].append(Patient(name, group, int(row["fold"]), facts))
     return kinds
-
-
-def both_phases(folder: Path, name: str) -> tuple[np.ndarray, Grid]:
-    """Return the labels ``(2, Z, Y, X)`` of ED and ES, and their grid."""
-    maps = [read_label_map(folder / name.format(when)) for when in ("ed", "es")]
-    return np.concatenate([one.labels for one in maps]), maps[0].grid
 
 
 def hearts_of(patients: Sequence[Patient]) -> Hearts:
@@ -187,7 +180,8 @@ def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "share where a group is named": lambda c: named[c].mean(),
         "accuracy where a group is named": lambda c: right[c][named[c]].mean(),
     }
-    found = with_intervals(measures, len(rows))
+    found: dict[str, Any] = {"patients": len(rows)}
+    found |= with_intervals(measures, len(rows), RESAMPLES)
     k, n = int(held.sum()), len(rows)
     exact = (beta.ppf(0.025, k, n - k + 1), beta.ppf(0.975, k + 1, n - k) if k < n else 1.0)
     found["exact interval of the share in the set"] = [round(float(v), 4) for v in exact]
@@ -207,18 +201,6 @@ def measures_of(shares: np.ndarray, groups: np.ndarray) -> dict[str, Measure]:
         "Brier score": lambda c: ((shares[c] - truth[c]) ** 2).sum(1).mean(),
         "log loss": lambda c: log_loss(shares[c], groups[c]),
     }
-
-
-def with_intervals(measures: Mapping[str, Measure], patients: int) -> dict[str, Any]:
-    """Return each measure with its 95 % interval over resampled patients."""
-    generator = np.random.default_rng(0)
-    draws = [generator.integers(0, patients, patients) for _ in range(RESAMPLES)]
-    everyone = np.arange(patients)
-    found: dict[str, Any] = {"patients": patients}
-    for name, measure in measures.items():
-        spread = np.nanpercentile([measure(draw) for draw in draws], [2.5, 97.5])
-        found[name] = [round(float(v), 4) for v in (measure(everyone), *spread)]
-    return found
 
 
 def confusion(groups: np.ndarray, answers: np.ndarray) -> dict[str, dict[str, int]]:

@@ -15,15 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from diagnosis import (
-    CLASSES,
-    CONFUSION,
-    confusion,
-    measures_of,
-    with_intervals,
-)
-from real_data import acdc_rows, data_folder
-from segmentation_accuracy import read_patient
+from diagnosis import CLASSES, CONFUSION, RESAMPLES, confusion, measures_of
+from real_data import acdc_rows, data_folder, read_patient
+from resampled_patients import with_intervals
 
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
@@ -100,8 +94,11 @@ def told(frames: np.ndarray, groups: np.ndarray, folds: np.ndarray) -> np.ndarra
 
 def figures(shares: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
     """Return accuracy, area and losses with their intervals, and what was taken for what."""
-    found = with_intervals(measures_of(shares, groups), len(groups))
-    return found | {CONFUSION: confusion(groups, shares.argmax(1))}
+    return {
+        "patients": len(groups),
+        **with_intervals(measures_of(shares, groups), len(groups), RESAMPLES),
+        CONFUSION: confusion(groups, shares.argmax(1)),
+    }
 
 
 def main() -> None:

@@ -10,7 +10,8 @@ patients without their labels; one sees half of its windows in the contrasts of 
 All are judged on ACDC fold 0 as `architectures.py` judges, and on GE patients as `other_scanner.py`
 does: on those eight from whom no arm learnt anything and, of arms that learnt from none, on all 28.
 RUNS keeps the training: what is finished is not trained again, what was interrupted goes on.
-RESULT.json is written after each arm; arms that it holds already, by the same recipe, are kept.
+RESULT.json is written after each arm; arms that it holds already are kept, and a file of another
+recipe is refused.
 
     python benchmarks/learning_curve.py RUNS [--only ARM ...] [-o RESULT.json]
 """
@@ -34,6 +35,7 @@ from architectures import (
     mean_dice,
     scored,
     training_seconds,
+    with_values,
 )
 from learning_slices import (
     half_and_half,
@@ -49,7 +51,7 @@ from opencmr.models.card import read_card
 from opencmr.models.session import Network, load_network
 from opencmr.train import sunnybrook
 from opencmr.train.export import export
-from opencmr.train.loop import CHECKPOINT_FILE, Lessons, build_network, train_on
+from opencmr.train.loop import CHECKPOINT_FILE, Lessons, build_network, train
 from opencmr.train.manifest import MANIFESTS, Row, Slice, read_slices
 from opencmr.train.recipe import Recipe, read_recipe
 from opencmr.train.runner import averaged_runner
@@ -148,21 +150,27 @@ def trained(name: str, study: Study) -> Path:
     return run
 
 
-def learn(name: str, lessons: Lessons, study: Study, start: Path | None = None) -> None:
-    """Train a run by the common recipe, under the manifest of the arm."""
-    text = study.recipe_path.read_text(encoding="utf-8")
+def recipe_of(name: str, common: str) -> str:
+    """Return the common recipe, of an arm with its own manifest and contrasts."""
+    own: dict[str, Any] = {}
     if name in ARMS:
-        often = "random_convolution_probability = "
-        text = text.replace('manifest = "acdc"', f'manifest = "{ARMS[name].manifest}"')
-        text = text.replace(f"{often}0.0", f"{often}{ARMS[name].convolved}")
+        own["manifest"] = ARMS[name].manifest
+        if ARMS[name].convolved:
+            own["random_convolution_probability"] = ARMS[name].convolved
+    return with_values(common, own)
+
+
+def learn(name: str, lessons: Lessons, study: Study, start: Path | None = None) -> None:
+    """Train a run by its recipe."""
     recipe = study.runs / f"{name}.toml"
     recipe.parent.mkdir(parents=True, exist_ok=True)
-    recipe.write_text(text)
+    common = study.recipe_path.read_text(encoding="utf-8")
+    recipe.write_text(recipe_of(name, common), encoding="utf-8")
 
     def report(step: int, steps: int, loss: float) -> None:
         print(f"{name}: step {step} of {steps}, loss {loss:.4f}", flush=True)
 
-    train_on(lessons, recipe, study.runs / name, start_from=start, report=report)
+    train(recipe, lessons, study.runs / name, start_from=start, report=report)
 
 
 def lessons_of(arm: Arm, study: Study) -> Lessons:
@@ -268,12 +276,19 @@ def in_order(rows: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def kept(output: Path | None, head: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the arms of an earlier result that was made as this one is, by name."""
+    """Return the arms of an earlier result, by name; end where it was not made as this one is."""
     if output is None or not output.exists():
         return {}
     found = json.loads(output.read_text())
-    alike = all(found.get(key) == value for key, value in head.items())
-    return {arm["name"]: arm for arm in found["arms"]} if alike else {}
+    others = [
+        f"{key} {found.get(key)} and not {value}"
+        for key, value in head.items()
+        if found.get(key) != value
+    ]
+    if others:
+        told = "; ".join(others)
+        raise SystemExit(f"{output} holds results of another recipe: {told}; name another file")
+    return {arm["name"]: arm for arm in found["arms"]}
 
 
 def table(arms: list[dict[str, Any]]) -> str:

@@ -13,6 +13,7 @@ one direction alone: slices that they drew and we did not.
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 from PIL import Image as Picture
 from PIL import ImageDraw
 from real_data import data_folder
+from resampled_patients import with_intervals
 
 from opencmr.anatomy.structures import Structure
 from opencmr.anatomy.techniques import Technique
@@ -111,13 +113,12 @@ def summary(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
     values["EF error"] = values["EF ours"] - values["EF theirs"]
     values["EF error, absolute"] = np.abs(values["EF error"])
     values["Dice"] = (values["Dice ED"] + values["Dice ES"]) / 2
-    generator = np.random.default_rng(0)
-    draws = generator.integers(0, len(rows), (RESAMPLES, len(rows)))
-    told: dict[str, Any] = {"hearts": len(rows)}
-    for name, found in values.items():
-        spread = np.nanpercentile(np.nanmean(found[draws], axis=1), [2.5, 97.5])
-        told[name] = [round(float(v), 4) for v in (np.nanmean(found), *spread)]
-    return told
+    means = {name: partial(mean_over, found) for name, found in values.items()}
+    return {"hearts": len(rows), **with_intervals(means, len(rows), RESAMPLES)}
+
+
+def mean_over(values: np.ndarray, patients: np.ndarray) -> float:
+    return float(np.nanmean(values[patients]))
 
 
 def rows_of(rows: dict[str, dict[str, Any]]) -> list[str]:

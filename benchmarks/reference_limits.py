@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 from label_damages import CUTS, RV_DAMAGES, Damage
-from real_data import acdc_rows, data_folder
+from real_data import acdc_rows, data_folder, read_labels, read_patient
 from scipy.ndimage import gaussian_filter
 
 from opencmr.anatomy.policy import ACDC_POLICY
@@ -115,18 +114,14 @@ def _lying(grid: Grid) -> Grid:
 
 def load(folder: Path, patient: str, fold: int, made: Path | None = None) -> Masks:
     """Return the reference masks of one patient, or those in another folder."""
-    names = [f"{patient}_{phase}" for phase in ("ed", "es")]
-    files = [made / f"{n}.nii.gz" if made else folder / f"{n}_gt.nii.gz" for n in names]
-    masks = [nib.load(file) for file in files]
-    pictures = [nib.load(folder / f"{patient}_{phase}.nii.gz") for phase in ("ed", "es")]
-    labels, values = (
-        np.stack([np.asarray(i.dataobj).transpose(2, 1, 0) for i in pair])
-        for pair in (masks, pictures)
-    )
-    column_mm, row_mm, slice_mm = (float(mm) for mm in masks[0].header.get_zooms()[:3])
+    image, reference = read_patient(folder, patient)
+    grid, labels = image.grid, reference.labels
+    if made:
+        labels, _ = read_labels(made, f"{patient}_{{}}.nii.gz")
+    assert grid.slice_spacing_mm is not None
+    spacing_mm = grid.slice_spacing_mm, grid.row_spacing_mm, grid.column_spacing_mm
     near = near_heart(labels)
-    spacing_mm = slice_mm, row_mm, column_mm
-    return Masks(patient, fold, labels[near].astype(np.uint8), values[near], spacing_mm)
+    return Masks(patient, fold, labels[near], image.values[near], spacing_mm)
 
 
 def near_heart(labels: np.ndarray, margin: int = 24) -> tuple[slice, ...]:

@@ -17,17 +17,15 @@ from typing import Any
 
 import numpy as np
 import pydicom
-from real_data import acdc_rows, data_folder
+from real_data import acdc_rows, data_folder, read_patient
 from skimage.draw import polygon2mask
 
-from opencmr.anatomy.policy import ACDC_POLICY
-from opencmr.anatomy.structures import ACDC, Structure
+from opencmr.anatomy.structures import Structure
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.imaging.image import Image
-from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
+from opencmr.imaging.segmentation import Segmentation
 from opencmr.imaging.study import Demographics
-from opencmr.intake.nifti.read import read_label_map, read_nifti_pair
 from opencmr.intake.studies import read_studies
 from opencmr.measure.registry import measure_all
 from opencmr.measure.ventricles import Ventricles
@@ -47,17 +45,6 @@ SYMBOLS = ("LVEDV", "LVESV", "LVEF", "LVM", "RVEDV", "RVESV", "RVEF")
 def volumes(segmentation: Segmentation, image: Image) -> dict[str, float | None]:
     measured = measure_all(Ventricles(segmentation, image, Demographics(), "s01"))
     return {symbol: measured.value(symbol) for symbol in SYMBOLS}
-
-
-def read_patient(folder: Path, patient: str) -> tuple[Image, Segmentation]:
-    """Return ED and ES of an ACDC patient, and the readers' labels of both."""
-    stem = folder / patient
-    image = read_nifti_pair(Path(f"{stem}_ed.nii.gz"), Path(f"{stem}_es.nii.gz")).image
-    masks = [read_label_map(Path(f"{stem}_{phase}_gt.nii.gz")).labels for phase in ("ed", "es")]
-    reference = Segmentation(
-        np.concatenate(masks), ACDC, image.grid, ACDC_POLICY, Author(AuthorKind.READER, "reader")
-    )
-    return image, reference
 
 
 def score_patient(

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from real_data import acdc_rows, data_folder
-from segmentation_accuracy import STRUCTURES, SYMBOLS, read_patient
+from real_data import acdc_rows, data_folder, read_patient
+from segmentation_accuracy import STRUCTURES, SYMBOLS
 
 from opencmr.anatomy.structures import Structure
 from opencmr.anatomy.techniques import Technique

@@ -15,8 +15,8 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from real_data import acdc_rows, data_folder
-from segmentation_accuracy import read_patient, volumes
+from real_data import acdc_rows, data_folder, read_patient
+from segmentation_accuracy import volumes
 
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View

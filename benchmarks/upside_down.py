@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from real_data import acdc_rows, data_folder
-from segmentation_accuracy import read_patient
+from real_data import acdc_rows, data_folder, read_patient
 
 from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.structures import ACDC

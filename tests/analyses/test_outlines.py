@@ -27,7 +27,7 @@ from opencmr.imaging.given_labels import GivenLabels
 from opencmr.imaging.image import Image, Instance
 from opencmr.imaging.study import Series, SeriesHeader, StackFacts, Study
 from opencmr.intake.contours import read_contours
-from opencmr.intake.dicom.structure_sets import read_outlines
+from opencmr.intake.dicom.given import read_given_objects
 from opencmr.intake.studies import read_studies
 from opencmr.pipeline import Configuration, sorted_study
 from tests.structure_sets import Roi, circle, in_patient, saved, structure_set
@@ -152,7 +152,7 @@ def labelled(tmp_path: Path) -> Labels:
     ):
         dataset = structure_set(*rois, series=stated, pictures_of=pictures_of)
         path = saved(dataset, tmp_path / "rs.dcm")
-        given = read_outlines(path, author="A. Reader", series=key)
+        given = read_given_objects(path, author="A. Reader", series=key)
         return labels_of_outlines(given, Study("phantom", series), ANALYSES)
 
     return of
@@ -475,7 +475,7 @@ def test_structure_sets_together_are_as_one_and_none_draws_what_another_does(
     folder.mkdir()
 
     def laid() -> GivenLabels:
-        given = read_outlines(folder, author="A. Reader")
+        given = read_given_objects(folder, author="A. Reader")
         return labels_of_outlines(given, Study("phantom", (classic,)), ANALYSES)[0]
 
     for roi in rois:
@@ -549,7 +549,7 @@ def test_a_readers_polygons_give_the_same_labels_as_a_structure_set(
         points = in_patient(contour.points, image.grid, z)
         rois[contour.surface].contours.append((points, [image.instances[t][z]]))
     dataset = structure_set(*rois.values(), series=series.uids[0])
-    given = read_outlines(saved(dataset, tmp_path / "rs.dcm"), author="r")
+    given = read_given_objects(saved(dataset, tmp_path / "rs.dcm"), author="r")
     found, remarks = labels_of_outlines(given, study, ANALYSES)
     assert np.array_equal(found.labels, expected.labels)
     assert [flag.code for flag in remarks] == [flag.code for flag in told]

@@ -8,9 +8,9 @@ from pydicom import dcmread
 
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
-from opencmr.models.library import choose_model
+from opencmr.models.library import read_library
 
-DEFAULT = choose_model(View.SAX, Technique.CINE).card
+DEFAULT = read_library().choose(View.SAX, Technique.CINE).card
 
 
 def test_models_lists_card_and_terms(opencmr):

@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.draw import polygon
 from skimage.measure import find_contours
 
-from opencmr.geometry.contours import level_lines, mask_within
+from opencmr.geometry.contours import OFF_CENTRE_PX, level_lines, mask_of_polygon
 
 MARGIN = 6
 seeds = st.integers(0, 2**32 - 1)
@@ -51,12 +51,11 @@ def test_lines_through_saddles_are_the_same_and_end_where_they_began(seed: int) 
     points=arrays(float, st.tuples(st.integers(3, 30), st.just(2)), elements=st.floats(-9.5, 50.5))
 )
 def test_any_polygon_holds_the_same_pixels(points: np.ndarray) -> None:
-    points = points + np.array([1e-6, 1.7e-6])  # off the centres, where a side must be chosen
     expected = np.zeros((40, 45), dtype=bool)
-    expected[polygon(*points.T, expected.shape)] = True
-    assert np.array_equal(mask_within([points], expected.shape, (1.0, 1.0)), expected)
+    expected[polygon(*(points + OFF_CENTRE_PX).T, expected.shape)] = True
+    assert np.array_equal(mask_of_polygon(points, expected.shape), expected)
 
 
 @pytest.mark.parametrize("shape", [(0, 2), (1, 2), (2, 2)])
 def test_what_is_no_area_holds_no_pixel(shape: tuple[int, int]) -> None:
-    assert not mask_within([np.full(shape, 3.3)], (8, 9), (1.0, 1.0)).any()
+    assert not mask_of_polygon(np.full(shape, 3.3), (8, 9)).any()

@@ -1,4 +1,4 @@
-"""The documentation tells the truth: every code block of every page runs.
+"""The documentation tells the truth: every code block runs, and what pages name is there.
 
 In a page, ``python`` blocks share one namespace and ``console`` blocks one empty folder,
 in the order of the page.  In a console block a line ``$ opencmr ...`` is a command that
@@ -16,9 +16,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+import click
 import pytest
+from typer.main import get_command
+
+from opencmr.cli.application import application
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -44,6 +49,9 @@ FENCE = re.compile(
     r"(?:<!-- not run: (?P<why>[^\n]+?) -->\n)?^```(?P<language>[^\n`]*)\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
+INLINE = re.compile(r"`([^`\n]+)`")
+PROGRAM = re.compile(r"(?<![\w/<>-])[\w/-]+\.py\b|\brecipes/[\w-]+\.toml\b")
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -147,3 +155,74 @@ def test_every_link_inside_the_repository_leads_somewhere(page: Path) -> None:
     targets = [m["target"] for m in LINK.finditer(page.read_text("utf-8"))]
     local = [t for t in targets if not re.match(r"[a-z]+:", t)]
     assert [t for t in local if not (page.parent / t).exists()] == []
+
+
+def _code(page: Path) -> Iterator[str]:
+    """Yield what stands as code in a page: within lines, and each command of console blocks."""
+    text = page.read_text("utf-8")
+    yield from INLINE.findall(FENCE.sub("", text))
+    for block in _blocks(page):
+        if block.language == "console":
+            yield from (command for command, _ in _commands(block.code))
+
+
+@cache
+def _files() -> frozenset[str]:
+    """Every program and recipe by its path, and by each end of it."""
+    paths = [
+        path.relative_to(REPOSITORY).parts
+        for place in ("src", "tests", "benchmarks", "docs", "packaging", "recipes")
+        for path in (REPOSITORY / place).rglob("*.*")
+        if path.suffix in {".py", ".toml"}
+    ]
+    return frozenset("/".join(parts[n:]) for parts in paths for n in range(len(parts)))
+
+
+@cache
+def _options() -> dict[str, set[str]]:
+    """Options of ``opencmr`` by verb; a verb of two words by both."""
+    found = {}
+    waiting: list[tuple[str, click.Command]] = [("", get_command(application))]
+    while waiting:
+        verb, command = waiting.pop()
+        parameters = command.get_params(click.Context(command))
+        found[verb] = {one for p in parameters for one in (*p.opts, *p.secondary_opts)}
+        below = getattr(command, "commands", {})
+        waiting += [(f"{verb} {name}".strip(), one) for name, one in below.items()]
+    return found
+
+
+def _known_options(code: str) -> set[str] | None:
+    """Return the options of what a command line calls; None for another's program.
+
+    Where an option stands alone, those of all verbs and benchmarks.
+    """
+    if code.startswith("--"):
+        programs = (REPOSITORY / "benchmarks").glob("*.py")
+        every = [*_options().values(), *(OPTION.findall(p.read_text("utf-8")) for p in programs)]
+        return {one for options in every for one in options}
+    called, *words = code.split()
+    if called == "opencmr":
+        verb = " ".join(words[:2]) if " ".join(words[:2]) in _options() else words[0]
+        return _options().get(verb, set()) | _options()[""]
+    if called == "python" and words and words[0].startswith("benchmarks/"):
+        return set(OPTION.findall((REPOSITORY / words[0]).read_text("utf-8")))
+    return None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_every_program_and_recipe_that_is_named_is_there(page: Path) -> None:
+    named = {name for code in _code(page) for name in PROGRAM.findall(code)}
+    assert named - _files() == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_every_option_that_is_named_is_one_of_its_command(page: Path) -> None:
+    unknown = [
+        (code, option)
+        for code in _code(page)
+        if (known := _known_options(code)) is not None
+        for option in OPTION.findall(code)
+        if option not in known
+    ]
+    assert unknown == []

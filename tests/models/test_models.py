@@ -16,10 +16,10 @@ from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ModelError
 from opencmr.models.card import read_card
-from opencmr.models.library import MODELS_VARIABLE, choose_model, model_titled, read_library
+from opencmr.models.library import MODELS_VARIABLE, model_titled, read_library
 from opencmr.models.session import Networks, load_network
 
-PACKAGED = choose_model(View.SAX, Technique.CINE).card
+PACKAGED = read_library().choose(View.SAX, Technique.CINE).card
 """What is taken where the user has no model of the kind."""
 
 
@@ -37,13 +37,13 @@ def own_model(tmp_path, monkeypatch):
 
 
 def test_the_shipped_model_names_its_data_and_terms():
-    card = choose_model(View.SAX, Technique.CINE).card
+    card = read_library().choose(View.SAX, Technique.CINE).card
     assert "ACDC" in card.training_data
     assert "CC BY-NC-SA" in card.terms
 
 
 def test_the_newest_version_that_fits_is_taken(own_model):
-    assert choose_model(View.SAX, Technique.CINE).card.version == "99.0"
+    assert read_library().choose(View.SAX, Technique.CINE).card.version == "99.0"
 
 
 def test_a_model_can_be_named_with_its_version(own_model):
@@ -51,16 +51,16 @@ def test_a_model_can_be_named_with_its_version(own_model):
         card for card in read_library().fitting(View.SAX, Technique.CINE) if card.version != "99.0"
     )
     named = f"{shipped.name}@{shipped.version}"
-    assert choose_model(View.SAX, Technique.CINE, name=named).card == shipped
+    assert read_library().choose(View.SAX, Technique.CINE, name=named).card == shipped
 
 
 def test_an_unknown_model_is_refused_with_what_is_there():
     with pytest.raises(ModelError, match=r"no segmentation model called 'nothing'.*cine_sax@"):
-        choose_model(View.SAX, Technique.CINE, name="nothing")
+        read_library().choose(View.SAX, Technique.CINE, name="nothing")
 
 
 def test_what_a_network_says_does_not_depend_on_the_windows_before():
-    network = load_network(choose_model(View.SAX, Technique.CINE).card)
+    network = load_network(read_library().choose(View.SAX, Technique.CINE).card)
     planes, random = network.card.input.planes or 4, np.random.default_rng(1)
     small, large = (random.random((1, planes, n, n), dtype=np.float32) for n in (64, 96))
     first = network(small)
@@ -167,7 +167,7 @@ def test_a_broken_card_stops_no_other_model(own_model, content):
         PACKAGED.version,
     ]
     assert "cine_sax/99.0" in library.broken[0]
-    assert choose_model(View.SAX, Technique.CINE).card == PACKAGED
+    assert read_library().choose(View.SAX, Technique.CINE).card == PACKAGED
 
 
 def test_weights_that_onnxruntime_refuses_are_named(own_model):
@@ -241,7 +241,7 @@ def test_the_card_in_the_documentation_reads(tmp_path):
 
 @pytest.mark.parametrize("slices", [1, 2, 5])
 def test_any_number_of_threads_gives_the_same_labels(slices):
-    card = choose_model(View.SAX, Technique.CINE).card
+    card = read_library().choose(View.SAX, Technique.CINE).card
     stacks = np.random.default_rng(0).random((2, slices, 48, 64), dtype=np.float32)
     one, *others = (load_network(card, threads=n)(stacks) for n in (1, 2, 3))
     for other in others:
@@ -250,13 +250,13 @@ def test_any_number_of_threads_gives_the_same_labels(slices):
 
 
 def test_windows_that_no_part_can_compute_are_refused():
-    network = load_network(choose_model(View.SAX, Technique.CINE).card, threads=2)
+    network = load_network(read_library().choose(View.SAX, Technique.CINE).card, threads=2)
     with pytest.raises(ModelError, match="cannot compute windows of shape"):
         network(np.zeros((1, 4, 50, 64), np.float32))
 
 
 def test_class_shares_sum_to_one():
-    card = choose_model(View.SAX, Technique.CINE).card
+    card = read_library().choose(View.SAX, Technique.CINE).card
     shares = load_network(card)(np.zeros((2, 3, 64, 64), np.float32))
     assert shares.shape == ((2, 4, 3, 64, 64) if card.input.whole_stack else (2, 4, 64, 64))
     assert shares.sum(1) == pytest.approx(np.ones((2, *shares.shape[2:])), abs=1e-5)

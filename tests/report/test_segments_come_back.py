@@ -19,7 +19,7 @@ from opencmr.errors import ConfigurationError, GeometryError, InputError
 from opencmr.imaging.flag import Severity
 from opencmr.imaging.given_labels import GivenLabels
 from opencmr.imaging.study import Series, Study
-from opencmr.intake.dicom.segments import read_segments
+from opencmr.intake.dicom.given import read_given_objects
 from opencmr.report import dicom_seg
 from opencmr.report.contents import Report
 
@@ -29,7 +29,7 @@ from .test_dicom_seg import KINDS
 def placed(path: Path, study: Study, **words: str) -> GivenLabels:
     (series,) = study.series
     cine = replace(series, view=View.SAX, sequence=Technique.CINE)
-    segments = read_segments(path, author="A. Reader", **words)
+    segments = read_given_objects(path, author="A. Reader", **words)
     given, remarks = labels_of_segments(segments, replace(study, series=(cine,)), ANALYSES)
     assert remarks == ()
     return given
@@ -147,7 +147,7 @@ def test_a_folder_of_several_series_gives_the_labels_of_the_measured_one(foreign
     drawn = report.segmentations[series.key].labels
     made_by_highdicom(sources, np.full_like(drawn[1], 2), tmp_path / "long_axis.dcm")
     alone = placed(path, report.study)
-    segments = read_segments(tmp_path, author="A. Reader")
+    segments = read_given_objects(tmp_path, author="A. Reader")
     both = replace(report.study, series=(long_axis, cine))
     given, (flag,) = labels_of_segments(segments, both, ANALYSES)
     assert np.array_equal(given.labels, alone.labels)
@@ -176,7 +176,7 @@ def test_one_object_of_several_series_gives_its_frames_of_the_measured_one(
     seg.save_as(path)
     cine = replace(series, view=View.SAX, sequence=Technique.CINE)
     both = replace(report.study, series=(cine, other_series(series)))
-    segments = read_segments(path, author="A. Reader")
+    segments = read_given_objects(path, author="A. Reader")
     given, (flag,) = labels_of_segments(segments, both, ANALYSES)
     assert flag.evidence == "1 of s02"
     lost = (given.labels == 0) & (whole != 0)
@@ -288,7 +288,7 @@ def test_two_opinions_of_one_structure_are_refused_and_parts_joined(
     path, *_ = dicom_seg.write(report, tmp_path)
     (series,) = report.study.series
     cine = replace(series, view=View.SAX, sequence=Technique.CINE)
-    segments = read_segments(path, author="A. Reader")
+    segments = read_given_objects(path, author="A. Reader")
     first = next(one for one in segments.drawn if one.mask.any())
     other = first.mask.copy()
     if change == "grown":

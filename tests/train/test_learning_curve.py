@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch")
 from opencmr.anatomy.policy import ACDC_POLICY  # noqa: E402
 from opencmr.anatomy.structures import ACDC  # noqa: E402
 from opencmr.anatomy.techniques import Technique  # noqa: E402
+from opencmr.errors import ConfigurationError  # noqa: E402
 from opencmr.simulate import HeartParameters, Protocol  # noqa: E402
 from opencmr.simulate.heart import heart_shape  # noqa: E402
 from opencmr.train import sunnybrook  # noqa: E402
@@ -179,7 +180,9 @@ def test_a_pre_trained_network_starts_without_its_head(curve, tmp_path):
     assert differ == {"head.weight", "head.bias"}
 
 
-def test_an_arm_that_is_there_is_kept_and_none_of_another_recipe(curve, tmp_path, monkeypatch):
+def test_an_arm_that_is_there_is_kept_and_a_file_of_another_recipe_is_refused(
+    curve, tmp_path, monkeypatch
+):
     judged = list[str]()
 
     def judge(name: str, study: object) -> dict[str, object]:
@@ -210,4 +213,23 @@ def test_an_arm_that_is_there_is_kept_and_none_of_another_recipe(curve, tmp_path
     assert against == [None, "plain_8", None, "plain_64"]
     other = tmp_path / "other.toml"
     other.write_text(curve.RECIPE.read_text().replace("steps = 2000", "steps = 3"))
-    assert run("plain_8", "--recipe", str(other)) == ["plain_8"]
+    before = output.read_bytes()
+    with pytest.raises(SystemExit, match=r"curve\.json .* other\.toml; steps 2000 and not 3;"):
+        run("random_convolution_64", "--recipe", str(other))
+    assert output.read_bytes() == before
+    assert len(judged) == 4
+
+
+def test_the_recipe_of_an_arm_is_the_common_one_but_for_what_the_arm_says(curve, tmp_path):
+    common = curve.read_recipe(curve.RECIPE)
+    for name, arm in curve.ARMS.items():
+        path = tmp_path / f"{name}.toml"
+        path.write_text(curve.recipe_of(name, curve.RECIPE.read_text()))
+        own = curve.read_recipe(path)
+        assert own.data.manifest == arm.manifest
+        assert own.augmentation.random_convolution_probability == arm.convolved
+        assert (
+            dataclasses.replace(own, data=common.data, augmentation=common.augmentation) == common
+        )
+    with pytest.raises(ConfigurationError, match="random_convolution_probability"):
+        curve.recipe_of("random_convolution_64", 'manifest = "acdc"\n')

@@ -78,6 +78,10 @@ def small_recipe(tmp_path) -> Path:
     return path
 
 
+def train_by_recipe(recipe_path: Path, data: Path, run: Path) -> Path:
+    return loop.train(recipe_path, loop.lessons_of(read_recipe(recipe_path), data), run)
+
+
 def test_a_draw_can_be_replayed():
     recipe = read_recipe(RECIPE)
     first, again = (
@@ -164,7 +168,7 @@ def test_a_shift_moves_the_heart_by_that_many_mm():
 
 
 def test_a_killed_run_goes_on_where_it_stopped(small_recipe, tmp_path, monkeypatch):
-    whole = loop.train(small_recipe, tmp_path, tmp_path / "whole")
+    whole = train_by_recipe(small_recipe, tmp_path, tmp_path / "whole")
 
     class KilledError(Exception):
         pass
@@ -179,19 +183,19 @@ def test_a_killed_run_goes_on_where_it_stopped(small_recipe, tmp_path, monkeypat
         patched.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
         patched.setattr(loop, "learning_rate", rate_until_killed)
         with pytest.raises(KilledError):
-            loop.train(small_recipe, tmp_path, tmp_path / "halves")
+            train_by_recipe(small_recipe, tmp_path, tmp_path / "halves")
     assert torch.load(tmp_path / "halves" / "checkpoint.pt", weights_only=True)["step"] == 6
-    halves = loop.train(small_recipe, tmp_path, tmp_path / "halves")
+    halves = train_by_recipe(small_recipe, tmp_path, tmp_path / "halves")
     one, two = (torch.load(p, weights_only=True)["average"] for p in (whole, halves))
     for name in one:
         assert torch.allclose(one[name].float(), two[name].float(), atol=1e-4), name
 
 
 def test_given_slices_and_another_task_are_learnt_by_the_same_loop(small_recipe, tmp_path):
-    rows = loop.training_rows(read_recipe(small_recipe), tmp_path)
+    by_recipe = train_by_recipe(small_recipe, tmp_path, tmp_path / "by_recipe")
+    rows = MANIFESTS["acdc"].rows(tmp_path, (1,))
     slices = read_slices(rows, tmp_path, (1.0, 99.0))
-    by_recipe = loop.train(small_recipe, tmp_path, tmp_path / "by_recipe")
-    given = loop.train_on(loop.Lessons(slices, rows), small_recipe, tmp_path / "given")
+    given = loop.train(small_recipe, loop.Lessons(slices, rows), tmp_path / "given")
     one, two = (torch.load(p, weights_only=True)["average"] for p in (by_recipe, given))
     assert all(torch.allclose(one[name].float(), two[name].float(), atol=1e-4) for name in one)
 
@@ -206,14 +210,14 @@ def test_given_slices_and_another_task_are_learnt_by_the_same_loop(small_recipe,
         return loop.Task(batch_of, lambda answers, seen: (answers[:, 0] - seen).abs().mean())
 
     lessons = loop.Lessons(slices, rows, brightness)
-    done = loop.train_on(lessons, small_recipe, tmp_path / "other", start_from=tmp_path / "given")
+    done = loop.train(small_recipe, lessons, tmp_path / "other", start_from=tmp_path / "given")
     assert asked == list(range(12))
     other = torch.load(done, weights_only=True)["average"]
     assert not torch.equal(other["head.weight"], two["head.weight"])
 
 
 def test_the_log_holds_a_line_with_loss_and_rate(small_recipe, tmp_path):
-    loop.train(small_recipe, tmp_path, tmp_path / "run")
+    train_by_recipe(small_recipe, tmp_path, tmp_path / "run")
     (line,) = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
     assert {"step", "loss", "learning_rate", "seconds"} <= json.loads(line).keys()
 
@@ -221,7 +225,7 @@ def test_the_log_holds_a_line_with_loss_and_rate(small_recipe, tmp_path):
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore")  # torch's exporter warns about itself
 def test_the_exported_network_says_what_torch_says(small_recipe, tmp_path):
-    loop.train(small_recipe, tmp_path, tmp_path / "run")
+    train_by_recipe(small_recipe, tmp_path, tmp_path / "run")
     difference = export(tmp_path / "run", tmp_path / "m" / "0.1", version="0.1")
     assert difference < 1e-4
     _, recipe, state = averaged_network(tmp_path / "run")
@@ -253,7 +257,7 @@ def test_every_architecture_is_exported_for_windows_of_any_size(
         text = small_recipe.read_text()
         assert old in text
         small_recipe.write_text(text.replace(old, new))
-    loop.train(small_recipe, tmp_path, tmp_path / "run")
+    train_by_recipe(small_recipe, tmp_path, tmp_path / "run")
     export(tmp_path / "run", tmp_path / "model", version="9.9.9")
     module = averaged_runner(tmp_path / "run")
     network = load_network(read_card(tmp_path / "model"))
@@ -287,7 +291,7 @@ def test_a_resumed_run_names_all_code_that_trained_it(small_recipe, tmp_path, mo
     run = tmp_path / "run"
     for commit in ("first", "second", "second"):
         monkeypatch.setattr(loop, "code_version", lambda commit=commit: commit)
-        loop.train(small_recipe, tmp_path, run)
+        train_by_recipe(small_recipe, tmp_path, run)
     assert averaged_runner(run).card.trained_by == "first, second"
 
 
@@ -340,7 +344,7 @@ def test_what_a_recipe_names_must_be_there(small_recipe, tmp_path, old, new, sai
     assert old in text
     small_recipe.write_text(text.replace(old, new))
     with pytest.raises(ConfigurationError, match=said):
-        loop.train(small_recipe, tmp_path, tmp_path / "run")
+        train_by_recipe(small_recipe, tmp_path, tmp_path / "run")
 
 
 def test_the_loss_is_least_for_the_truth():

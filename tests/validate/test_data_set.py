@@ -7,7 +7,7 @@ import pytest
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ConfigurationError, GeometryError
-from opencmr.models.library import choose_model
+from opencmr.models.library import read_library
 from opencmr.train.manifest import ACDC_DATA, EMIDEC_DATA, ROWS, Row
 from opencmr.validate.data_set import (
     LabelledData,
@@ -19,7 +19,7 @@ from opencmr.validate.data_set import (
 )
 
 ROW = Row("p1", "ed", "x/p1_ed.nii.gz", "x/p1_gt.nii.gz", "acdc", "north", "A", 1.5, 0, "CC0")
-CARD = choose_model(View.SAX, Technique.CINE, name="cine_sax@0.1.0").card
+CARD = read_library().choose(View.SAX, Technique.CINE, name="cine_sax@0.1.0").card
 """Its card says that it learnt from the folds 1 to 4 of ACDC."""
 
 

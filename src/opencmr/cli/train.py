@@ -35,12 +35,13 @@ def train(
     """Train a network by a recipe; a run folder that exists is resumed."""
     require_training_extra()
     console.require_file(recipe, "the recipe")
-    from opencmr.train.loop import train as train_by_recipe
+    from opencmr.train import loop
+    from opencmr.train.recipe import read_recipe
 
     with storage.growing_folder(output), console.progress_bar(quiet=quiet) as progress:
-        checkpoint = train_by_recipe(
+        checkpoint = loop.train(
             recipe,
-            data,
+            loop.lessons_of(read_recipe(recipe), data),
             output,
             start_from=start_from,
             report=lambda step, steps, loss: progress("training", step, steps),

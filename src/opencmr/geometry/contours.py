@@ -4,8 +4,6 @@ Points are ``(down, right)`` mm from the centre of the slice's first pixel, so t
 need not be square.
 """
 
-from collections.abc import Iterable
-
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
@@ -162,34 +160,17 @@ def thinned(outline: np.ndarray, tolerance_mm: float) -> np.ndarray:
     return np.concatenate([ring, ring[:1]])
 
 
-def mask_within(
-    outlines: Iterable[np.ndarray], shape: tuple[int, int], spacing_mm: tuple[float, float]
-) -> np.ndarray:
-    """Return the pixels ``(Y, X) bool`` whose centres lie inside an odd number of outlines.
-
-    So an outline within another one is the edge of a hole.
-
-    Parameters
-    ----------
-    outlines : iterable of (N, 2) mm, closed
-    shape : (Y, X)
-    spacing_mm : (row, column) spacing
-    """
-    mask = np.zeros(shape, dtype=bool)
-    for outline in outlines:
-        mask ^= _inside(outline / np.asarray(spacing_mm), shape)
-    return mask
-
-
 def mask_of_polygon(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Return the pixels ``(Y, X) bool`` whose centres lie inside one polygon in pixels.
 
+    Inside is what it goes round an odd number of times, should it cross itself.
     A centre that the outline passes through belongs to one of its two sides: readers' points
     often lie on centres, and to count them on both would add half a pixel all round.
 
     Parameters
     ----------
     points : (N, 2) row and column in pixels, (0, 0) the first pixel's centre
+        The last one is joined to the first.
     shape : (Y, X)
 
     Examples
@@ -197,14 +178,7 @@ def mask_of_polygon(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     >>> int(mask_of_polygon(np.array([[1, 1], [1, 4], [3, 4], [3, 1]]), (6, 6)).sum())
     6
     """
-    return _inside(np.asarray(points, dtype=np.float64) + OFF_CENTRE_PX, shape)
-
-
-def _inside(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Return the pixels ``(Y, X) bool`` that a polygon passes an odd number of times on the right.
-
-    ``points``: (N, 2) row and column in pixels, the last one joined to the first.
-    """
+    points = np.asarray(points, dtype=np.float64) + OFF_CENTRE_PX
     (r0, c0), (r1, c1) = points.T, np.roll(points, -1, axis=0).T
     rows = np.arange(shape[0])
     sides, row = np.nonzero((r0[:, None] > rows) != (r1[:, None] > rows))

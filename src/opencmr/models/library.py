@@ -155,11 +155,6 @@ def read_library() -> Library:
     return Library(tuple(cards), tuple(broken))
 
 
-def choose_model(view: View, technique: Technique, *, name: str | None = None) -> Choice:
-    """Choose a segmentation model from what is installed, as :meth:`Library.choose` does."""
-    return read_library().choose(view, technique, name=name)
-
-
 def model_titled(reference: str) -> AnyCard:
     """Return the card of the model ``name@version``.
 

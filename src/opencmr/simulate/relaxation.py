@@ -92,10 +92,6 @@ class Times:
     density: np.ndarray
     shift_hz: np.ndarray
 
-    def t1_of(self, name: str) -> float:
-        """Return T1 of a tissue in ms."""
-        return float(self.t1_ms[self.names.index(name)])
-
 
 def field_index(field_strength_t: float) -> int:
     """Return the column of a field strength.

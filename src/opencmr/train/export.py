@@ -14,7 +14,7 @@ from opencmr.models.card import WEIGHTS_FILE, SegmentationCard, read_card, write
 from opencmr.models.session import HEARD, STACK, load_network
 from opencmr.networks.stack import StackUNet
 from opencmr.storage import sha256_of
-from opencmr.train.loop import draw_chances, make_batch, training_slices
+from opencmr.train.loop import draw_chances, lessons_of, make_batch
 from opencmr.train.runner import Shares, averaged_network, card_of
 
 _write_onnx = partial(torch.onnx.export, external_data=False, dynamo=True, verbose=False)
@@ -62,7 +62,7 @@ def export(
     if data is None:
         images = torch.rand(8, planes, window, window, generator=torch.Generator().manual_seed(0))
     else:
-        slices = training_slices(recipe, data)
+        slices = lessons_of(recipe, data).slices
         images, _ = make_batch(slices, draw_chances(slices, recipe.data), recipe, step=0)
     with torch.no_grad():
         expected = module(images).numpy()

@@ -147,17 +147,6 @@ def manifest_of(recipe: Recipe) -> Manifest:
     return MANIFESTS[name]
 
 
-def training_rows(recipe: Recipe, data: Path) -> tuple[Row, ...]:
-    """Return the rows that the recipe trains on, from the folder of the data sets."""
-    return manifest_of(recipe).rows(data, recipe.data.folds)
-
-
-def training_slices(recipe: Recipe, data: Path) -> tuple[Slice, ...]:
-    """Return the slices that the recipe trains on, from the folder of the data sets."""
-    rows = training_rows(recipe, data)
-    return read_slices(rows, data, recipe.network.intensity_percentiles)
-
-
 def draw_chances(slices: tuple[Slice, ...], recipe: DataRecipe) -> np.ndarray:
     """Return how probably each slice is drawn ``(N,)``: hard ones and rare ones more often."""
     hard = [
@@ -266,6 +255,18 @@ class Lessons:
     slices: tuple[Slice, ...]
     rows: tuple[Row, ...]
     task: Callable[[tuple[Slice, ...], Recipe], Task] = segmentation_task
+
+
+def lessons_of(recipe: Recipe, data: Path) -> Lessons:
+    """Return the recipe's own lessons: its manifest's, from the folder of the data sets.
+
+    Raises
+    ------
+    ConfigurationError
+        When the recipe names no manifest of its classes, or the data set is not there.
+    """
+    rows = manifest_of(recipe).rows(data, recipe.data.folds)
+    return Lessons(read_slices(rows, data, recipe.network.intensity_percentiles), rows)
 
 
 def _prefetch(task: Task, steps: range) -> Iterator[tuple[Tensor, Tensor]]:
@@ -379,38 +380,17 @@ class _State:
 
 def train(
     recipe_path: Path,
-    data: Path,
+    lessons: Lessons,
     run: Path,
     *,
     start_from: Path | None = None,
     report: Callable[[int, int, float], None] = lambda step, steps, loss: None,
 ) -> Path:
-    """Train by a recipe and return the path of the final checkpoint.
+    """Train on the lessons by all else of a recipe and return the path of the final checkpoint.
 
-    ``run`` that already holds a checkpoint is resumed; a new one starts from the averaged
+    A ``run`` that already holds a checkpoint is resumed; a new one starts from the averaged
     weights of the run ``start_from``, where one is named.  ``report`` is called with (step,
     steps, mean loss) after every group of steps.
-
-    Raises
-    ------
-    ConfigurationError
-        When the recipe is wrong or the data set is not there.
-    """
-    recipe = read_recipe(recipe_path)
-    rows = training_rows(recipe, data)
-    slices = read_slices(rows, data, recipe.network.intensity_percentiles)
-    return train_on(Lessons(slices, rows), recipe_path, run, start_from=start_from, report=report)
-
-
-def train_on(
-    lessons: Lessons,
-    recipe_path: Path,
-    run: Path,
-    *,
-    start_from: Path | None = None,
-    report: Callable[[int, int, float], None] = lambda step, steps, loss: None,
-) -> Path:
-    """Train on given slices, whatever they are, by all else of a recipe; else as :func:`train`.
 
     Raises
     ------

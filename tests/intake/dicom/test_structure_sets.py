@@ -19,7 +19,7 @@ from opencmr.errors import ConfigurationError, GeometryError, InputError, Opencm
 from opencmr.imaging.given_outlines import EPICARDIUM, GivenOutlines, Region
 from opencmr.imaging.image import Instance
 from opencmr.intake.dicom.given import read_given_objects
-from opencmr.intake.dicom.structure_sets import MOST_POINTS, read_outlines
+from opencmr.intake.dicom.structure_sets import MOST_POINTS
 from opencmr.storage import sha256_of
 from tests.structure_sets import Roi, circle, saved, structure_set
 
@@ -33,7 +33,7 @@ def drawn(*names: str, **words: object) -> list[Roi]:
 
 
 def read(dataset: Dataset, folder: Path) -> GivenOutlines:
-    return read_outlines(saved(dataset, folder / "rs.dcm"), author="A. Reader")
+    return read_given_objects(saved(dataset, folder / "rs.dcm"), author="A. Reader")
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_who_drew_it_and_what_made_it_are_kept(tmp_path) -> None:
     found = read(structure_set(*drawn("LV"), *drawn("scar", made="AUTOMATIC")), tmp_path)
     assert (found.derived_from, found.scheme) == ("Contourer", EMIDEC)
     with pytest.raises(ConfigurationError, match="needs a name"):
-        read_outlines(tmp_path / "rs.dcm", author=" ")
+        read_given_objects(tmp_path / "rs.dcm", author=" ")
     both = read(structure_set(*drawn("RV"), *drawn("scar", made="AUTOMATIC")), tmp_path)
     with pytest.raises(InputError, match="scar and the right ventricle"):
         _ = both.scheme
@@ -257,7 +257,7 @@ def test_a_file_that_is_cut_anywhere_loses_no_contour_silently(
     path = tmp_path_factory.mktemp("cut") / "rs.dcm"
     path.write_bytes(whole[:length])
     try:
-        found = read_outlines(path, author="r")
+        found = read_given_objects(path, author="r")
     except OpencmrError:
         return
     # Only what follows the contours may be missing.
@@ -273,7 +273,7 @@ def test_damaged_bytes_end_in_a_refusal_or_in_outlines(data, encodings, tmp_path
     path = tmp_path_factory.mktemp("hurt") / "rs.dcm"
     path.write_bytes(whole)
     try:
-        found = read_outlines(path, author="r")
+        found = read_given_objects(path, author="r")
     except OpencmrError:
         return
     assert all(np.isfinite(one.points_mm).all() for one in found.drawn)
@@ -285,7 +285,7 @@ def test_a_contour_longer_than_its_file_is_no_surprise(tmp_path) -> None:
     at = data.index(struct.pack("<HH", 0x3006, 0x0050))
     path.write_bytes(data[: at + 6] + b"\xfe\xff" + data[at + 8 :])
     with pytest.raises((InputError, GeometryError)):
-        read_outlines(path, author="r")
+        read_given_objects(path, author="r")
 
 
 def test_the_structure_sets_of_a_folder_are_taken_together(tmp_path) -> None:

@@ -155,7 +155,7 @@ def test_masses_are_areas_times_the_distance_of_slices():
     ml = np.pi * (OUTER**2 - INNER**2) * 1.5 * 9 * 4 / 1000
     assert amount.myocardium_g == pytest.approx(ml * MYOCARDIUM_G_PER_ML, rel=0.01)
     assert amount.scar_percent == pytest.approx(25, abs=0.7)
-    assert amount.no_reflow_percent == 0
+    assert amount.no_reflow_g == 0
 
 
 def test_without_myocardium_there_is_no_amount():

@@ -5,12 +5,7 @@ from pathlib import Path
 from opencmr.errors import InputError
 from opencmr.imaging.given_outlines import GivenOutlines
 from opencmr.imaging.given_segments import GivenSegments
-from opencmr.intake.dicom.label_objects import (
-    SEGMENTATIONS,
-    STRUCTURE_SETS,
-    is_one_of,
-    objects_in,
-)
+from opencmr.intake.dicom.label_objects import STRUCTURE_SETS, is_one_of, objects_in
 from opencmr.intake.dicom.segments import segments_of
 from opencmr.intake.dicom.structure_sets import outlines_of
 
@@ -18,7 +13,7 @@ from opencmr.intake.dicom.structure_sets import outlines_of
 def read_given_objects(
     path: Path, *, author: str, series: str | None = None
 ) -> GivenSegments | GivenOutlines:
-    """Read what a file or a folder holds.
+    """Read an object, or all of a folder: one for each phase or structure, for instance.
 
     Parameters
     ----------
@@ -31,9 +26,10 @@ def read_given_objects(
     Raises
     ------
     InputError, GeometryError, ConfigurationError
-        As :func:`.read_segments` and :func:`.read_outlines` do, and when both kinds are there.
+        As :func:`.segments_of` and :func:`.outlines_of` do, and when there is no object or both
+        kinds are there.
     """
-    read = objects_in(path, SEGMENTATIONS, STRUCTURE_SETS)
+    read = objects_in(path)
     sets = [one for one in read if is_one_of(one.dataset, STRUCTURE_SETS)]
     if not sets:
         return segments_of(read, path, author=author, series=series)

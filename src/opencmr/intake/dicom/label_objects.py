@@ -18,10 +18,7 @@ from opencmr.storage import sha256_of_bytes
 LABEL_MAP_STORAGE = UID("1.2.840.10008.5.1.4.1.1.66.7")
 SEGMENTATIONS = (SegmentationStorage, LABEL_MAP_STORAGE)
 STRUCTURE_SETS = (RTStructureSetStorage,)
-CALLED = {
-    SEGMENTATIONS: "DICOM Segmentation object (SEG)",
-    STRUCTURE_SETS: "DICOM RT Structure Set (RTSTRUCT)",
-}
+CALLED = "DICOM Segmentation object (SEG) or DICOM RT Structure Set (RTSTRUCT)"
 MOST_FILES = 1000
 
 
@@ -64,30 +61,23 @@ def is_one_of(dataset: Dataset, classes: Collection[UID]) -> bool:
 
 
 @silenced()
-def objects_in(path: Path, *wanted: tuple[UID, ...]) -> list[Read]:
+def objects_in(path: Path) -> list[Read]:
     """Return the objects in a file, or in a folder and below it, in the order of their hashes.
 
-    Links in a folder are not followed, and what is no wanted object is passed over.
-
-    Parameters
-    ----------
-    path : Path
-    *wanted : SEGMENTATIONS, STRUCTURE_SETS
+    Links in a folder are not followed, and what is no such object is passed over.
 
     Raises
     ------
     InputError
         When there is none, one is damaged, or there are too many files.
     """
-    classes = {one for group in wanted for one in group}
-    found = sorted(_read(path, classes), key=lambda one: one.sha256)
+    found = sorted(_read(path), key=lambda one: one.sha256)
     if not found:
-        called = " or ".join(CALLED[group] for group in wanted)
-        raise InputError(f"{path} {'holds' if path.is_dir() else 'is'} no {called}")
+        raise InputError(f"{path} {'holds' if path.is_dir() else 'is'} no {CALLED}")
     return found
 
 
-def _read(path: Path, classes: Collection[UID]) -> Iterator[Read]:
+def _read(path: Path) -> Iterator[Read]:
     in_folder = path.is_dir()
     places = sorted(path.rglob("*")) if in_folder else [path]
     if len(places) > MOST_FILES:
@@ -102,7 +92,7 @@ def _read(path: Path, classes: Collection[UID]) -> Iterator[Read]:
         data = place.read_bytes()
         try:
             dataset = open_dicom(data)
-            if is_one_of(dataset, classes):
+            if is_one_of(dataset, (*SEGMENTATIONS, *STRUCTURE_SETS)):
                 refuse = refuse_cut if is_one_of(dataset, STRUCTURE_SETS) else refuse_damaged
                 refuse(dataset)
                 name = place.relative_to(path).as_posix() if in_folder else place.name

@@ -20,7 +20,7 @@ from opencmr.errors import ConfigurationError, GeometryError, InputError
 from opencmr.imaging.given_segments import GivenSegments, SegmentFrame
 from opencmr.imaging.segmentation import Author, AuthorKind
 from opencmr.intake.containers import limits
-from opencmr.intake.dicom.label_objects import SEGMENTATIONS, Read, objects_in, silenced
+from opencmr.intake.dicom.label_objects import Read, silenced
 from opencmr.intake.dicom.parsing import text
 from opencmr.intake.dicom.structure_names import region_named
 from opencmr.storage import sha256_of_bytes
@@ -35,35 +35,22 @@ OLDER_CODES = {
 _POLICIES = [ContourPolicy(one, other) for one in PapillaryRule for other in BasalRule]
 
 
-def read_segments(path: Path, *, author: str, series: str | None = None) -> GivenSegments:
-    """Read a Segmentation object, or all of a folder: one for each cardiac phase, for instance.
-
-    Parameters
-    ----------
-    path : Path
-    author : str
-        Who drew or corrected them.
-    series : str or None
-        Key of the series that they belong to, where the caller knows.
+@silenced()
+def segments_of(
+    read: Sequence[Read], path: Path, *, author: str, series: str | None = None
+) -> GivenSegments:
+    """Return the segments of objects that were read from a path.
 
     Raises
     ------
     InputError
-        When there is none, or one is damaged, compressed, fractional, or has a segment that is
-        no structure of the heart.
+        When one is damaged, compressed, fractional, or has a segment that is no structure of the
+        heart.
     GeometryError
         When a frame does not say where it lies, or which picture it marks.
     ConfigurationError
         When the author has no name.
     """
-    return segments_of(objects_in(path, SEGMENTATIONS), path, author=author, series=series)
-
-
-@silenced()
-def segments_of(
-    read: Sequence[Read], path: Path, *, author: str, series: str | None = None
-) -> GivenSegments:
-    """Return the segments of objects that were read from a path, as :func:`read_segments` does."""
     if not author.strip():
         raise ConfigurationError("the author of the labels needs a name")
     objects = [one.dataset for one in read]

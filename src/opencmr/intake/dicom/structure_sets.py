@@ -7,7 +7,6 @@ picture, and so which cardiac phase, a contour is of is read from its Contour Im
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from opencmr.errors import ConfigurationError, GeometryError, InputError
 from opencmr.imaging.flag import QualityFlag, Severity
 from opencmr.imaging.given_outlines import GivenOutlines, Outline, Region
 from opencmr.imaging.segmentation import Author, AuthorKind
-from opencmr.intake.dicom.label_objects import STRUCTURE_SETS, Read, objects_in, silenced
+from opencmr.intake.dicom.label_objects import Read, silenced
 from opencmr.intake.dicom.parsing import is_cut, text, texts, whole
 from opencmr.intake.dicom.segments import structure_coded
 from opencmr.intake.dicom.structure_names import region_named
@@ -41,32 +40,19 @@ MOST_NUMBERS = 12
 """More numbers are not listed in a message."""
 
 
-def read_outlines(path: Path, *, author: str, series: str | None = None) -> GivenOutlines:
-    """Read a Structure Set, or all of a folder: one for each structure or series, for instance.
-
-    Parameters
-    ----------
-    path : Path
-    author : str
-        Who drew or corrected the contours.
-    series : str or None
-        Key of the series that they belong to, where the caller knows.
+@silenced()
+def outlines_of(read: Sequence[Read], *, author: str, series: str | None = None) -> GivenOutlines:
+    """Return the outlines of what was read.
 
     Raises
     ------
     InputError
-        When there is none, one is damaged, or no region is a structure of the heart.
+        When one is damaged, or no region is a structure of the heart.
     GeometryError
         When a contour is no polygon.
     ConfigurationError
         When the author has no name.
     """
-    return outlines_of(objects_in(path, STRUCTURE_SETS), author=author, series=series)
-
-
-@silenced()
-def outlines_of(read: Sequence[Read], *, author: str, series: str | None = None) -> GivenOutlines:
-    """Return the outlines of what was read, as :func:`read_outlines` does."""
     if not author.strip():
         raise ConfigurationError("the author of the contours needs a name")
     are_several = len(read) > 1

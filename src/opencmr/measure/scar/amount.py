@@ -27,11 +27,6 @@ class ScarAmount:
         """Scar of the left ventricular myocardium."""
         return 100 * self.scar_g / self.myocardium_g
 
-    @property
-    def no_reflow_percent(self) -> float:
-        """No-reflow of the left ventricular myocardium."""
-        return 100 * self.no_reflow_g / self.myocardium_g
-
 
 def scar_amount(
     wall: np.ndarray, scar: np.ndarray, no_reflow: np.ndarray, grid: Grid
