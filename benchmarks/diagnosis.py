@@ -28,7 +28,7 @@ from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.structures import ACDC
 from opencmr.diagnose.classifier import NOVEL, Classifier, unlike_p
 from opencmr.diagnose.facts import Facts, facts_of, with_values
-from opencmr.diagnose.features import FEATURES, READ, Source, defining, feature_values
+from opencmr.diagnose.features import FEATURES, Source, feature_values
 from opencmr.diagnose.opinion import form_opinion
 from opencmr.diagnose.shape import shape_values
 from opencmr.geometry.grid import Grid
@@ -61,6 +61,7 @@ UNSEEN = "masks of networks that never saw the patient, five folds (80 patients)
 RESAMPLES = 1000
 WHOLE = next(iter(SHEETS))
 CONFUSION = "confusion, rows are truth"
+SYMBOLS = tuple(one.symbol for one in FEATURES)
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Patient:
 def facts_from(labels: np.ndarray, grid: Grid, body: Demographics) -> Facts:
     """Return what ``opencmr diagnose`` would read of these labels."""
     image = untimed_image(np.zeros(labels.shape, dtype=np.float32), grid)
-    author = Author(AuthorKind.READER, "masks")
+    author = Author(AuthorKind.SYMBOLSER, "masks")
     masks = Segmentation(labels, ACDC, grid, ACDC_POLICY, author)
     ventricles = Ventricles(masks, image, body, "s01")
     return with_values(facts_of(measure_all(ventricles)), shape_values(ventricles))
@@ -90,7 +91,7 @@ def facts_from(labels: np.ndarray, grid: Grid, body: Demographics) -> Facts:
 def without_basal_systole(labels: np.ndarray, grid: Grid) -> np.ndarray:
     """Return the labels without the most basal slice of the LV at end-systole."""
     image = untimed_image(np.zeros(labels.shape, dtype=np.float32), grid)
-    author = Author(AuthorKind.READER, "masks")
+    author = Author(AuthorKind.SYMBOLSER, "masks")
     masks = Segmentation(labels, ACDC, grid, ACDC_POLICY, author)
     ventricles = Ventricles(masks, image, Demographics(), "s01")
     es = ventricles.lv.es_phase
@@ -127,10 +128,10 @@ def load(folder: Path, unseen: Path) -> dict[str, list[Patient]]:
 def hearts_of(patients: Sequence[Patient]) -> Hearts:
     """Return what is learnt from."""
     return Hearts(
-        np.array([[one.values[symbol] for symbol in READ] for one in patients]),
+        np.array([[one.values[symbol] for symbol in SYMBOLS] for one in patients]),
         np.array([one.group for one in patients]),
         np.array([int(one.name[-3:]) for one in patients]),
-        READ,
+        SYMBOLS,
     )
 
 
@@ -138,9 +139,8 @@ def judged(
     classifiers: Mapping[int, Classifier], patients: Sequence[Patient], sheet: str
 ) -> list[dict[str, Any]]:
     """Return the opinion on each patient by the classifier that never saw his fold."""
-    sources = SHEETS[sheet]
-    allowed = {one.symbol for one in FEATURES if one.source in sources} | set(defining(sources))
-    hidden = set(READ) - allowed
+    allowed = {one.symbol for one in FEATURES if one.source in SHEETS[sheet]}
+    hidden = set(SYMBOLS) - allowed
     rows = []
     for one in patients:
         facts = {symbol: fact for symbol, fact in one.facts.items() if symbol not in hidden}
@@ -250,7 +250,6 @@ def reliability(shares: np.ndarray, groups: np.ndarray) -> list[dict[str, float]
 def compared(hearts: Hearts, folds: np.ndarray) -> dict[str, Any]:
     """Return accuracy and log loss of the kinds of model, and the learning curve."""
     found: dict[str, Any] = {}
-    hearts = hearts.of(SHEETS[WHOLE])
 
     def add(name: str, shares: np.ndarray) -> None:
         right = (shares.argmax(1) == hearts.groups).mean()

@@ -5,7 +5,7 @@ import pytest
 
 from opencmr.diagnose.classifier import unlike_p
 from opencmr.diagnose.definitions import shortfalls
-from opencmr.diagnose.features import DEFINING
+from opencmr.diagnose.features import Source, defining
 from opencmr.diagnose.rule_table import RULES
 
 GROUPS = ("NOR", "MINF", "DCM", "HCM", "RV")
@@ -65,9 +65,12 @@ def test_what_is_not_known_is_left_out() -> None:
 
 
 def test_what_defines_the_groups_is_what_the_table_says() -> None:
-    assert set(DEFINING) == {
-        condition.symbol for rule in RULES if rule.group for condition in rule.conditions
-    }
+    assert (
+        set(defining(frozenset(Source)))
+        == set(NORMAL)
+        == {condition.symbol for rule in RULES if rule.group for condition in rule.conditions}
+    )
+    assert set(defining(frozenset({Source.NUMBERS}))) == {"LVEF", "RVEF", "WT_MAX"}
     assert {rule.group for rule in RULES if rule.group} == set(GROUPS)
 
 

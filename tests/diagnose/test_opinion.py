@@ -228,7 +228,7 @@ def test_a_classifier_comes_back_from_its_file() -> None:
         {"symbols": ["no such measurement"]},
         {"scores": []},
         {"shortfalls": [0.0]},
-        {"defining": ["LVM"]},
+        {"defining": ["no such measurement"]},
         {"centres": [["NaN"], [1.0]]},
         {"surprise": 1},
     ],

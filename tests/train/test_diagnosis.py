@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from opencmr.diagnose.classifier import Answer, load_classifier
-from opencmr.diagnose.features import READ
+from opencmr.diagnose.features import FEATURES
 from opencmr.models.card import DiagnosisCard, read_card
 from opencmr.train.diagnosis import (
     CLASSES,
@@ -21,19 +21,21 @@ from opencmr.train.diagnosis import (
     standard,
 )
 
+SYMBOLS = tuple(one.symbol for one in FEATURES)
+
 
 def hearts(apart: float, each: int = 12, seed: int = 0, copies: int = 1) -> Hearts:
     """Groups that differ in one measurement each by ``apart`` standard deviations."""
     generator = np.random.default_rng(seed)
     groups = np.repeat(np.arange(len(CLASSES)), each)
-    values = generator.normal(60, 1, (groups.size, len(READ)))
+    values = generator.normal(60, 1, (groups.size, len(SYMBOLS)))
     values[np.arange(groups.size), groups] += apart
     patients = np.arange(groups.size)
     return Hearts(
         np.concatenate([values] * copies),
         np.concatenate([groups] * copies),
         np.concatenate([patients] * copies),
-        READ,
+        SYMBOLS,
     )
 
 
@@ -48,8 +50,8 @@ def test_a_patient_is_never_on_both_sides_of_a_fold() -> None:
 
 def test_the_measurements_that_tell_the_groups_apart_are_those_that_stay() -> None:
     path = fit_path(hearts(6, each=30), 1.0, (5, 99))
-    assert set(path[5].symbols) == set(READ[:5])
-    assert len(path[99].symbols) == len(READ)
+    assert set(path[5].symbols) == set(SYMBOLS[:5])
+    assert len(path[99].symbols) == len(SYMBOLS)
 
 
 def test_clear_groups_are_learnt_and_noise_is_admitted_to_be_noise() -> None:
@@ -137,7 +139,7 @@ def test_a_heart_whose_measurements_do_not_go_together_is_unlike() -> None:
         moved = Hearts(values, new.groups, new.patients, new.symbols)
         return flagged(going_together(0), moved)
 
-    up = np.ones(len(READ) - len(CLASSES))
+    up = np.ones(len(SYMBOLS) - len(CLASSES))
     assert all_moved(up).mean() < 0.2
     assert all_moved(np.where(np.arange(up.size) % 2, up, -up)).mean() > 0.9
 

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from opencmr.diagnose.definitions import shortfalls
-from opencmr.diagnose.features import DEFINING, FEATURES
+from opencmr.diagnose.features import FEATURES
 from opencmr.errors import ModelError
 from opencmr.models.card import CLASSIFIER_FILE, DiagnosisCard
 from opencmr.models.session import checked_weights
@@ -92,8 +92,7 @@ class Sheet(_Part):
             raise ValueError(f"{self.name}: precisions have not the shape {classes, count, count}")
         if len(self.shortfalls) != len(self.distances):
             raise ValueError(f"{self.name}: not a shortfall for each distance")
-        unknown = set(self.symbols) - {one.symbol for one in FEATURES}
-        unknown |= set(self.defining) - set(DEFINING)
+        unknown = {*self.symbols, *self.defining} - {one.symbol for one in FEATURES}
         if unknown:
             raise ValueError(f"{self.name}: unknown measurements {sorted(unknown)}")
         if min(self.sd) <= 0:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from opencmr.diagnose.body import INDEXED
 from opencmr.diagnose.facts import Fact, Facts, with_values
+from opencmr.diagnose.rule_table import RULES
 
 
 class Source(StrEnum):
@@ -42,16 +43,6 @@ class Feature:
         return f"{shown} {self.unit}" if self.unit else shown
 
 
-DEFINING: Mapping[str, Source] = {
-    "LVEF": Source.NUMBERS,
-    "RVEF": Source.NUMBERS,
-    "WT_MAX": Source.NUMBERS,
-    "LVEDVi": Source.SIZE,
-    "RVEDVi": Source.SIZE,
-    "wth_poor": Source.LABELS,
-}
-"""What the definitions of the groups read (:mod:`rule_table`), and what it needs."""
-
 _INDEXED = {symbol: f"{symbol}i" for symbol in INDEXED}
 _RATIOS = {"mass_to_volume": ("LVM", "LVEDV"), "right_to_left": ("RVEDV", "LVEDV")}
 
@@ -76,28 +67,26 @@ FEATURES: tuple[Feature, ...] = (
     Feature("wt_septum_lateral", "septal over lateral thickness", "", 2, Source.LABELS),
     Feature("wt_es_sd", "unevenness of the wall at end-systole", "mm", 1, Source.LABELS),
     Feature("wth_sd", "unevenness of the thickening", "%", 0, Source.LABELS),
+    Feature("wth_poor", "share of the wall that hardly thickens", "%", 0, Source.LABELS),
     Feature("inward_sd", "unevenness of the inward motion", "%", 0, Source.LABELS),
     Feature("lv_sphericity", "roundness of the LV", "", 2, Source.LABELS),
     Feature("septum_ratio", "roundness of the LV across the septum", "", 2, Source.LABELS),
 )
 
 
-READ: tuple[str, ...] = tuple(dict.fromkeys([*(one.symbol for one in FEATURES), *DEFINING]))
-"""All that the classifier reads: features first."""
-
-
 def defining(sources: Collection[Source]) -> tuple[str, ...]:
-    """Return what some sources tell of that which defines the groups."""
-    return tuple(symbol for symbol, source in DEFINING.items() if source in sources)
+    """Return the symbols by which the table of rules defines groups, as far as sources tell."""
+    read = {one.symbol for rule in RULES if rule.group for one in rule.conditions}
+    return tuple(one.symbol for one in FEATURES if one.symbol in read and one.source in sources)
 
 
 def feature_values(facts: Facts) -> dict[str, float]:
-    """Return what the classifier reads and the facts give, in the order of :data:`READ`."""
+    """Return the value of each feature that the facts give, in the order of the table."""
     values = {symbol: fact.value for symbol, fact in facts.items() if fact.value is not None}
     for symbol, (above, below) in _RATIOS.items():
         if above in values and values.get(below):
             values[symbol] = values[above] / values[below]
-    return {symbol: values[symbol] for symbol in READ if symbol in values}
+    return {one.symbol: values[one.symbol] for one in FEATURES if one.symbol in values}
 
 
 def base_readings(facts: Facts) -> dict[str, Facts]:
