@@ -82,7 +82,7 @@ class Patient:
 def facts_from(labels: np.ndarray, grid: Grid, body: Demographics) -> Facts:
     """Return what ``opencmr diagnose`` would read of these labels."""
     image = untimed_image(np.zeros(labels.shape, dtype=np.float32), grid)
-    author = Author(AuthorKind.SYMBOLSER, "masks")
+    author = Author(AuthorKind.READER, "masks")
     masks = Segmentation(labels, ACDC, grid, ACDC_POLICY, author)
     ventricles = Ventricles(masks, image, body, "s01")
     return with_values(facts_of(measure_all(ventricles)), shape_values(ventricles))
@@ -91,7 +91,7 @@ def facts_from(labels: np.ndarray, grid: Grid, body: Demographics) -> Facts:
 def without_basal_systole(labels: np.ndarray, grid: Grid) -> np.ndarray:
     """Return the labels without the most basal slice of the LV at end-systole."""
     image = untimed_image(np.zeros(labels.shape, dtype=np.float32), grid)
-    author = Author(AuthorKind.SYMBOLSER, "masks")
+    author = Author(AuthorKind.READER, "masks")
     masks = Segmentation(labels, ACDC, grid, ACDC_POLICY, author)
     ventricles = Ventricles(masks, image, Demographics(), "s01")
     es = ventricles.lv.es_phase
@@ -103,7 +103,7 @@ def without_basal_systole(labels: np.ndarray, grid: Grid) -> np.ndarray:
 
 
 def load(folder: Path, unseen: Path) -> dict[str, list[Patient]]:
-    """Return the patients by the kind of their masks, without those whose shape cannot be told.
+    """Return the patients by the kind of their masks, without those that lack a measurement.
 
     ``opencmr diagnose`` does not ask the classifier about these either.
     """
@@ -121,7 +121,9 @@ def load(folder: Path, unseen: Path) -> dict[str, list[Patient]]:
             with suppress(Unmeasurable):
                 facts = facts_from(shown, grid, body)
                 group = CLASSES.index(row["group"])
-                kinds[kind].append(Patient(name, group, int(row["fold"]), facts))
+                patient = Patient(name, group, int(row["fold"]), facts)
+                if set(SYMBOLS) <= set(patient.values):
+                    kinds[kind].append(patient)
     return kinds
 
 
@@ -340,7 +342,8 @@ def main() -> None:
     )
     by_both = {f: learnt(readers, automatic, f) for f in range(5)}
     ways = {"readers' masks": by_readers, "readers' and automatic masks": by_both}
-    result["automatic masks of too few rings, not asked about"] = len(readers) - len(automatic)
+    lacking = len(readers) - len(automatic)
+    result["automatic masks that lack a measurement, not asked about"] = lacking
     for way, classifiers in ways.items():
         result[f"{UNSEEN}, learnt from {way}"] = {
             sheet: figures(judged(classifiers, automatic, sheet)) for sheet in SHEETS
