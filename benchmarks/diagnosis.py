@@ -174,11 +174,13 @@ def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     right = shares.argmax(1) == groups
     held = np.array([row["group"] in row["set"] for row in rows])
     named = np.array([row["named"] is not None for row in rows])
+    novel = np.array([row["novelty"] >= NOVEL for row in rows])
     size = np.array([len(row["set"]) for row in rows])
 
     measures = measures_of(shares, groups) | {
         "share in the 90 % set": lambda c: held[c].mean(),
         "mean size of the set": lambda c: size[c].mean(),
+        "share taken for like no group": lambda c: novel[c].mean(),
         "share where a group is named": lambda c: named[c].mean(),
         "accuracy where a group is named": lambda c: right[c][named[c]].mean(),
     }
