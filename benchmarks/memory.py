@@ -1,13 +1,15 @@
 """Peak memory of ``opencmr analyze`` on one study and on many, and of another checkout beside it.
 
-    python benchmarks/memory.py -o benchmarks/memory.json [--studies 20] [--runs 5] [--beside TREE]
+    python benchmarks/memory.py -o benchmarks/memory.json [--studies 20] [--runs 20] [--beside TREE]
 
 The built-in heart is simulated once, coarse and in full (256 x 256 x 10 x 30); copies of the coarse
 one get UIDs of their own.  Two figures of each run: the resident sets of all processes, added up
 every 20 ms, so that what two processes share counts twice; and the sum of their proportional sets
 (PSS), ten times a second, in which it counts once.  The turns of threads make the peak of one study
-differ by a tenth from run to run: the greatest of RUNS counts.  TREE is an older checkout, which
-analyses the same studies in the same run, by the same environment and the model that it shipped.
+differ by a fifth from run to run: the greatest of RUNS counts, by default as many as there are
+studies, for of twenty studies in one input the greatest counts too.  TREE is an older checkout,
+which analyses the same studies in the same run, by the same environment and the model that it
+shipped.
 """
 
 import argparse
@@ -32,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--studies", type=int, default=20)
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs", type=int, help="of one study; else as many as studies")
     parser.add_argument("--beside", type=Path, metavar="TREE")
     options = parser.parse_args()
     result: dict[str, float] = {}
@@ -42,7 +44,8 @@ def main() -> None:
         subprocess.run([*opencmr(), "simulate", "-o", full, "-q"], check=True)
         for number in range(options.studies):
             copy(coarse, many / str(number), f"study {number}")
-        cases = {"one study": (coarse, options.runs), "one full study": (full, 1)}
+        runs = options.runs or options.studies or 1
+        cases = {"one study": (coarse, runs), "one full study": (full, 1)}
         all_of_them = f"{options.studies} studies"
         if options.studies:
             cases[all_of_them] = many, 1

@@ -3,12 +3,13 @@
     python benchmarks/scar.py --rules [-o benchmarks/scar_rules.json]
     python benchmarks/scar.py --model lge_sax [--fold 0] [--spacing nominal|plain] [-o RESULT.json]
     python benchmarks/scar.py --run runs/lge_sax_fold0 [--fold 0] [-o RESULT.json]
+    python benchmarks/scar.py --model lge_sax@0.3.0 --then lge_wall@0.1.0 [-o RESULT.json]
 
 A network is scored on cases of a fold that it did not learn from, and on the stacks of
-`lge_native`, which nothing learns from.  The pictures of EMIDEC state no spacing.  `nominal` shows
-them as in training, at a spacing that is derived from the readers' labels of the case (ADR 0024):
-its true shape, which a patient's stack would have, but known from the labels.  `plain` shows all at
-1.4 mm, stretched as they are.
+`lge_native`, which nothing learns from.  `--then` has a model look again at its walls.  The
+pictures of EMIDEC state no spacing.  `nominal` shows them as in training, at a spacing that is
+derived from the readers' labels of the case (ADR 0024): its true shape, which a patient's stack
+would have, but known from the labels.  `plain` shows all at 1.4 mm, stretched as they are.
 """
 
 import argparse
@@ -25,12 +26,16 @@ from opencmr.anatomy.structures import ACDC, EMIDEC, Structure
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.geometry.grid import grid_from_spacing
-from opencmr.imaging.image import untimed_image
+from opencmr.imaging.image import Image, untimed_image
+from opencmr.imaging.segmentation import Segmentation
 from opencmr.intake.nifti.read import read_nifti
 from opencmr.measure.scar.remote import remote_region
 from opencmr.measure.scar.rules import SCAR_RULES, scar_by_rule
-from opencmr.models.runner import SegmentationRunner
-from opencmr.models.session import Networks
+from opencmr.models.card import WallCard
+from opencmr.models.library import model_titled
+from opencmr.models.runner import SegmentationRunner, WallRunner
+from opencmr.models.session import Networks, load_network
+from opencmr.segment.second_look import look_again
 from opencmr.segment.short_axis import empty_segmentation, segment_short_axis
 from opencmr.train.emidec import (
     ARCHIVE,
@@ -48,6 +53,26 @@ INFARCT_PERCENT = 2.0
 """A heart with so much scar of its myocardium is called infarcted (proposal): half of the least of
 the readers' infarcts in folds 1 to 4, 4.2 %."""
 PLAIN_SPACING_MM = (1.4, 1.4)
+
+
+@dataclass(frozen=True)
+class Looks:
+    """A network, and the one that looks again at what it found, if any."""
+
+    first: SegmentationRunner
+    second: WallRunner | None
+
+    @property
+    def title(self) -> str:
+        """Names and versions."""
+        return ", then ".join(one.card.title for one in (self.first, self.second) if one)
+
+    def segment(self, image: Image) -> Segmentation:
+        """Return the labels of a stack."""
+        found = segment_short_axis(image, self.first)
+        if found is None:
+            return empty_segmentation(image, self.first)
+        return look_again(found, image, self.second) if self.second else found
 
 
 @dataclass(frozen=True)
@@ -151,9 +176,7 @@ def rule_figures(data: Path) -> dict[str, Any]:
     }
 
 
-def network_figures(
-    data: Path, network: SegmentationRunner, fold: int, spacing: str
-) -> dict[str, Any]:
+def network_figures(data: Path, networks: Looks, fold: int, spacing: str) -> dict[str, Any]:
     """Return the figures of a network on one fold and on the unstretched stacks."""
     results = []
     for case in (c for c in read_cases(data) if c.fold == fold):
@@ -165,23 +188,23 @@ def network_figures(
         )
         grid = grid_from_spacing(drawn.shape, (NOMINAL_SLICE_SPACING_MM, *in_plane_mm))
         shown = untimed_image(image[None], grid)
-        found = segment_short_axis(shown, network) or empty_segmentation(shown, network)
+        found = networks.segment(shown)
         results.append(compared(case, drawn, found.labels[0], wall_given=False))
     return {
-        "what": f"{network.card.title} on EMIDEC fold {fold}, spacing {spacing}",
+        "what": f"{networks.title} on EMIDEC fold {fold}, spacing {spacing}",
         "figures": summary(results),
         "cases": [asdict(result) for result in results],
-        "unstretched": native_figures(data, network),
+        "unstretched": native_figures(data, networks),
     }
 
 
-def native_figures(data: Path, network: SegmentationRunner) -> dict[str, dict[str, float]]:
+def native_figures(data: Path, networks: Looks) -> dict[str, dict[str, float]]:
     """Return the Dice of myocardium and cavity on each stack of ``lge_native``."""
     figures = {}
     for path in sorted((data / "lge_native").glob("*_DE.nii.gz")):
         image = read_nifti(path).image
         drawn = read_nifti(path.with_name(path.name.replace("_DE", "_DE_manual"))).image.values[0]
-        found = segment_short_axis(image, network) or empty_segmentation(image, network)
+        found = networks.segment(image)
         figures[path.name.removesuffix("_DE.nii.gz")] = {
             structure.value: round(dice(ACDC.mask(drawn, structure), found.mask(structure)[0]), 3)
             for structure in (Structure.MYOCARDIUM, Structure.LV)
@@ -196,6 +219,7 @@ def main() -> None:
     what.add_argument("--rules", action="store_true")
     what.add_argument("--model")
     what.add_argument("--run", type=Path)
+    parser.add_argument("--then", metavar="MODEL", help="name@version of a second look")
     parser.add_argument("--fold", type=int, choices=range(FOLDS), default=0)
     parser.add_argument("--unstretched", action="store_true", help="the stacks of lge_native alone")
     parser.add_argument("--spacing", choices=("nominal", "plain"), default="nominal")
@@ -205,10 +229,11 @@ def main() -> None:
     if asked.rules:
         figures = rule_figures(data)
     elif asked.unstretched:
-        network = network_of(asked)()
-        figures = {"what": network.card.title, "unstretched": native_figures(data, network)}
+        networks = Looks(network_of(asked)(), second_of(asked))
+        figures = {"what": networks.title, "unstretched": native_figures(data, networks)}
     else:
-        figures = network_figures(data, network_of(asked)(), asked.fold, asked.spacing)
+        networks = Looks(network_of(asked)(), second_of(asked))
+        figures = network_figures(data, networks, asked.fold, asked.spacing)
     text = json.dumps(figures, indent=1) + "\n"
     print(text)
     if asked.output:
@@ -222,6 +247,16 @@ def network_of(asked: argparse.Namespace) -> Callable[[], SegmentationRunner]:
     from opencmr.train.runner import averaged_runner
 
     return lambda: averaged_runner(asked.run)
+
+
+def second_of(asked: argparse.Namespace) -> WallRunner | None:
+    """Return the second look asked for."""
+    if asked.then is None:
+        return None
+    card = model_titled(asked.then)
+    if not isinstance(card, WallCard):
+        raise SystemExit(f"{asked.then} is no model of walls")
+    return load_network(card)
 
 
 if __name__ == "__main__":

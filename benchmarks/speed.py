@@ -31,7 +31,6 @@ import tempfile
 import time
 import venv
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,7 @@ from tree_memory import TreeMemory
 
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
-from opencmr.imaging.image import Image
+from opencmr.imaging.image import Image, untimed_image
 from opencmr.intake.studies import read_studies
 from opencmr.models.runner import SegmentationRunner
 from opencmr.models.session import Networks
@@ -147,7 +146,7 @@ def time_segmentation(image: Image, network: SegmentationRunner) -> dict[str, An
 
 
 def one_phase(image: Image) -> Image:
-    return replace(image, values=image.values[:1], trigger_ms=image.trigger_ms[:1])
+    return untimed_image(image.values[:1], image.grid)
 
 
 def make_environment(folder: Path) -> Path:

@@ -20,6 +20,8 @@ from opencmr.imaging.study import (
     Study,
 )
 from opencmr.intake.studies import read_studies
+from opencmr.models.library import read_library
+from opencmr.models.precision import Precision
 from opencmr.pipeline import Configuration, analyze_study, planned_study
 from opencmr.quality.stacks import OF_WHOLE_STACKS
 from opencmr.report.contents import Report
@@ -53,11 +55,13 @@ def analyse(phantom: SimulatedStudy, true_labels, monkeypatch: pytest.MonkeyPatc
         heart_rate_bpm: float | None,
         ranges: tuple[NormalRange, ...] = (),
         scanner: Scanner = NOWHERE,
+        precision: Precision = Precision.F32,
     ) -> Report:
         header = SeriesHeader(series_description="cine SAX")
         study = Study("phantom", (Series("s01", image, header=header),), scanner=scanner)
         given = Demographics(sex="F", age_years=50.0, heart_rate_bpm=heart_rate_bpm)
-        return analyze_study(study, Configuration(demographics=given, ranges=ranges))
+        configuration = Configuration(demographics=given, ranges=ranges, precision=precision)
+        return analyze_study(study, configuration)
 
     return run
 
@@ -78,6 +82,15 @@ def test_a_heart_rate_that_the_caller_gives_wins_over_the_cine_and_is_said(analy
         assert _value(given, symbol) == pytest.approx(ratio * _value(own, symbol))
     assert "HEART_RATE_DIFFERS" in {flag.code for flag in given.flags}
     assert "HEART_RATE_DIFFERS" not in {flag.code for flag in own.flags}
+
+
+def test_the_record_says_what_was_asked_of_networks_and_which_weights_ran(analyse):
+    card = read_library().choose_segmentation("cine_sax")
+    for precision, sha256 in ((Precision.F32, card.sha256), (Precision.INT8, card.int8.sha256)):
+        record = run_record(analyse(None, precision=precision))
+        network = next(one for one in record["models"] if one["name"] == card.name)
+        assert record["configuration"]["precision"] == precision
+        assert (network["precision"], network["sha256"]) == (precision, sha256)
 
 
 def test_a_sites_own_ranges_go_before_the_packaged_ones_and_are_said(analyse) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from opencmr import storage
 from opencmr.imaging.study import Demographics, Study
 from opencmr.intake import studies as intake
+from opencmr.models.precision import Precision, precision_named
 from opencmr.models.session import Networks
 from opencmr.pipeline import Configuration, analyze_study
 from opencmr.progress import Progress, silent
@@ -77,6 +78,7 @@ def analyze(
     synthetic_haematocrit: bool = False,
     previous: AnyPath | None = None,
     same_patient: bool = False,
+    precision: str = Precision.F32.value,
     progress: Progress = silent,
 ) -> Report:
     """Sort, segment, measure and judge a study.
@@ -98,6 +100,9 @@ def analyze(
     same_patient : bool
         With ``previous``: you know that both are of one patient although an identifier is
         missing.  It does not overrule identifiers that differ.
+    precision : str
+        In what networks compute: ``f32``; ``int8`` where a model has such weights; or ``auto``,
+        which takes int8 where the processor has instructions for it too.
     progress : callable
         Called with (what is being done, done, in all).
 
@@ -124,8 +129,10 @@ def analyze(
             None if previous is None else Path(previous), is_same_patient=same_patient
         ),
         is_same_patient=same_patient,
+        precision=precision_named(precision),
     )
-    return analyze_study(study, configuration, networks=_networks(), progress=progress)
+    networks = _networks(configuration.precision)
+    return analyze_study(study, configuration, networks=networks, progress=progress)
 
 
 def write_report(report: Report, folder: AnyPath, *, overwrite: bool = False) -> list[Path]:
@@ -152,5 +159,5 @@ def write_report(report: Report, folder: AnyPath, *, overwrite: bool = False) ->
 
 
 @cache
-def _networks() -> Networks:
-    return Networks()
+def _networks(precision: Precision) -> Networks:
+    return Networks(precision=precision)

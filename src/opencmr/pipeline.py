@@ -36,6 +36,7 @@ from opencmr.imaging.study import Demographics, Identity, Series, Study
 from opencmr.measure.change import changes_since
 from opencmr.measure.reference import with_reference
 from opencmr.models.library import Library
+from opencmr.models.precision import Precision
 from opencmr.models.session import Networks
 from opencmr.progress import Progress, silent
 from opencmr.quality.same_patient import require_same_patient
@@ -81,6 +82,8 @@ class Configuration:
         The caller says so, where identifiers are missing.
     seg_type : SegType
         As what DICOM Segmentation the labels are written.
+    precision : Precision
+        In what networks compute.
     """
 
     model: str | None = None
@@ -94,6 +97,7 @@ class Configuration:
     previous: EarlierResult | None = None
     is_same_patient: bool = False
     seg_type: SegType = SegType.BINARY
+    precision: Precision = Precision.F32
 
     @property
     def record(self) -> dict[str, object]:
@@ -108,6 +112,7 @@ class Configuration:
             "model": self.model or "newest that fits",
             "seg_phases": self.seg_phases.value,
             "seg_type": self.seg_type.value,
+            "precision": self.precision.value,
             "sequence": "by the pictures" if self.sequence is None else self.sequence.value,
             "normal_ranges": SITES_OWN if self.ranges else "packaged",
             **_labels_record(self.labels),
@@ -127,8 +132,8 @@ def analyze_study(
 ) -> Report:
     """Sort and judge a study, plan and run its analyses, withhold what is unfit, and diagnose.
 
-    ``networks`` may be loaded already.  A study that no analysis can run on gives a report
-    that says why.
+    ``networks`` may be loaded already, at the precision that the configuration asks for.  A study
+    that no analysis can run on gives a report that says why.
 
     Raises
     ------
@@ -142,7 +147,7 @@ def analyze_study(
     by_identifier = earlier is not None and require_same_patient(
         _as_told(study.identity), earlier, stated=configuration.is_same_patient
     )
-    clock, networks = Stopwatch(), networks or Networks()
+    clock, networks = Stopwatch(), networks or Networks(precision=configuration.precision)
     with clock("sort"):
         study = sorted_study(study, configuration)
         labelled, labels, remarks = _placed(study, configuration, analyses)

@@ -19,7 +19,7 @@ from opencmr.anatomy.views import View
 from opencmr.imaging.axis import Heartbeat, Single
 from opencmr.imaging.landmarks import Cycle, Landmarks
 from opencmr.imaging.reading import Reading
-from opencmr.imaging.segmentation import Segmentation
+from opencmr.imaging.segmentation import Author, AuthorKind, Segmentation
 from opencmr.imaging.study import Series, Study
 from opencmr.models.library import Library
 from opencmr.models.session import Networks
@@ -28,6 +28,7 @@ from opencmr.report.contents import Provenance, Report
 from opencmr.report.sections import enhancement
 from opencmr.sort.roles import SHORT_AXIS_LGE
 from tests.grey_network import Grey, grey_card
+from tests.grey_wall import GreyWall, grey_wall_card
 
 from .conftest import (
     CINE_GRID,
@@ -88,8 +89,10 @@ def late_enhancement(*, brighter_half: float = 0.0, **header: object) -> Series:
     return series("s02", pixels[None], along, Technique.LGE, CINE_GRID, **header)
 
 
-def read(study: Study, function: Reading | None = None) -> Reading:
-    networks = GreyNetworks()
+def read(
+    study: Study, function: Reading | None = None, networks: GreyNetworks | None = None
+) -> Reading:
+    networks = networks or GreyNetworks()
     (planned,) = plan_study(study, (LATE_ENHANCEMENT,), library=networks.library)
     assert planned.model == "grey@1.0"
     earlier = {} if function is None else {FUNCTION: function}
@@ -270,3 +273,48 @@ def test_the_section_tells_scar_rules_and_reach(cine: Series, reading: Reading) 
     assert side.columns[1][0].title == "Transmurality of scar"
     bare = replace(report, measurements=report.measurements.of("nothing"))
     assert enhancement.tell(bare) == ()
+
+
+class TwoLooks(GreyNetworks):
+    """A second look by greys too, whose card tells how well infarcts it never saw were found."""
+
+    dice = 0.5
+
+    def second_look(self, card):
+        figures = {"unseen": {"Dice SCAR": self.dice}}
+        second = grey_wall_card(card.name).model_copy(update={"figures": figures})
+        return GreyWall(second, np.array([0.0, 0.5, 0.25, 0.75, 1.0]))
+
+
+@pytest.fixture(scope="module")
+def twice(cine: Series, contours: Segmentation) -> Reading:
+    study = Study("phantom", (cine, late_enhancement()))
+    return read(study, Reading({"s01": contours}), TwoLooks())
+
+
+def test_a_second_look_is_named_beside_the_first(twice: Reading) -> None:
+    assert [model.name for model in twice.models] == ["grey", "walls"]
+    assert twice.segmentations["s02"].drawn_by == "grey 1.0, looked at again by walls 1.0"
+
+
+def test_a_weak_second_look_is_flagged_by_its_own_figures(twice: Reading) -> None:
+    (weak,) = (flag for flag in twice.flags if flag.code == "WEAK_MODEL")
+    assert "Dice 0.50" in weak.evidence
+
+
+def test_given_labels_are_not_looked_at_again(cine: Series, contours: Segmentation) -> None:
+    late = late_enhancement()
+    study = Study("phantom", (cine, late))
+    given = Segmentation(
+        truth_labels()[None],
+        EMIDEC,
+        late.image.grid,
+        EMIDEC_POLICY,
+        Author(AuthorKind.READER, "a reader"),
+    )
+    networks = TwoLooks()
+    (planned,) = plan_study(study, (LATE_ENHANCEMENT,), library=networks.library)
+    parts = Parts(study, planned.series, planned.model, labels={"s02": given})
+    reading = LATE_ENHANCEMENT.read(parts, {FUNCTION: Reading({"s01": contours})}, networks)
+    assert reading.segmentations["s02"] is given
+    assert reading.models == ()

@@ -200,7 +200,9 @@ def test_a_whole_cohort_is_an_earlier_result_that_one_study_may_replace(run, tmp
 def test_networks_of_processes_share_the_cores(run, monkeypatch):
     asked = []
     monkeypatch.setattr(cohort, "usable_cores", lambda: 8)
-    monkeypatch.setattr(cohort, "Networks", lambda threads: asked.append(threads) or Networks())
+    monkeypatch.setattr(
+        cohort, "Networks", lambda threads, **_: asked.append(threads) or Networks()
+    )
     for jobs in (1, 3, 20):
         run(jobs=jobs)
     assert asked == [8, 2, 1]

@@ -1,5 +1,6 @@
 """When a result counts as finished, and how one that was made otherwise is told."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from opencmr.anatomy.seg_types import SegType
 from opencmr.anatomy.techniques import Technique
 from opencmr.batch.finished import GIVEN, is_finished, why_other
 from opencmr.imaging.study import Demographics
+from opencmr.models.precision import Precision
 from opencmr.pipeline import Configuration
 
 PLAIN = Configuration()
@@ -45,6 +47,7 @@ def test_a_result_is_finished_when_input_configuration_and_files_are_there(tmp_p
         (PLAIN, Configuration(model="m@1"), "--model (then newest that fits, now m@1)"),
         (Configuration(seg_type=SegType.LABELMAP), PLAIN, "--seg-type"),
         (PLAIN, Configuration(sequence=Technique.LGE), "--sequence"),
+        (PLAIN, Configuration(precision=Precision.AUTO), "--precision (then f32, now auto)"),
         (TALL, PLAIN, "--height-cm (then given, now not given)"),
         (TALL, TALLER, "a value of --height-cm, --spacing"),
         (PLAIN, Configuration(spacing_mm=(8.0, 1.0, 1.0)), "a value of --spacing"),
@@ -56,6 +59,17 @@ def test_the_option_that_differs_is_named_without_a_value_of_the_patient(tmp_pat
     assert told in why
     assert "170" not in why
     assert why.count("--model") == ("--model" in told)
+
+
+def test_a_result_of_before_precision_could_be_chosen_was_made_in_floats(tmp_path):
+    result(tmp_path)
+    record = json.loads((tmp_path / "run.json").read_text())
+    del record["configuration"]["precision"]
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    assert is_finished(tmp_path, "sha-k", PLAIN)
+    integers = Configuration(precision=Precision.INT8)
+    assert not is_finished(tmp_path, "sha-k", integers)
+    assert "--precision (then f32, now int8)" in why_other(tmp_path, "sha-k", integers)
 
 
 def test_another_input_and_no_difference_are_told_apart(tmp_path):

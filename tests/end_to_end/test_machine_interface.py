@@ -125,8 +125,10 @@ def test_what_is_installed_keeps_the_contract(opencmr):
 def test_labels_keep_the_contract(opencmr, phantom_nifti, tmp_path):
     """On standard output, and in the file beside them."""
     (cine,) = phantom_nifti.glob("sax.nii.gz")
-    outcome = opencmr("segment", cine, "-o", tmp_path / "labels.nii.gz", "--json")
+    asked = ("--precision", "int8", "--json")
+    outcome = opencmr("segment", cine, "-o", tmp_path / "labels.nii.gz", *asked)
     require(outcome.json, schema("segment"))
+    assert outcome.json["precision"] == "int8"
     require(json.loads((tmp_path / "labels.json").read_text()), schema("labels"))
 
 

@@ -38,7 +38,7 @@ def test_models_shows_one_card_whole_and_refuses_a_name_that_is_none(opencmr):
 
 def test_one_model_of_a_kind_is_the_default(opencmr):
     taken = [card["name"] for card in opencmr("models", "--json").json if card["default"]]
-    assert sorted(taken) == ["cine_lax", "cine_sax", "diagnosis_acdc", "lge_sax"]
+    assert sorted(taken) == ["cine_lax", "cine_sax", "diagnosis_acdc", "lge_sax", "lge_wall"]
 
 
 def test_models_as_json_holds_checksums(opencmr):
@@ -58,7 +58,7 @@ def test_a_broken_card_of_the_user_is_named_and_stops_nothing(opencmr, tmp_path,
     (folder / "model.json").write_text("{")
     monkeypatch.setenv("OPENCMR_MODELS", str(tmp_path))
     listed = opencmr("models", "--json")
-    packaged = {"cine_lax", "cine_sax", "diagnosis_acdc", "lge_sax"}
+    packaged = {"cine_lax", "cine_sax", "diagnosis_acdc", "lge_sax", "lge_wall"}
     assert {card["name"] for card in listed.json} == packaged
     assert "mine/1.0" in listed.err
     judged = opencmr("doctor")

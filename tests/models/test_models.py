@@ -15,9 +15,10 @@ import pytest
 from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ModelError
-from opencmr.models.card import read_card
+from opencmr.models.card import read_card, write_card
 from opencmr.models.library import MODELS_VARIABLE, model_titled, read_library
 from opencmr.models.session import Networks, load_network
+from tests.grey_wall import grey_wall_card
 
 PACKAGED = read_library().choose(View.SAX, Technique.CINE).card
 """What is taken where the user has no model of the kind."""
@@ -267,3 +268,39 @@ def test_the_library_is_read_once_for_plan_and_networks(own_model, monkeypatch):
     assert networks.library is networks.library
     monkeypatch.delenv(MODELS_VARIABLE)
     assert networks.library.choose(View.SAX, Technique.CINE).card.version == "99.0"
+
+
+@pytest.fixture
+def second_look(tmp_path, monkeypatch):
+    """A model of walls, in a user's own folder, that follows the packaged one; no weights."""
+    folder = tmp_path / "walls" / "1.0"
+    folder.mkdir(parents=True)
+    write_card(grey_wall_card("lge_sax", version="99.0"), folder)
+    monkeypatch.setenv(MODELS_VARIABLE, str(tmp_path))
+    return folder
+
+
+def test_a_second_look_follows_its_model_alone_and_is_none_that_segments(second_look):
+    library = read_library()
+    late = library.choose(View.SAX, Technique.LGE).card
+    found = library.second_look(late)
+    assert found is not None
+    assert found.reference == "walls@99.0"
+    assert found in library.defaults
+    assert library.second_look(PACKAGED) is None
+    assert "walls" not in {card.name for card in library.fitting(View.SAX, Technique.LGE)}
+
+
+def test_a_damaged_second_look_is_as_good_as_absent_and_remarked(second_look):
+    networks = Networks()
+    late = networks.library.choose(View.SAX, Technique.LGE).card
+    assert networks.second_look(late) is None
+    assert "weights of walls 99.0 are missing" in networks.remarks[0]
+
+
+def test_a_card_of_another_unwrapping_is_broken(second_look):
+    card = json.loads((second_look / "model.json").read_text())
+    card["input"]["strip"] = 2
+    (second_look / "model.json").write_text(json.dumps(card))
+    library = read_library()
+    assert "input.strip" in library.broken[0]

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from opencmr.errors import ConfigurationError
-from opencmr.train.recipe import read_recipe
+from opencmr.train.recipe import read_recipe, task_of
 
-RECIPES = sorted((Path(__file__).resolve().parents[2] / "recipes").glob("*.toml"))
+FOLDER = Path(__file__).resolve().parents[2] / "recipes"
+RECIPES = sorted(path for path in FOLDER.glob("*.toml") if task_of(path) == "segmentation")
+"""Those of walls are read in ``test_wall.py``."""
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from functools import partial
 from pathlib import Path
 
 import nibabel
@@ -296,7 +297,9 @@ def test_a_resumed_run_names_all_code_that_trained_it(small_recipe, tmp_path, mo
 
 
 def test_the_average_follows_the_stated_rule_from_its_first_step(small_recipe):
-    state = loop._State(read_recipe(small_recipe), torch.device("cpu"), segmentation_loss)
+    recipe = read_recipe(small_recipe)
+    build = partial(loop.build_network, recipe)
+    state = loop._State(recipe, build, torch.device("cpu"), segmentation_loss)
     expected = {k: v.clone() for k, v in state.network.state_dict().items()}
     images = torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(2))
     labels = torch.zeros(2, 64, 64, dtype=torch.int64)

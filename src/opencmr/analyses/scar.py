@@ -18,8 +18,9 @@ from opencmr.measure.landmarks import find_landmarks
 from opencmr.measure.scar.in_wall import SCAR_PERCENT, SPREAD_LIMIT_POINTS, measure_scar
 from opencmr.measure.ventricles import Unmeasurable, Ventricles
 from opencmr.measure.wall.carried import Carried
-from opencmr.models.card import SegmentationCard
+from opencmr.models.card import NetworkCard
 from opencmr.models.session import Networks
+from opencmr.segment.second_look import look_again
 from opencmr.segment.short_axis import segment_short_axis
 from opencmr.sort.roles import SHORT_AXIS_LGE
 
@@ -65,18 +66,22 @@ LATE_ENHANCEMENT = Analysis(NAME, (SHORT_AXIS_LGE,), read, after=(FUNCTION,), ne
 
 def _segmented(
     parts: Parts, series: Series, networks: Networks
-) -> tuple[Segmentation | None, SegmentationCard | None, tuple[ModelUse, ...]]:
-    """Return the labels of the series, the card of the network that drew them, and all models."""
+) -> tuple[Segmentation | None, NetworkCard | None, tuple[ModelUse, ...]]:
+    """Return the labels of the series, the card of the last network at them, and all models."""
     if series.key in parts.labels:
         return parts.labels[series.key], None, ()
     network = networks.segmentation(NETWORK.view, NETWORK.technique, name=parts.model)
+    second = networks.second_look(network.card)
     with parts.clock("segment scar"):
         segmentation = segment_short_axis(
             series.image,
             network,
             progress=lambda done, total: parts.progress("segmenting scar", done, total),
         )
-    return segmentation, network.card, (network.card.use,)
+        if segmentation is None or second is None:
+            return segmentation, network.card, (network.card.use,)
+        again = look_again(segmentation, series.image, second)
+    return again, second.card, (network.card.use, second.card.use)
 
 
 def _carried(cine: CineContours, earlier: Earlier, series: Series) -> Carried | Reason:
@@ -107,7 +112,7 @@ def _uncertain(series: Series, measured: tuple[Measurement, ...]) -> tuple[Quali
     )
 
 
-def _weak(card: SegmentationCard, series: Series) -> tuple[QualityFlag, ...]:
+def _weak(card: NetworkCard, series: Series) -> tuple[QualityFlag, ...]:
     """Say that the network is known to be poor at scar, by its own card."""
     groups = [group for group in card.figures.values() if isinstance(group, Mapping)]
     overlaps = [dice for group in groups if isinstance(dice := group.get("Dice SCAR"), float)]

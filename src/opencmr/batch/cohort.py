@@ -16,6 +16,7 @@ from opencmr.batch.one_study import analyze_one
 from opencmr.batch.processes import Lost, Processes
 from opencmr.errors import ConfigurationError, ModelError, OpencmrError
 from opencmr.intake.studies import Studies
+from opencmr.models.precision import Precision
 from opencmr.models.session import Networks, usable_cores
 from opencmr.pipeline import Configuration
 from opencmr.progress import Progress, silent
@@ -156,7 +157,8 @@ def analyze_cohort(
         progress(STUDIES, done + fresh, len(keys))
 
     show()
-    networks = Networks(max(1, usable_cores() // jobs))
+    precision = configurations[0].precision if configurations else Precision.F32
+    networks = Networks(max(1, usable_cores() // jobs), precision=precision)
     task = StudyTask(studies, tuple(configurations), place, networks)
     begun_s, remarks = time.monotonic(), dict[str, None]()
     answers = Processes(task, jobs).answers(waiting, show)

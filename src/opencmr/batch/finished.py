@@ -6,16 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from opencmr import storage
+from opencmr.models.precision import Precision
 from opencmr.pipeline import Configuration
 
 OPTIONS = {
     "model": "--model",
     "seg_phases": "--seg-phases",
     "seg_type": "--seg-type",
+    "precision": "--precision",
     "sequence": "--sequence",
     "normal_ranges": "--ranges",
 }
 """How the command line calls keys of the record of a configuration."""
+BEFORE: Mapping[str, object] = {"precision": Precision.F32.value}
+"""What results that were made before there was a choice were made with."""
 GIVEN = {
     "sex": "--sex",
     "age_years": "--age",
@@ -34,7 +38,7 @@ def is_finished(folder: Path, input_sha256: str, configuration: Configuration) -
     try:
         return (
             record["input_sha256"] == input_sha256
-            and record["configuration"] == configuration.record
+            and {**BEFORE, **record["configuration"]} == configuration.record
             and all((folder / one["path"]).is_file() for one in record["files"])
         )
     except (KeyError, TypeError):
@@ -71,6 +75,7 @@ def _record(folder: Path) -> dict[str, Any]:
 
 
 def _options_that_differ(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    then = {**BEFORE, **then}
     differing = {key for key in now if then.get(key) != now[key]}
     for key, option in OPTIONS.items():
         if key in differing:

@@ -46,7 +46,7 @@ def analyze_one(
     supersedes : Path or None
         Folder of the result that this one takes the place of; there may be none in it.
     """
-    networks = networks or Networks()
+    networks = networks or Networks(precision=configuration.precision)
     report = analyze_study(
         with_orphans(study, orphans), configuration, networks=networks, progress=progress
     )
@@ -66,7 +66,7 @@ def analyze_only(
     supersedes: Path | None = None,
 ) -> tuple[list[StudyOutcome], tuple[str, ...]]:
     """Analyse the only study of an input; return its outcome and the remarks on models."""
-    networks = Networks()
+    networks = Networks(precision=configuration.precision)
     (outcome,) = (
         analyze_one(
             study,

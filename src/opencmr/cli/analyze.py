@@ -12,6 +12,7 @@ from opencmr.anatomy.phases import SegPhases
 from opencmr.anatomy.seg_types import SegType
 from opencmr.cli import archives, console
 from opencmr.errors import ConfigurationError
+from opencmr.models.precision import Precision
 from opencmr.progress import Progress
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def analyze(
     sequence: console.StatedSequence = None,
     ranges: console.RangesFile = None,
     model: console.ModelName = None,
+    precision: console.PrecisionAsked = Precision.F32,
     seg_phases: console.SegPhasesWritten = SegPhases.ED_ES,
     seg_type: console.SegTypeWritten = SegType.BINARY,
     jobs: Annotated[
@@ -128,6 +130,7 @@ def analyze(
         ),
         seg_phases=seg_phases,
         seg_type=seg_type,
+        precision=precision,
         ranges=console.read_ranges(ranges),
         spacing_mm=spacing_mm,
         sequence=console.technique_of(sequence),

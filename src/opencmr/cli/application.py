@@ -20,6 +20,7 @@ from opencmr.cli import (
     models,
     node,
     plan,
+    quantise,
     segment,
     simulate,
     sort,
@@ -82,6 +83,7 @@ application.command("demo", cls=Command)(demo.demo)
 application.command("train", cls=Command)(train.train)
 application.command("validate", cls=Command)(validate.validate)
 application.command("export", cls=Command)(export.export)
+application.command("quantise", cls=Command)(quantise.quantise)
 application.command("node", cls=Command)(node.node)
 application.command("find", cls=Command)(find.find)
 application.command("fetch", cls=Command)(fetch.fetch)

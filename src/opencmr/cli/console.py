@@ -21,6 +21,7 @@ from opencmr.anatomy.plausible import (
 )
 from opencmr.anatomy.seg_types import SegType
 from opencmr.errors import ConfigurationError
+from opencmr.models.precision import Precision
 from opencmr.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -37,6 +38,14 @@ AsJson = Annotated[
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
 ModelName = Annotated[
     str | None, typer.Option("--model", help="Model by name or name@version; see opencmr models.")
+]
+PrecisionAsked = Annotated[
+    Precision,
+    typer.Option(
+        "--precision",
+        help="Networks in 32-bit floats (f32), in 8-bit integers (int8), or (auto) in int8 where "
+        "the model has such weights and the processor instructions for them.",
+    ),
 ]
 HeightCm = Annotated[
     float | None,

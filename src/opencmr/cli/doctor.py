@@ -5,6 +5,7 @@ import importlib.util
 import platform
 
 from opencmr.cli import console
+from opencmr.models.precision import Precision, is_quick_at_int8
 
 _PACKAGES = (
     "numpy", "scipy", "pydantic", "pydicom", "nibabel", "onnxruntime", "typst", "torch",
@@ -32,7 +33,8 @@ def doctor(as_json: console.AsJson = False, verbose: console.Verbose = False) ->
     packages = {name: _version(name) for name in _PACKAGES}
     codecs = {name: importlib.util.find_spec(m) is not None for name, m in _CODECS.items()}
     extras = {name: _version(name) for name in _EXTRAS}
-    models, broken = _states_of_models()
+    models, broken, quick = _states_of_models()
+    has_int8 = is_quick_at_int8()
     missing = [
         name for name, found in packages.items() if found is None and name not in _NEEDED_FOR
     ]
@@ -46,6 +48,11 @@ def doctor(as_json: console.AsJson = False, verbose: console.Verbose = False) ->
                 "codecs": codecs,
                 "models": models,
                 "broken_cards": broken,
+                "precision": {
+                    "default": Precision.F32.value,
+                    "int8_instructions": has_int8,
+                    "auto": {title: precision.value for title, precision in quick.items()},
+                },
                 "telemetry": "off",
                 "can_train": packages["torch"] is not None,
                 "healthy": healthy,
@@ -69,14 +76,20 @@ def doctor(as_json: console.AsJson = False, verbose: console.Verbose = False) ->
         )
         for fault in broken:
             typer.echo(f"left out: {fault}")
+        fast = ", ".join(title for title, one in quick.items() if one is Precision.INT8)
+        processor = "has" if has_int8 else "is not known to have"
+        typer.echo(
+            f"precision: f32; the processor {processor} instructions for int8, "
+            f"--precision auto takes it for {fast or 'no model'}"
+        )
         typer.echo("telemetry: off")
         typer.echo("ready to analyse" if healthy else "not able to analyse: see above")
     if not healthy:
         raise typer.Exit(1)
 
 
-def _states_of_models() -> tuple[dict[str, str], list[str]]:
-    """Return "ok" or what is wrong by model, and the cards that cannot be read.
+def _states_of_models() -> tuple[dict[str, str], list[str], dict[str, Precision]]:
+    """Return "ok" or what is wrong by model, broken cards, and in what `auto` would compute.
 
     A model with a broken card is never taken, so it does not keep anyone from analysing.
     """
@@ -87,6 +100,7 @@ def _states_of_models() -> tuple[dict[str, str], list[str]]:
 
     library = read_library()
     states: dict[str, str] = {}
+    quick: dict[str, Precision] = {}
     # The user's own come first and hide a packaged model of the same title, as in look-up.
     for card in reversed(library.cards):
         try:
@@ -94,10 +108,13 @@ def _states_of_models() -> tuple[dict[str, str], list[str]]:
                 load_classifier(card)
             else:
                 load_network(card)
+                if card.int8 is not None:
+                    load_network(card.at(Precision.INT8))
+                quick[card.title] = card.at(Precision.AUTO).precision
             states[card.title] = "ok"
         except ModelError as error:
             states[card.title] = str(error)
-    return states, list(library.broken)
+    return states, list(library.broken), quick
 
 
 def _version(package: str) -> str | None:

@@ -30,8 +30,12 @@ def export(
     require_training_extra()
     console.require_file(run, "the run")
     from opencmr.models.card import CARD_FILE, WEIGHTS_FILE
-    from opencmr.train.export import export as export_run
+    from opencmr.train import wall
+    from opencmr.train.export import export as export_segmentation
+    from opencmr.train.loop import RECIPE_FILE
+    from opencmr.train.recipe import task_of
 
+    export_run = wall.export if task_of(run / RECIPE_FILE) == wall.TASK else export_segmentation
     model = output / CARD_FILE, output / WEIGHTS_FILE
     with storage.result_files(*model, overwrite=overwrite) as folder:
         difference = export_run(

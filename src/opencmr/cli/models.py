@@ -52,9 +52,13 @@ def models(
 
 def _line(card: "AnyCard", is_default: bool) -> tuple[str, ...]:
     """Return the model's line of the table."""
+    from opencmr.models.card import SegmentationCard, WallCard
+
     made_for: str = card.task
-    if card.task == "segmentation":
+    if isinstance(card, SegmentationCard | WallCard):
         made_for = f"{card.input.view.value} {card.input.technique.value}"
+        if card.task == "wall":
+            made_for += f", after {card.input.follows}"
         named = " ".join(one.value for one in card.output.scheme.structures.values())
     else:
         named = " ".join(card.output.classes)
@@ -82,9 +86,17 @@ def _tell(card: "AnyCard") -> None:
         ("limits", card.limitations),
         *((name, _figures(figure)) for name, figure in card.figures.items()),
         ("sha256", card.sha256),
+        *_int8(card),
         ("card's sha256", card.file_sha256),
     ):
         typer.echo(f"  {name}: {value}")
+
+
+def _int8(card: "AnyCard") -> tuple[tuple[str, str], ...]:
+    """Return what the card says of weights in 8-bit integers."""
+    if card.task == "diagnosis" or card.int8 is None:
+        return ()
+    return (("int8, sha256", card.int8.sha256), ("int8, fitted to", card.int8.calibration))
 
 
 def _figures(figure: Any) -> str:
@@ -103,21 +115,26 @@ def _figures(figure: Any) -> str:
 
 def _described(card: "AnyCard") -> tuple[str, tuple[tuple[str, str], ...]]:
     """Return what the model does, and the facts that only its task has."""
-    if card.task != "segmentation":
+    from opencmr.models.card import SegmentationCard, WallCard
+
+    if not isinstance(card, SegmentationCard | WallCard):
         return card.task, (("classes", ", ".join(card.output.classes)),)
     scheme = card.output.scheme
     labels = ", ".join(f"{k} {v.value}" for k, v in scheme.structures.items())
     return (
-        f"{card.input.view.value} {card.input.technique.value} {card.task}",
+        f"{card.input.view.value} {card.input.technique.value} "
+        f"{f'second look after {card.input.follows}' if card.task == 'wall' else card.task}",
         (("labels", f"{labels} ({scheme.name})"), ("policy", card.output.policy.text)),
     )
 
 
 def _row(card: "AnyCard", is_default: bool) -> dict[str, Any]:
     """Return the card for programs."""
+    from opencmr.models.card import SegmentationCard, WallCard
+
     row: dict[str, Any] = {"name": card.name, "version": card.version, "task": card.task}
     row["default"] = is_default
-    if card.task == "segmentation":
+    if isinstance(card, SegmentationCard | WallCard):
         row |= {
             "view": card.input.view.value,
             "sequence": card.input.technique.value,
@@ -128,8 +145,11 @@ def _row(card: "AnyCard", is_default: bool) -> dict[str, Any]:
         row["classes"] = list(card.output.classes)
     if card.task == "diagnosis":
         row["symbols"] = list(card.input.symbols)
+    elif card.task == "wall":
+        row["follows"] = card.input.follows
     else:
         row["spacing_mm"] = card.input.spacing_mm
+        row["int8"] = None if card.int8 is None else card.int8.model_dump()
     return row | {
         "sha256": card.sha256,
         "card_sha256": card.file_sha256,

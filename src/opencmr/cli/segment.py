@@ -10,6 +10,7 @@ import typer
 from opencmr import storage
 from opencmr.cli import console
 from opencmr.errors import ConfigurationError
+from opencmr.models.precision import Precision
 
 if TYPE_CHECKING:
     from opencmr.imaging.segmentation import Segmentation
@@ -33,6 +34,7 @@ def segment(
         ),
     ] = None,
     model: console.ModelName = None,
+    precision: console.PrecisionAsked = Precision.F32,
     spacing: console.Spacing = None,
     overwrite: console.Overwrite = False,
     as_json: console.AsJson = False,
@@ -51,6 +53,7 @@ def segment(
     from opencmr.intake.nifti.write import sidecar_of, write_labels_nifti
     from opencmr.models.session import Networks
     from opencmr.quality.small_heart import small_heart_flags
+    from opencmr.segment.second_look import look_again
     from opencmr.segment.short_axis import empty_segmentation, segment_short_axis
 
     console.require_file(source, "the input")
@@ -71,9 +74,10 @@ def segment(
         labels_path = place_of(output, sidecar)
         shares_path = place_of(probabilities) if probabilities else None
         read = read_nifti(source, spacing_mm=console.parse_spacing(spacing))
-        networks = Networks()
+        networks = Networks(precision=precision)
         technique = Technique[sequence.name]
         network = networks.segmentation(View.SAX, technique, name=model)
+        second = networks.second_look(network.card)
         for remark in networks.remarks:
             console.say(remark, quiet=quiet)
         progress = places.enter_context(console.progress_bar(quiet=quiet))
@@ -83,6 +87,8 @@ def segment(
             keep_probabilities=probabilities is not None,
             progress=lambda done, total: progress("segmenting", done, total),
         )
+        if segmentation is not None and second is not None:
+            segmentation = look_again(segmentation, read.image, second)
         flags = read.flags
         if segmentation is None:
             segmentation = empty_segmentation(
@@ -109,6 +115,8 @@ def segment(
                 "output": [str(path) for path in written],
                 "labels": {str(k): v.value for k, v in scheme.structures.items()},
                 "model": network.card.title,
+                "second_look": second.card.title if second else None,
+                "precision": network.card.precision.value,
                 "flags": [flag.code for flag in flags],
             }
         )

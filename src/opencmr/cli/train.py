@@ -7,6 +7,7 @@ import typer
 
 from opencmr import storage
 from opencmr.cli import console
+from opencmr.errors import ConfigurationError
 
 
 def require_training_extra() -> None:
@@ -14,8 +15,6 @@ def require_training_extra() -> None:
     import importlib.util
 
     if importlib.util.find_spec("torch") is None:
-        from opencmr.errors import ConfigurationError
-
         raise ConfigurationError("training needs the extra [train]: pip install 'opencmr[train]'")
 
 
@@ -35,15 +34,21 @@ def train(
     """Train a network by a recipe; a run folder that exists is resumed."""
     require_training_extra()
     console.require_file(recipe, "the recipe")
-    from opencmr.train import loop
-    from opencmr.train.recipe import read_recipe
+    from opencmr.train import loop, wall
+    from opencmr.train.recipe import read_recipe, task_of
 
     with storage.growing_folder(output), console.progress_bar(quiet=quiet) as progress:
-        checkpoint = loop.train(
-            recipe,
-            loop.lessons_of(read_recipe(recipe), data),
-            output,
-            start_from=start_from,
-            report=lambda step, steps, loss: progress("training", step, steps),
-        )
+
+        def report(step: int, steps: int, loss: float) -> None:
+            progress("training", step, steps)
+
+        if task_of(recipe) == wall.TASK:
+            if start_from is not None:
+                raise ConfigurationError(
+                    "a network of walls starts from random weights, not --from"
+                )
+            checkpoint = wall.train(recipe, data, output, report=report)
+        else:
+            lessons = loop.lessons_of(read_recipe(recipe), data)
+            checkpoint = loop.train(recipe, lessons, output, start_from=start_from, report=report)
     console.say(f"wrote {checkpoint}", quiet=quiet)

@@ -15,7 +15,8 @@ from opencmr.imaging.segmentation import Segmentation
 class ModelUse:
     """A model that took part: what it was, and under which terms.
 
-    ``card_sha256`` is the digest of its card, ``sha256`` that of its weights.
+    ``card_sha256`` is the digest of its card, ``sha256`` that of the weights that ran, and
+    ``precision`` what they compute in: ``f32`` or ``int8``.
     """
 
     name: str
@@ -24,6 +25,7 @@ class ModelUse:
     terms: str
     training_data: str
     card_sha256: str = ""
+    precision: str = "f32"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

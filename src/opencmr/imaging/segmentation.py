@@ -106,6 +106,13 @@ class Segmentation:
 
     __repr__ = brief
 
+    @property
+    def drawn_by(self) -> str:
+        """Who drew the labels; of a model that looked again at another's, both."""
+        if self.author.kind is AuthorKind.MODEL and self.derived_from is not None:
+            return f"{self.derived_from}, looked at again by {self.author.text}"
+        return self.author.text
+
     def __reduce__(self) -> tuple[type["Segmentation"], tuple[Any, ...]]:
         """Pickle as the call that makes it, so that a copy is checked and locked too."""
         return Segmentation, tuple(getattr(self, field.name) for field in fields(self))

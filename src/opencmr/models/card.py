@@ -28,15 +28,19 @@ from opencmr.anatomy.views import View
 from opencmr.errors import ModelError
 from opencmr.geometry.grid import SPACING_LIMITS_MM
 from opencmr.imaging.reading import ModelUse
+from opencmr.models.precision import Precision, is_quick_at_int8
 from opencmr.storage import sha256_of_bytes
 
 CARD_FILE = "model.json"
 WEIGHTS_FILE = "weights.onnx"
+INT8_FILE = "weights_int8.onnx"
 CLASSIFIER_FILE = "classifier.json"
 LARGEST_SIDE_PX = 4096
 """No picture of a heart is wider; a slip of the pen must not ask for all memory."""
 MOST_CONTEXT_SLICES = 32
 """No short-axis stack has more neighbours on one side."""
+MOST_CHANNELS = 64
+"""No network sees more pictures of one unwrapped slice."""
 FAULTS_TOLD = 4
 """Faults of one file that a message names."""
 
@@ -74,7 +78,16 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class PictureInput(_Part):
+class NetworkInput(_Part):
+    """What a network takes."""
+
+    @property
+    def planes(self) -> int | None:
+        """Pictures that it sees at once; None: any number."""
+        raise NotImplementedError
+
+
+class PictureInput(NetworkInput):
     """Pictures as a network takes them.
 
     Attributes
@@ -130,6 +143,33 @@ class SegmentationInput(PictureInput):
                 f"window_px {self.window_px} must be a multiple of stride_px {self.stride_px}"
             )
         return self
+
+
+class WallInput(NetworkInput):
+    """The wall of a slice, unwrapped, as a network takes it for a second look.
+
+    Attributes
+    ----------
+    view, technique
+        What the stack must show, and how it must have been made.
+    follows : str
+        Name of the segmentation model at whose labels it looks again.
+    strip : int
+        Version of the unwrapping; weights know one alone.
+    channels : int
+        Pictures of the unwrapped slice.
+    """
+
+    view: View
+    technique: Technique
+    follows: Word
+    strip: Literal[1]
+    channels: Annotated[int, Field(ge=1, le=MOST_CHANNELS)]
+
+    @property
+    def planes(self) -> int:
+        """Pictures of the unwrapped slice."""
+        return self.channels
 
 
 class SharesOutput(_Part):
@@ -259,14 +299,69 @@ class ModelCard(_Part):
             self.terms,
             self.training_data,
             self.file_sha256,
+            self.precision.value,
         )
+
+    @property
+    def precision(self) -> Precision:
+        """In what the model computes: 32-bit floats, but for a network that was asked otherwise."""
+        return Precision.F32
+
+
+class Int8Weights(_Part):
+    """The same network in 8-bit integers, in ``weights_int8.onnx``.
+
+    Attributes
+    ----------
+    sha256 : str
+        Of that file.
+    calibration : str
+        Pictures to which its layers were fitted.
+    """
+
+    sha256: Sha256
+    calibration: Text
 
 
 class NetworkCard(ModelCard):
-    """The card of a network that takes pictures and gives shares."""
+    """The card of a network that takes pictures and gives shares.
 
-    input: PictureInput
+    Attributes
+    ----------
+    int8 : Int8Weights or None
+        A second file of weights, which computes faster where the processor has instructions
+        for it.
+    """
+
+    input: NetworkInput
     output: SharesOutput
+    int8: Int8Weights | None = None
+
+    _precision: Precision = PrivateAttr(default=Precision.F32)
+
+    @property
+    def precision(self) -> Precision:
+        """In what the network computes: ``sha256`` is of the weights of this precision."""
+        return self._precision
+
+    @property
+    def weights_file(self) -> str:
+        """Name of the weights of its precision."""
+        return INT8_FILE if self.precision is Precision.INT8 else WEIGHTS_FILE
+
+    def at(self, asked: Precision) -> Self:
+        """Return the card as the network runs that is asked to compute like this.
+
+        8-bit integers where the model has such weights; asked for ``auto``, only where the
+        processor is quick at them.
+        """
+        if self.int8 is None or asked is Precision.F32:
+            return self
+        if asked is Precision.AUTO and not is_quick_at_int8():
+            return self
+        card = self.model_copy(update={"sha256": self.int8.sha256})
+        card._precision = Precision.INT8
+        return card
 
 
 class SegmentationCard(NetworkCard):
@@ -274,6 +369,14 @@ class SegmentationCard(NetworkCard):
 
     task: Literal["segmentation"] = "segmentation"
     input: SegmentationInput
+    output: SegmentationOutput
+
+
+class WallCard(NetworkCard):
+    """The card of a network that looks at the unwrapped wall a second time."""
+
+    task: Literal["wall"] = "wall"
+    input: WallInput
     output: SegmentationOutput
 
 
@@ -299,7 +402,7 @@ class DiagnosisCard(ModelCard):
     output: ClassificationOutput
 
 
-AnyCard = SegmentationCard | ClassificationCard | DiagnosisCard
+AnyCard = SegmentationCard | WallCard | ClassificationCard | DiagnosisCard
 Card = Annotated[AnyCard, Field(discriminator="task")]
 """A card of any task; ``task`` says which input and output follow."""
 
@@ -343,7 +446,7 @@ def faults(error: ValidationError) -> str:
 
 
 def _fault(one: Mapping[str, Any]) -> str:
-    tasks = {"segmentation", "classification", "diagnosis"}
+    tasks = {"segmentation", "wall", "classification", "diagnosis"}
     where = ".".join(str(part) for part in one["loc"] if part not in tasks) or "the whole"
     match one["type"]:
         case "missing":

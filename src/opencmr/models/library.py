@@ -12,6 +12,7 @@ from opencmr.models.card import (
     AnyCard,
     DiagnosisCard,
     SegmentationCard,
+    WallCard,
     read_card,
 )
 
@@ -90,6 +91,14 @@ class Library:
             raise ModelError(f"no segmentation model called {name!r}; {self.text}")
         return _newest(named)
 
+    def second_look(self, card: SegmentationCard) -> WallCard | None:
+        """Return the newest model that looks again at the labels of that one; None: there is none.
+
+        The user's own go before the package's of the same version.
+        """
+        fitting = [one for one in self.cards if isinstance(one, WallCard) and _follows(one, card)]
+        return max(fitting, key=lambda one: _version_key(one.version), default=None)
+
     @property
     def defaults(self) -> tuple[AnyCard, ...]:
         """The models that are taken where none is named: one for each kind of series, and task."""
@@ -98,7 +107,11 @@ class Library:
             for card in self.cards
             if isinstance(card, SegmentationCard)
         )
-        chosen: list[AnyCard] = [self.choose(*kind).card for kind in kinds]
+        chosen: list[AnyCard] = []
+        for kind in kinds:
+            card = self.choose(*kind).card
+            again = self.second_look(card)
+            chosen += [card] if again is None else [card, again]
         if any(isinstance(card, DiagnosisCard) for card in self.cards):
             chosen.append(self.choose_diagnosis())
         return tuple(chosen)
@@ -168,6 +181,14 @@ def model_titled(reference: str) -> AnyCard:
         if card.reference == reference:
             return card
     raise ModelError(f"no model {reference!r}; {library.text}")
+
+
+def _follows(second: WallCard, first: SegmentationCard) -> bool:
+    return (
+        second.input.follows == first.name
+        and (second.input.view, second.input.technique) == (first.input.view, first.input.technique)
+        and second.output.label_scheme == first.output.label_scheme
+    )
 
 
 def _is_packaged(card: SegmentationCard) -> bool:

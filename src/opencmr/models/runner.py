@@ -4,7 +4,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from opencmr.models.card import ModelCard, SegmentationCard
+from opencmr.models.card import ModelCard, SegmentationCard, WallCard
 
 CardT_co = TypeVar("CardT_co", bound=ModelCard, covariant=True)
 
@@ -28,3 +28,5 @@ class Runner(Protocol[CardT_co]):
 
 SegmentationRunner = Runner[SegmentationCard]
 """What :mod:`opencmr.segment` takes."""
+WallRunner = Runner[WallCard]
+"""What :mod:`opencmr.segment.second_look` takes: windows are unwrapped slices."""

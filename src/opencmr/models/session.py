@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
@@ -12,9 +12,16 @@ from opencmr.anatomy.techniques import Technique
 from opencmr.anatomy.views import View
 from opencmr.errors import ModelError
 from opencmr.memory import give_back_memory
-from opencmr.models.card import WEIGHTS_FILE, ModelCard, NetworkCard, SegmentationCard
+from opencmr.models.card import (
+    WEIGHTS_FILE,
+    ModelCard,
+    NetworkCard,
+    SegmentationCard,
+    WallCard,
+)
 from opencmr.models.library import Library, read_library
-from opencmr.models.runner import SegmentationRunner
+from opencmr.models.precision import Precision
+from opencmr.models.runner import SegmentationRunner, WallRunner
 from opencmr.storage import sha256_of_bytes
 
 STACK, HEARD = ("stack_low", "stack_lowest"), ("heard_low", "heard_lowest")
@@ -39,7 +46,7 @@ class Network(Generic[CardT]):
         import onnxruntime
 
         self.card = card
-        weights = checked_weights(card)
+        weights = checked_weights(card, card.weights_file)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or usable_cores()
         # A thread that waits for others sleeps: turning round it took a third of all the time.
@@ -200,11 +207,20 @@ class Networks:
     """The networks of a process: found by what they can do, each loaded once, when first asked.
 
     Sent to another process it starts there with none loaded.
+
+    Parameters
+    ----------
+    threads : int or None
+        As many as cores by default.
+    precision : Precision
+        In what they compute.
     """
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, threads: int | None = None, *, precision: Precision = Precision.F32) -> None:
         self._threads = threads
+        self._precision = precision
         self._loaded: dict[str, Network[SegmentationCard]] = {}
+        self._second_looks: dict[str, Network[WallCard] | None] = {}
         self._remarks: dict[str, None] = {}
 
     @cached_property
@@ -232,16 +248,37 @@ class Networks:
             self._remarks[choice.remark] = None
         place = str(choice.card.folder)
         if place not in self._loaded:
-            self._loaded[place] = load_network(choice.card, threads=self._threads)
+            card = choice.card.at(self._precision)
+            if self._precision is Precision.INT8 and card.precision is Precision.F32:
+                self._remarks[f"{card.title} has no int8 weights, and runs in f32"] = None
+            self._loaded[place] = load_network(card, threads=self._threads)
         return self._loaded[place]
+
+    def second_look(self, card: SegmentationCard) -> WallRunner | None:
+        """Return the network that looks again at the labels of that one, or None.
+
+        One that is damaged is as good as absent, and remarked.
+        """
+        second = self.library.second_look(card)
+        if second is None:
+            return None
+        place = str(second.folder)
+        if place not in self._second_looks:
+            try:
+                self._second_looks[place] = load_network(second, threads=self._threads)
+            except ModelError as error:
+                self._second_looks[place] = None
+                self._remarks[f"no second look at the labels of {card.title}: {error}"] = None
+        return self._second_looks[place]
 
     def forget(self) -> None:
         """Give back the memory of the loaded networks; what is asked for again is loaded anew."""
         self._loaded.clear()
+        self._second_looks.clear()
         give_back_memory()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Networks, (self._threads,)
+        return partial(Networks, precision=self._precision), (self._threads,)
 
 
 def checked_weights(card: ModelCard, file: str = WEIGHTS_FILE) -> bytes:

@@ -253,7 +253,8 @@ def _segment(
         return found
     by_network = author.kind is AuthorKind.MODEL
     found.SegmentAlgorithmType = "AUTOMATIC" if by_network else "SEMIAUTOMATIC"
-    found.SegmentAlgorithmName = legal(segmentation.derived_from or author.text, LO)
+    name = author.text if by_network else segmentation.derived_from or author.text
+    found.SegmentAlgorithmName = legal(name, LO)
     if by_network:
         found.SegmentationAlgorithmIdentificationSequence = [_algorithm(report, segmentation)]
     return found

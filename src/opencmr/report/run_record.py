@@ -128,7 +128,7 @@ def _series(series: Series, report: Report, words: tuple[str, ...]) -> dict[str,
         "row_spacing_mm": grid.row_spacing_mm,
         "column_spacing_mm": grid.column_spacing_mm,
         "measured": segmentation is not None,
-        "segmented_by": _plain(segmentation.author.text, words) if segmentation else None,
+        "segmented_by": _plain(segmentation.drawn_by, words) if segmentation else None,
         "flags": [flag.code for flag in series.flags],
     }
 

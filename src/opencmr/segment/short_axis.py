@@ -83,12 +83,13 @@ def segment_short_axis(
         labels[t] = keep_possible(labels[t], given.scheme)
         if shows_scar:
             labels[t] = keep_below_waist(labels[t], given.scheme)
-            labels[t] = keep_possible_scar(labels[t], given.scheme, _voxel_ml(image))
+            labels[t] = keep_possible_scar(labels[t], given.scheme, voxel_ml(image))
     labels = steady_presence(labels, given.scheme)
     return replace(segmentation_by(network, image, labels, shares), grid_scale=box.scale)
 
 
-def _voxel_ml(image: Image) -> float:
+def voxel_ml(image: Image) -> float:
+    """Return the volume of a voxel; a single slice counts as thick as slices usually are."""
     grid = image.grid
     thickness_mm = grid.slice_spacing_mm or SINGLE_SLICE_MM
     return grid.row_spacing_mm * grid.column_spacing_mm * thickness_mm / 1000

@@ -17,7 +17,7 @@ from opencmr.storage import sha256_of
 from opencmr.train.loop import draw_chances, lessons_of, make_batch
 from opencmr.train.runner import Shares, averaged_network, card_of
 
-_write_onnx = partial(torch.onnx.export, external_data=False, dynamo=True, verbose=False)
+write_onnx = partial(torch.onnx.export, external_data=False, dynamo=True, verbose=False)
 PARITY_TOLERANCE = 1e-3
 """Greatest difference of a class share between torch and onnxruntime."""
 
@@ -49,7 +49,7 @@ def export(
     if isinstance(network, StackUNet):
         _write_parts(network, folder / WEIGHTS_FILE)
     else:
-        _write_onnx(
+        write_onnx(
             module,
             (torch.zeros(2, planes, window, window),),
             folder / WEIGHTS_FILE,
@@ -68,7 +68,18 @@ def export(
         expected = module(images).numpy()
     card = read_card(folder)
     assert isinstance(card, SegmentationCard), "the card that was written is of labels"
-    difference = float(np.abs(load_network(card)(images.numpy()) - expected).max())
+    return agreed(load_network(card)(images.numpy()), expected)
+
+
+def agreed(found: np.ndarray, expected: np.ndarray) -> float:
+    """Return the greatest difference of shares by onnxruntime and by torch.
+
+    Raises
+    ------
+    ModelError
+        When it is more than :data:`PARITY_TOLERANCE`.
+    """
+    difference = float(np.abs(found - expected).max())
     if difference > PARITY_TOLERANCE:
         raise ModelError(f"torch and onnxruntime differ by {difference:.2g}")
     return difference
@@ -116,7 +127,7 @@ def _write_parts(network: StackUNet, path: Path) -> None:
     with torch.no_grad():
         (*_, low, lowest), levels = (network.encode(other) for other in others)
     numbers = range(len(levels))
-    _write_onnx(
+    write_onnx(
         _Parts(network).eval(),
         (image, [low, lowest], levels),
         path,

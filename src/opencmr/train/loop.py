@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -34,7 +35,7 @@ from opencmr.train.code_version import code_version
 from opencmr.train.label_codes import CODES
 from opencmr.train.loss import loss_of
 from opencmr.train.manifest import MANIFESTS, ROWS, Manifest, Row, Slice, read_slices
-from opencmr.train.recipe import DataRecipe, Recipe, read_recipe
+from opencmr.train.recipe import DataRecipe, OptimiserRecipe, Recipe, read_recipe
 from opencmr.train.warm_start import start_from_model
 
 CHECKPOINT_FILE = "checkpoint.pt"
@@ -49,6 +50,24 @@ BFLOAT16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")
 """Names, in torch's list of a processor's abilities, of computing with bfloat16 (x86 and Arm)."""
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
+
+
+Report = Callable[[int, int, float], None]
+"""Called with (step, steps, mean loss) after every group of steps."""
+
+
+def unreported(step: int, steps: int, loss: float) -> None:
+    """Say nothing of the steps."""
+    del step, steps, loss
+
+
+class Scheduled(Protocol):
+    """A recipe of whatever task: what the loop asks of it."""
+
+    @property
+    def optimiser(self) -> OptimiserRecipe:
+        """Steps, rates and all else of the optimiser."""
+        ...
 
 
 def build_network(recipe: Recipe) -> SegmentationNetwork:
@@ -207,7 +226,7 @@ def computes_bfloat16(device: torch.device) -> bool:
     return any(abilities.get(name, False) for name in BFLOAT16_INSTRUCTIONS)
 
 
-def learning_rate(recipe: Recipe, step: int) -> float:
+def learning_rate(recipe: Scheduled, step: int) -> float:
     """Return the rate at ``step``: linear warm-up, then half a cosine down to zero."""
     settings = recipe.optimiser
     if step < settings.warmup_steps:
@@ -293,11 +312,15 @@ class _State:
     """What a checkpoint holds: the network, its moving average and the optimiser."""
 
     def __init__(
-        self, recipe: Recipe, device: torch.device, loss: Callable[[Tensor, Tensor], Tensor]
+        self,
+        recipe: Scheduled,
+        build: Callable[[], SegmentationNetwork],
+        device: torch.device,
+        loss: Callable[[Tensor, Tensor], Tensor],
     ) -> None:
         torch.manual_seed(recipe.optimiser.seed)
         self.recipe, self.device, self.step, self.loss = recipe, device, 0, loss
-        self.network = _channels_last(build_network(recipe).to(device))
+        self.network = _channels_last(build().to(device))
         self.average = AveragedModel(self.network, multi_avg_fn=self._follow, use_buffers=True)
         self.start_average()
         self.trained_by = (code_version(),)
@@ -344,6 +367,8 @@ class _State:
 
     def learn(self, windows: Tensor, labels: Tensor) -> float:
         """Take one step on a batch and return its loss."""
+        # What is dropped follows from the step too, so that a resumed run drops the same.
+        torch.manual_seed(self.recipe.optimiser.seed + self.step)
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.recipe, self.step)
         images = windows.to(self.device, memory_format=torch.channels_last)
@@ -384,7 +409,7 @@ def train(
     run: Path,
     *,
     start_from: Path | None = None,
-    report: Callable[[int, int, float], None] = lambda step, steps, loss: None,
+    report: Report = unreported,
 ) -> Path:
     """Train on the lessons by all else of a recipe and return the path of the final checkpoint.
 
@@ -398,25 +423,57 @@ def train(
         When the recipe is wrong.
     """
     recipe = read_recipe(recipe_path)
+
+    def start(state: _State) -> None:
+        if start_from is not None:
+            state.start_from(start_from / CHECKPOINT_FILE)
+        elif recipe.network.start_model:
+            start_from_model(
+                state.network,
+                recipe.network.start_model,
+                _many_images(lessons.slices, recipe),
+                scheme_named(manifest_of(recipe).data_set.label_scheme),
+            )
+            state.start_average()
+
+    task = lessons.task(lessons.slices, recipe)
+    given = Given(recipe_path, recipe, partial(build_network, recipe), task, lessons.rows)
+    return learn(given, run, start=start, report=report)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Given:
+    """What a run is given: its recipe and its file, who builds the network, the task, its rows."""
+
+    recipe_path: Path
+    recipe: Scheduled
+    build: Callable[[], SegmentationNetwork]
+    task: Task
+    rows: tuple[Row, ...]
+
+
+def learn(
+    given: Given,
+    run: Path,
+    *,
+    start: Callable[[_State], None] = lambda state: None,
+    report: Report = unreported,
+) -> Path:
+    """Learn the task and return the path of the final checkpoint, as :func:`train` does.
+
+    ``start`` is called with the state of a run that is new.
+    """
+    recipe, task = given.recipe, given.task
     run.mkdir(parents=True, exist_ok=True)
     checkpoint = run / CHECKPOINT_FILE
-    task = lessons.task(lessons.slices, recipe)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    state = _State(recipe, device, task.loss)
+    state = _State(recipe, given.build, device, task.loss)
     if checkpoint.exists():
         state.resume(checkpoint)
-    elif start_from is not None:
-        state.start_from(start_from / CHECKPOINT_FILE)
-    elif recipe.network.start_model:
-        start_from_model(
-            state.network,
-            recipe.network.start_model,
-            _many_images(lessons.slices, recipe),
-            scheme_named(manifest_of(recipe).data_set.label_scheme),
-        )
-        state.start_average()
-    shutil.copyfile(recipe_path, run / RECIPE_FILE)
-    (run / MANIFEST_FILE).write_bytes(ROWS.dump_json(lessons.rows, indent=1))
+    else:
+        start(state)
+    shutil.copyfile(given.recipe_path, run / RECIPE_FILE)
+    (run / MANIFEST_FILE).write_bytes(ROWS.dump_json(given.rows, indent=1))
     state.network.train()
     losses: list[float] = []
     last_save = last_log = time.monotonic()
@@ -435,7 +492,7 @@ def train(
     return checkpoint
 
 
-def _log(run: Path, recipe: Recipe, step: int, loss: float, seconds: float) -> None:
+def _log(run: Path, recipe: Scheduled, step: int, loss: float, seconds: float) -> None:
     line = {
         "step": step,
         "loss": round(loss, 5),

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -145,11 +145,46 @@ def read_recipe(path: Path) -> Recipe:
     ConfigurationError
         When the file is no TOML, or a table has an unknown, missing or ill-typed key.
     """
+    return read_table_of(_RECIPE, path)
+
+
+RecipeT = TypeVar("RecipeT")
+
+
+def read_table_of(kind: TypeAdapter[RecipeT], path: Path) -> RecipeT:
+    """Read a TOML file as a recipe of that kind.
+
+    Raises
+    ------
+    ConfigurationError
+        As :func:`read_recipe`.
+    """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"cannot read the recipe {path.name}: {error}") from error
-    try:
-        return _RECIPE.validate_python(table)
+        return kind.validate_python(_read_toml(path))
     except ValidationError as error:
         raise ConfigurationError(f"{path.name}: {faults(error)}") from error
+
+
+def task_of(path: Path) -> str:
+    """Return what a recipe's network is to do; where it says nothing it segments.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is no TOML.
+    """
+    return str(_read_toml(path).get("task", "segmentation"))
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    """Read a recipe's file as it is.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"cannot read the recipe {path.name}: {error}") from error

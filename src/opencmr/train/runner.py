@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -23,6 +23,25 @@ from opencmr.train.loop import (
 )
 from opencmr.train.manifest import NO_TERMS, ROWS, DataSet, Row
 from opencmr.train.recipe import Recipe, read_recipe
+
+
+class _Folds(Protocol):
+    @property
+    def folds(self) -> tuple[int, ...]: ...
+
+
+class OfFolds(Protocol):
+    """A recipe of whatever task: what a card tells of it."""
+
+    @property
+    def name(self) -> str:
+        """The model's."""
+        ...
+
+    @property
+    def data(self) -> _Folds:
+        """With the folds that are trained on."""
+        ...
 
 
 class Shares(nn.Module):
@@ -66,13 +85,25 @@ def averaged_network(run: Path) -> Averaged:
         When the run holds no checkpoint.
     """
     recipe = read_recipe(run / RECIPE_FILE)
-    checkpoint = run / CHECKPOINT_FILE
-    if not checkpoint.is_file():
-        raise ModelError(f"no checkpoint in the run {run.name}")
-    state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+    state = run_state(run)
     network = build_network(recipe)
     network.load_state_dict(state["average"])
     return network.eval(), recipe, state
+
+
+def run_state(run: Path) -> dict[str, Any]:
+    """Return a run's checkpoint.
+
+    Raises
+    ------
+    ModelError
+        When it holds none.
+    """
+    checkpoint = run / CHECKPOINT_FILE
+    if not checkpoint.is_file():
+        raise ModelError(f"no checkpoint in the run {run.name}")
+    state: dict[str, Any] = torch.load(checkpoint, weights_only=True, map_location="cpu")
+    return state
 
 
 def averaged_runner(run: Path) -> TorchNetwork:
@@ -100,7 +131,7 @@ def card_of(
         version=version,
         sha256=sha256,
         trained_by=", ".join(state.get("trained_by", ())) or "not recorded",
-        training_data=_training_data(data_set, rows, recipe, int(state["step"])),
+        training_data=training_data(data_set, rows, recipe, int(state["step"])),
         terms=_terms(data_set, rows, recipe),
         intended_use=_intended_use(data_set, recipe),
         limitations=data_set.limitations,
@@ -138,7 +169,8 @@ def _terms(data_set: DataSet, rows: tuple[Row, ...], recipe: Recipe) -> str:
     return "; ".join(sorted(terms - {NO_TERMS})) or NO_TERMS
 
 
-def _training_data(data_set: DataSet, rows: tuple[Row, ...], recipe: Recipe, step: int) -> str:
+def training_data(data_set: DataSet, rows: tuple[Row, ...], recipe: OfFolds, step: int) -> str:
+    """Return what a card says of the data, and how long was learnt from them."""
     folds = ", ".join(map(str, recipe.data.folds))
     said = (
         f"{data_set.title}, folds {folds} of the project's five-fold split, "

@@ -164,7 +164,7 @@ def _closing(report: Report) -> Iterator[str]:
     doubts = distinct(f.message for f in report.flags if f.severity is Severity.REVIEW)
     if doubts:
         yield f"To be looked at before use: {' '.join(doubts)}"
-    authors = distinct(one.author.text for one in report.segmentations.values())
+    authors = distinct(one.drawn_by for one in report.segmentations.values())
     by = f" from contours by {'; '.join(authors)}" if authors else ""
     version = shown(report.provenance.opencmr_version, 60)
     yield f"Measured by opencmr {version}{by}. {DISCLAIMER}."

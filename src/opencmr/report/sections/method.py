@@ -63,7 +63,7 @@ def measured_from(report: Report, analysis: str = "") -> str:
 
 def _method(report: Report) -> tuple[Fact, ...]:
     policies = distinct(s.policy.text for s in report.segmentations.values())
-    authors = distinct(s.author.text for s in report.segmentations.values())
+    authors = distinct(s.drawn_by for s in report.segmentations.values())
     facts = [
         Fact("Measured from", measured_from(report)),
         Fact("Contours by", "; ".join(authors) or "nobody"),
@@ -94,6 +94,7 @@ def _model(model: ModelUse) -> Facts:
         Fact("Model", shown(f"{model.name} {model.version}")),
         Fact("Terms", shown(model.terms, TEXT_LIMIT)),
         Fact("Training data", shown(model.training_data, TEXT_LIMIT)),
+        *((Fact("Computed in", "8-bit integers"),) if model.precision == "int8" else ()),
         Fact("Checksum of the weights (SHA-256)", model.sha256, is_code=True),
     )
     return Facts(facts, is_prose=True)
