@@ -161,3 +161,13 @@ def test_what_is_usual_in_a_group_of_wide_spread_is_not_in_one_of_narrow_spread(
 
 def test_shares_sum_to_one_however_large_the_evidence() -> None:
     assert softmax(np.array([[1e4, 0.0], [-1e4, 0.0]])).sum(1) == pytest.approx(1)
+
+
+def test_what_is_usual_is_that_of_the_first_row_of_each_patient() -> None:
+    """Of a second drawing, far off, nothing is taken for usual."""
+    once, twice = hearts(4), hearts(4, copies=2)
+    values = twice.values.copy()
+    values[len(once.groups) :] += 30
+    only = {"measurements": SHEETS["measurements"]}
+    far = Hearts(values, twice.groups, twice.patients, twice.symbols)
+    assert make_classifier(far, only).spans == make_classifier(once, only).spans
