@@ -26,9 +26,9 @@ from scipy.stats import beta, rankdata
 
 from opencmr.anatomy.policy import ACDC_POLICY
 from opencmr.anatomy.structures import ACDC
-from opencmr.diagnose.classifier import NOVEL, Classifier
+from opencmr.diagnose.classifier import NOVEL, Classifier, unlike_p
 from opencmr.diagnose.facts import Facts, facts_of, with_values
-from opencmr.diagnose.features import FEATURES, feature_values
+from opencmr.diagnose.features import FEATURES, Source, feature_values
 from opencmr.diagnose.opinion import form_opinion
 from opencmr.diagnose.shape import shape_values
 from opencmr.geometry.grid import Grid
@@ -49,6 +49,7 @@ from opencmr.train.diagnosis import (
     fit_novelty,
     forest,
     held_out_distances,
+    least_shortfalls,
     log_loss,
     make_classifier,
     out_of_fold,
@@ -102,7 +103,7 @@ def without_basal_systole(labels: np.ndarray, grid: Grid) -> np.ndarray:
 
 
 def load(folder: Path, unseen: Path) -> dict[str, list[Patient]]:
-    """Return the patients by the kind of their masks, without those whose shape cannot be told.
+    """Return the patients by the kind of their masks, without those that lack a measurement.
 
     ``opencmr diagnose`` does not ask the classifier about these either.
     """
@@ -120,7 +121,9 @@ def load(folder: Path, unseen: Path) -> dict[str, list[Patient]]:
             with suppress(Unmeasurable):
                 facts = facts_from(shown, grid, body)
                 group = CLASSES.index(row["group"])
-                kinds[kind].append(Patient(name, group, int(row["fold"]), facts))
+                patient = Patient(name, group, int(row["fold"]), facts)
+                if set(SYMBOLS) <= set(patient.values):
+                    kinds[kind].append(patient)
     return kinds
 
 
@@ -171,11 +174,13 @@ def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     right = shares.argmax(1) == groups
     held = np.array([row["group"] in row["set"] for row in rows])
     named = np.array([row["named"] is not None for row in rows])
+    novel = np.array([row["novelty"] >= NOVEL for row in rows])
     size = np.array([len(row["set"]) for row in rows])
 
     measures = measures_of(shares, groups) | {
         "share in the 90 % set": lambda c: held[c].mean(),
         "mean size of the set": lambda c: size[c].mean(),
+        "share taken for like no group": lambda c: novel[c].mean(),
         "share where a group is named": lambda c: named[c].mean(),
         "accuracy where a group is named": lambda c: right[c][named[c]].mean(),
     }
@@ -268,7 +273,7 @@ def compared(hearts: Hearts, folds: np.ndarray) -> dict[str, Any]:
             chosen.update(model.symbols)
             return model.shares(b)
 
-        name = f"logistic regression, {min(count, len(SYMBOLS))} measurements"
+        name = f"logistic regression, {min(count, len(hearts.symbols))} measurements"
         add(name, out_of_fold(hearts, folds, predict))
         found[name]["folds of 5 that chose it"] = dict(chosen.most_common())
     return found
@@ -277,27 +282,38 @@ def compared(hearts: Hearts, folds: np.ndarray) -> dict[str, Any]:
 def novelty(hearts: Hearts, folds: np.ndarray) -> dict[str, Any]:
     """Return how often a group left out of the learning is flagged, and false alarms."""
 
-    def flagged(train: Hearts, test: Hearts) -> np.ndarray:
-        distances = held_out_distances(train, train.symbols)
-        found = fit_novelty(standard(train, train.symbols), train).distances(test)
-        at_least = (distances[None] >= found[:, None]).sum(1)
-        return np.asarray(1 - (1 + at_least) / (len(distances) + 1) >= NOVEL)
+    def flagged(train: Hearts, test: Hearts, sources: frozenset[Source]) -> np.ndarray:
+        groups = [CLASSES[group] for group in np.unique(train.groups)]
+        known, new = train.of(sources), test.of(sources)
+        distances = held_out_distances(known, known.symbols)
+        far = fit_novelty(standard(known, known.symbols), known).distances(new)
+        missed = least_shortfalls(train, sources, groups)
+        beyond = least_shortfalls(test, sources, groups)
+        p = [
+            unlike_p(np.append(distances, one), np.append(missed, other))
+            for one, other in zip(far, beyond, strict=True)
+        ]
+        return 1 - np.array(p) >= NOVEL
 
     result: dict[str, Any] = {}
-    for name, sources in SHEETS.items():
-        seen = hearts.of(sources)
-        alarms = [flagged(seen.rows(folds != f), seen.rows(folds == f)) for f in np.unique(folds)]
-        result[name] = {
+    for sheet, sources in SHEETS.items():
+        alarms = [
+            flagged(hearts.rows(folds != f), hearts.rows(folds == f), sources)
+            for f in np.unique(folds)
+        ]
+        result[sheet] = {
             "false alarms": round(float(np.concatenate(alarms).mean()), 4),
             "flagged when left out": {
-                CLASSES[g]: round(
-                    float(flagged(seen.rows(seen.groups != g), seen.rows(seen.groups == g)).mean()),
-                    4,
-                )
-                for g in range(len(CLASSES))
+                name: round(float(flagged(*without(hearts, group), sources).mean()), 4)
+                for group, name in enumerate(CLASSES)
             },
         }
     return result
+
+
+def without(hearts: Hearts, group: int) -> tuple[Hearts, Hearts]:
+    """Return the hearts of all groups but one, and those of that one."""
+    return hearts.rows(hearts.groups != group), hearts.rows(hearts.groups == group)
 
 
 def learnt(patients: Sequence[Patient], more: Sequence[Patient], fold: int) -> Classifier:
@@ -328,7 +344,8 @@ def main() -> None:
     )
     by_both = {f: learnt(readers, automatic, f) for f in range(5)}
     ways = {"readers' masks": by_readers, "readers' and automatic masks": by_both}
-    result["automatic masks of too few rings, not asked about"] = len(readers) - len(automatic)
+    lacking = len(readers) - len(automatic)
+    result["automatic masks that lack a measurement, not asked about"] = lacking
     for way, classifiers in ways.items():
         result[f"{UNSEEN}, learnt from {way}"] = {
             sheet: figures(judged(classifiers, automatic, sheet)) for sheet in SHEETS

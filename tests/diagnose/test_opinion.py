@@ -30,7 +30,9 @@ def sheet(name: str, symbols: tuple[str, ...], slopes: tuple[float, ...], **othe
         "scores": HUNDRED,
         "centres": ((1.0,) * count, (-1.0,) * count),
         "precisions": (tuple(map(tuple, np.eye(count).tolist())),) * 2,
+        "defining": (),
         "distances": tuple(float(v) for v in range(100)),
+        "shortfalls": (0.0,) * 100,
     }
     return Sheet(**fields | other)  # type: ignore[arg-type]
 
@@ -77,6 +79,29 @@ def test_a_heart_far_from_every_group_is_like_none() -> None:
     assert far.answer.novelty > 0.95
     assert "LIKE_NO_GROUP" in {doubt.code for doubt in far.doubts}
     assert opinion({"LVEF": 61.0}).finding().plain["novel"] == pytest.approx(0, abs=0.02)
+
+
+def test_a_heart_that_fits_no_definition_is_like_none_however_near_it_lies() -> None:
+    """A wall of 18 mm and an ejection fraction of 48 %: neither normal nor hypertrophic in ACDC."""
+    made = Classifier(
+        classes=("NOR", "HCM"),
+        sheets=(
+            sheet(
+                "ef",
+                ("LVEF",),
+                (3.0,),
+                defining=("LVEF", "WT_MAX"),
+                shortfalls=(-1.0,) * 100,
+            ),
+        ),
+        spans={},
+        cases=(),
+    )
+    usual, unusual = {"LVEF": 60.0, "WT_MAX": 9.0}, {"LVEF": 48.0, "WT_MAX": 18.0}
+    assert "LIKE_NO_GROUP" not in {doubt.code for doubt in opinion(usual, made).doubts}
+    assert "LIKE_NO_GROUP" in {doubt.code for doubt in opinion(unusual, made).doubts}
+    untold = opinion({"LVEF": 60.0}, made)
+    assert [doubt.code for doubt in untold.doubts] == ["NOT_ASSESSABLE"]
 
 
 def test_another_reading_that_answers_otherwise_makes_it_indeterminate_and_is_named() -> None:
@@ -202,6 +227,8 @@ def test_a_classifier_comes_back_from_its_file() -> None:
         {"precisions": [[[1.0]]]},
         {"symbols": ["no such measurement"]},
         {"scores": []},
+        {"shortfalls": [0.0]},
+        {"defining": ["no such measurement"]},
         {"centres": [["NaN"], [1.0]]},
         {"surprise": 1},
     ],

@@ -46,7 +46,9 @@ SHEET = Sheet(
     scores=tuple(float(v) for v in np.linspace(0.005, 0.995, 100)),
     centres=((1.0,), (-1.0,)),
     precisions=(((1.0,),),) * 2,
+    defining=(),
     distances=tuple(float(v) for v in range(100)),
+    shortfalls=(0.0,) * 100,
 )
 """Of two classes: the first above an ejection fraction of 45 %, else the second, and sure of it."""
 

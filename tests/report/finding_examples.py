@@ -44,7 +44,7 @@ NAMED = Finding(
     ("ACDC's definition of MINF is met; the classifier says DCM",),
     "measurements",
 )
-DOUBT = Reason("LIKE_NO_GROUP", "97 % of the training hearts lie nearer to their group")
+DOUBT = Reason("LIKE_NO_GROUP", "97 % of the training hearts resemble a group more")
 DOUBTFUL = replace(NAMED, doubts=(DOUBT,), disagreements=())
 WITHHELD = Finding(
     tuple(

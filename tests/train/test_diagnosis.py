@@ -12,10 +12,13 @@ from opencmr.train.diagnosis import (
     Hearts,
     export_classifier,
     fit,
+    fit_novelty,
     fit_path,
     folds_by_patient,
+    held_out_distances,
     make_classifier,
     softmax,
+    standard,
 )
 
 SYMBOLS = tuple(one.symbol for one in FEATURES)
@@ -104,5 +107,67 @@ def test_the_sets_hold_the_group_of_nine_in_ten_new_hearts() -> None:
     assert 1 < np.mean(sizes) < 5
 
 
+def flagged(learnt: Hearts, new: Hearts) -> np.ndarray:
+    """Whether one in twenty of the learnt hearts at most lies as far from its group."""
+    usual = held_out_distances(learnt, learnt.symbols)
+    found = fit_novelty(standard(learnt, learnt.symbols), learnt).distances(new)
+    return np.asarray((usual[None] >= found[:, None]).mean(1) <= 0.05)
+
+
+def test_of_new_hearts_of_the_known_groups_about_one_in_twenty_is_called_unlike() -> None:
+    shares = [
+        flagged(hearts(6, each=16, seed=seed), hearts(6, each=100, seed=100 + seed)).mean()
+        for seed in range(4)
+    ]
+    assert 0.03 < np.mean(shares) < 0.08
+
+
+def test_a_heart_whose_measurements_do_not_go_together_is_unlike() -> None:
+    """Each by itself lies well within the spread of its group."""
+    size = slice(len(CLASSES), None)
+
+    def going_together(seed: int) -> Hearts:
+        some = hearts(6, each=16, seed=seed)
+        values = some.values.copy()
+        values[:, size] = values[:, [5]] + 0.3 * (values[:, size] - 60)
+        return Hearts(values, some.groups, some.patients, some.symbols)
+
+    def all_moved(signs: np.ndarray) -> np.ndarray:
+        new = going_together(1)
+        values = new.values.copy()
+        values[:, size] = 60 + signs
+        moved = Hearts(values, new.groups, new.patients, new.symbols)
+        return flagged(going_together(0), moved)
+
+    up = np.ones(len(SYMBOLS) - len(CLASSES))
+    assert all_moved(up).mean() < 0.2
+    assert all_moved(np.where(np.arange(up.size) % 2, up, -up)).mean() > 0.9
+
+
+def test_what_is_usual_in_a_group_of_wide_spread_is_not_in_one_of_narrow_spread() -> None:
+    def of_two(seed: int) -> Hearts:
+        some = hearts(20, each=16, seed=seed)
+        values = some.values.copy()
+        values[some.groups == 0, -1] = 60 + 0.1 * (values[some.groups == 0, -1] - 60)
+        return Hearts(values, some.groups, some.patients, some.symbols)
+
+    learnt, moved = of_two(0), of_two(1)
+    values = moved.values.copy()
+    values[:, -1] = 60 + 1.5
+    at_the_edge = flagged(learnt, Hearts(values, moved.groups, moved.patients, moved.symbols))
+    assert at_the_edge[moved.groups == 0].mean() > 0.9
+    assert at_the_edge[moved.groups == 1].mean() < 0.5
+
+
 def test_shares_sum_to_one_however_large_the_evidence() -> None:
     assert softmax(np.array([[1e4, 0.0], [-1e4, 0.0]])).sum(1) == pytest.approx(1)
+
+
+def test_what_is_usual_is_that_of_the_first_row_of_each_patient() -> None:
+    """Of a second drawing, far off, nothing is taken for usual."""
+    once, twice = hearts(4), hearts(4, copies=2)
+    values = twice.values.copy()
+    values[len(once.groups) :] += 30
+    only = {"measurements": SHEETS["measurements"]}
+    far = Hearts(values, twice.groups, twice.patients, twice.symbols)
+    assert make_classifier(far, only).spans == make_classifier(once, only).spans

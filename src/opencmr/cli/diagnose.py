@@ -115,7 +115,7 @@ def _lines(finding: "Finding") -> list[str]:
         lines += [
             f"Probabilities, were it one of these groups: {shares}",
             f"90 % set: {', '.join(finding.groups)}",
-            f"{100 * finding.novelty:.0f} % of the training hearts lie nearer to their group",
+            f"{100 * finding.novelty:.0f} % of the training hearts resemble a group more",
         ]
     lines += [f"  - {one.sentence}" for one in finding.arguments]
     lines += [

@@ -5,7 +5,7 @@ whose measurements are all there the first, which names most, answers.  Everythi
 numbers in one JSON file: numpy computes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Self
@@ -13,6 +13,7 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from opencmr.diagnose.definitions import shortfalls
 from opencmr.diagnose.features import FEATURES
 from opencmr.errors import ModelError
 from opencmr.models.card import CLASSIFIER_FILE, DiagnosisCard
@@ -50,8 +51,12 @@ class Sheet(_Part):
         Mean of each group, standardised.
     precisions : (C, K, K)
         Inverse of the shrunk covariance of each group, standardised.
+    defining : tuple of str
+        Measurements by which the definitions of the groups are looked at.
     distances : (N,)
         How far training hearts left out of the fit lie from the nearest group.
+    shortfalls : (N,)
+        By how many margins the same hearts miss the definition that they miss by least.
     """
 
     name: str
@@ -63,7 +68,9 @@ class Sheet(_Part):
     scores: Vector
     centres: Matrix
     precisions: Annotated[tuple[Matrix, ...], Field(min_length=1)]
+    defining: tuple[str, ...]
     distances: Vector
+    shortfalls: Vector
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -83,7 +90,9 @@ class Sheet(_Part):
             {len(one), *map(len, one)} != {count} for one in self.precisions
         ):
             raise ValueError(f"{self.name}: precisions have not the shape {classes, count, count}")
-        unknown = set(self.symbols) - {one.symbol for one in FEATURES}
+        if len(self.shortfalls) != len(self.distances):
+            raise ValueError(f"{self.name}: not a shortfall for each distance")
+        unknown = {*self.symbols, *self.defining} - {one.symbol for one in FEATURES}
         if unknown:
             raise ValueError(f"{self.name}: unknown measurements {sorted(unknown)}")
         if min(self.sd) <= 0:
@@ -92,7 +101,7 @@ class Sheet(_Part):
 
     def fits(self, values: Mapping[str, float]) -> bool:
         """Return whether all its measurements are there."""
-        return all(symbol in values for symbol in self.symbols)
+        return all(symbol in values for symbol in (*self.symbols, *self.defining))
 
     def standardised(self, values: Mapping[str, float]) -> np.ndarray:
         """Return the measurements ``(K,)`` in standard deviations from the training's mean."""
@@ -125,10 +134,38 @@ class Sheet(_Part):
         """
         return float(min(distances_to(z, np.array(self.centres), np.array(self.precisions))))
 
-    def novelty_p(self, z: np.ndarray) -> float:
-        """Return the share of training hearts, this one counted, that lie as far out."""
-        distances = np.array(self.distances)
-        return float((1 + (distances >= self.distance(z)).sum()) / (distances.size + 1))
+    def shortfall(self, values: Mapping[str, float], classes: Sequence[str]) -> float:
+        """Return by how many margins a heart misses the definition that it misses by least."""
+        read = {symbol: values[symbol] for symbol in self.defining}
+        return float(shortfalls(read, classes).min())
+
+    def novelty_p(self, values: Mapping[str, float], classes: Sequence[str]) -> float:
+        """Return the share of training hearts, this one counted, that are as unlike all groups."""
+        distance = self.distance(self.standardised(values))
+        shortfall = self.shortfall(values, classes)
+        return unlike_p(np.append(self.distances, distance), np.append(self.shortfalls, shortfall))
+
+
+def unlike_p(distances: np.ndarray, shortfalls: np.ndarray) -> float:
+    """Return the share of hearts that are as unlike all groups as the last of them.
+
+    Far from the groups' measurements and beyond their definitions: the shares of hearts that are
+    as far in the one and in the other are multiplied (Fisher, Statistical Methods for Research
+    Workers, 1925), and the product is ranked among those of all hearts, so that it does not
+    matter what the two have to do with each other.
+
+    Parameters
+    ----------
+    distances, shortfalls : (N + 1,)
+
+    Examples
+    --------
+    >>> unlike_p(np.array([1.0, 2.0, 3.0, 9.0]), np.array([0.0, 1.0, -1.0, 5.0]))
+    0.25
+    """
+    ranks = [(one[None] >= one[:, None]).mean(1) for one in (distances, shortfalls)]
+    product = ranks[0] * ranks[1]
+    return float((product <= product[-1] * (1 + 1e-9)).mean())
 
 
 def distances_to(z: np.ndarray, centres: np.ndarray, precisions: np.ndarray) -> np.ndarray:
@@ -242,8 +279,8 @@ class Answer:
 
     @property
     def novelty(self) -> float:
-        """Share of the training hearts that lie nearer to their group."""
-        return 1 - self.sheet.novelty_p(self.z)
+        """Share of the training hearts that resemble a group more."""
+        return 1 - self.sheet.novelty_p(self.values, self.classes)
 
 
 def read_classifier(content: bytes) -> Classifier:

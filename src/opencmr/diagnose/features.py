@@ -1,11 +1,12 @@
 """The features of the classifier: which facts it reads, in words that a clinician uses."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from opencmr.diagnose.body import INDEXED
 from opencmr.diagnose.facts import Fact, Facts, with_values
+from opencmr.diagnose.rule_table import RULES
 
 
 class Source(StrEnum):
@@ -66,10 +67,17 @@ FEATURES: tuple[Feature, ...] = (
     Feature("wt_septum_lateral", "septal over lateral thickness", "", 2, Source.LABELS),
     Feature("wt_es_sd", "unevenness of the wall at end-systole", "mm", 1, Source.LABELS),
     Feature("wth_sd", "unevenness of the thickening", "%", 0, Source.LABELS),
+    Feature("wth_poor", "share of the wall that hardly thickens", "%", 0, Source.LABELS),
     Feature("inward_sd", "unevenness of the inward motion", "%", 0, Source.LABELS),
     Feature("lv_sphericity", "roundness of the LV", "", 2, Source.LABELS),
     Feature("septum_ratio", "roundness of the LV across the septum", "", 2, Source.LABELS),
 )
+
+
+def defining(sources: Collection[Source]) -> tuple[str, ...]:
+    """Return the symbols by which the table of rules defines groups, as far as sources tell."""
+    read = {one.symbol for rule in RULES if rule.group for one in rule.conditions}
+    return tuple(one.symbol for one in FEATURES if one.symbol in read and one.source in sources)
 
 
 def feature_values(facts: Facts) -> dict[str, float]:

@@ -169,7 +169,7 @@ def _doubts(answer: Answer) -> tuple[Reason, ...]:
         doubts.append(
             Reason(
                 "LIKE_NO_GROUP",
-                f"{100 * answer.novelty:.0f} % of the training hearts lie nearer to their group",
+                f"{100 * answer.novelty:.0f} % of the training hearts resemble a group more",
             )
         )
     return tuple(doubts)

@@ -130,8 +130,8 @@ def _ef(symbol: str, comparison: Comparison, percent: float) -> Condition:
     return Condition(symbol, comparison, percent, "%", EF_MARGIN_POINTS)
 
 
-def _volume(symbol: str, cut_ml_m2: float) -> Condition:
-    return Condition(symbol, Comparison.ABOVE, cut_ml_m2, "mL/m2", VOLUME_INDEX_MARGIN_ML_M2)
+def _volume(symbol: str, cut_ml_m2: float, comparison: Comparison = Comparison.ABOVE) -> Condition:
+    return Condition(symbol, comparison, cut_ml_m2, "mL/m2", VOLUME_INDEX_MARGIN_ML_M2)
 
 
 def _wall(comparison: Comparison, mm: float) -> Condition:
@@ -214,6 +214,24 @@ RULES: tuple[Rule, ...] = (
         Strength.PROPOSAL,
     ),
     *_of_normal_ranges(),
+    *(
+        Rule(
+            "ACDC's definition of a normal heart (NOR)",
+            (
+                _ef("LVEF", _ABOVE, 50),
+                _volume("LVEDVi", cut_ml_m2, _BELOW),
+                _wall(_BELOW, 12),
+                _volume("RVEDVi", 100, _BELOW),
+                _ef("RVEF", _ABOVE, 40),
+            ),
+            _ACDC,
+            Strength.DATA_SET,
+            sex,
+            papillary=PapillaryRule.IN_CAVITY,
+            group="NOR",
+        )
+        for sex, cut_ml_m2 in (("M", 90), ("F", 80))
+    ),
     Rule(
         "ACDC's definition of infarction (MINF)",
         (_ef("LVEF", _BELOW, 40), _POOR_SEGMENTS),

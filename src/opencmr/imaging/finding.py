@@ -158,7 +158,7 @@ class Finding:
     groups : tuple of str
         The 90 % set; empty where there are no probabilities.
     novelty : float or None
-        Share of the training hearts that lie nearer to their group.
+        Share of the training hearts that resemble a group more.
     arguments : tuple of Argument
         Strongest first.
     similar : tuple of (group, distance)

@@ -126,7 +126,7 @@ def _compared(finding: Finding) -> Iterator[str]:
     yield ONE_OF_FIVE
     if finding.novelty is not None:
         yield (
-            f"{100 * finding.novelty:.0f} % of the training hearts lie nearer to their group; from "
+            f"{100 * finding.novelty:.0f} % of the training hearts resemble a group more; from "
             f"{100 * NOVEL:.0f} % on, a heart is taken for like none of them."
         )
     if finding.similar:
