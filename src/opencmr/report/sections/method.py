@@ -18,6 +18,7 @@ SETTINGS = {
     "model": "Model asked for",
     "seg_phases": "Phases written as DICOM SEG",
     "seg_type": "Type of the DICOM SEG",
+    "precision": "Precision of the networks asked for",
     "sequence": "Sequence of the pictures",
     "normal_ranges": "Normal ranges",
     "labels_sha256": "Checksum of the given labels (SHA-256)",
