@@ -26,8 +26,6 @@ from opencmr.segment.wall_strip import (
 
 SHIFTS_MM = ((0.0, 0.0), (0.7, 0.0), (-0.7, 0.0), (0.0, 0.5), (0.0, -0.5))
 """By which the inner and the outer outline lie off, look by look."""
-LEAST_EPI_MM, LEAST_WALL_MM = 3.0, 1.0
-"""What a shift leaves of the ventricle and of its wall."""
 
 
 def look_again(found: Segmentation, image: Image, network: WallRunner) -> Segmentation:
@@ -98,10 +96,7 @@ def _shares(
 
 def _shifted(ring: Ring, endo_mm: float, epi_mm: float) -> Ring:
     """Return the ring with its outlines moved outwards; no cavity where there was none."""
-    epi = np.maximum(ring.epi_mm + epi_mm, LEAST_EPI_MM)
-    has_cavity = ring.endo_mm.mean() > LEAST_WALL_MM
-    endo = np.clip(ring.endo_mm + endo_mm * has_cavity, 0.0, epi - LEAST_WALL_MM)
-    return replace(ring, endo_mm=endo, epi_mm=epi)
+    return ring.redrawn(ring.endo_mm + endo_mm * ring.has_cavity, ring.epi_mm + epi_mm)
 
 
 def _relabelled(

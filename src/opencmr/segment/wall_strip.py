@@ -7,7 +7,7 @@ can differ between them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -29,6 +29,8 @@ ANGLES_RAD = 2 * np.pi * np.arange(COLUMNS) / COLUMNS
 REACH_MM = 4.0
 """How far outside the outer outline a strip is put back."""
 
+LEAST_EPI_MM, LEAST_WALL_MM = 3.0, 1.0
+"""What outlines that are drawn anew leave of the ventricle and of its wall."""
 LEAST_AREA_MM2 = 40.0
 """A smaller ventricle has no wall to unwrap: fewer than 20 pixels of training (proposal)."""
 LEAST_CLOSED = 0.75
@@ -60,6 +62,16 @@ class Ring:
     centre_px: tuple[float, float]
     endo_mm: np.ndarray
     epi_mm: np.ndarray
+
+    @property
+    def has_cavity(self) -> bool:
+        """Whether there is an inner outline to speak of."""
+        return bool(self.endo_mm.mean() > LEAST_WALL_MM)
+
+    def redrawn(self, endo_mm: np.ndarray, epi_mm: np.ndarray) -> "Ring":
+        """Return the ring with other outlines, which leave a ventricle and a wall."""
+        epi_mm = np.maximum(epi_mm, LEAST_EPI_MM)
+        return replace(self, endo_mm=np.clip(endo_mm, 0.0, epi_mm - LEAST_WALL_MM), epi_mm=epi_mm)
 
     @property
     def radii_mm(self) -> np.ndarray:

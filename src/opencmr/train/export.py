@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from opencmr.errors import ModelError
-from opencmr.models.card import WEIGHTS_FILE, SegmentationCard, read_card, write_card
+from opencmr.models.card import WEIGHTS_FILE, NetworkCard, read_card, write_card
 from opencmr.models.session import HEARD, STACK, load_network
 from opencmr.networks.stack import StackUNet
 from opencmr.storage import sha256_of
@@ -64,22 +64,22 @@ def export(
     else:
         slices = lessons_of(recipe, data).slices
         images, _ = make_batch(slices, draw_chances(slices, recipe.data), recipe, step=0)
-    with torch.no_grad():
-        expected = module(images).numpy()
-    card = read_card(folder)
-    assert isinstance(card, SegmentationCard), "the card that was written is of labels"
-    return agreed(load_network(card)(images.numpy()), expected)
+    return parity(module, folder, images)
 
 
-def agreed(found: np.ndarray, expected: np.ndarray) -> float:
-    """Return the greatest difference of shares by onnxruntime and by torch.
+def parity(module: Shares, folder: Path, images: torch.Tensor) -> float:
+    """Return the greatest difference of shares by the model in a folder and by torch.
 
     Raises
     ------
     ModelError
         When it is more than :data:`PARITY_TOLERANCE`.
     """
-    difference = float(np.abs(found - expected).max())
+    card = read_card(folder)
+    assert isinstance(card, NetworkCard), "the card that was written is of a network"
+    with torch.no_grad():
+        expected = module(images).numpy()
+    difference = float(np.abs(load_network(card)(images.numpy()) - expected).max())
     if difference > PARITY_TOLERANCE:
         raise ModelError(f"torch and onnxruntime differ by {difference:.2g}")
     return difference
