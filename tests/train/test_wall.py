@@ -158,6 +158,7 @@ def test_the_exported_model_names_data_terms_and_what_it_follows(tmp_path, data)
     run, folder = tmp_path / "run", tmp_path / "lge_wall" / "0.1"
     wall.train(calm(tmp_path / "calm.toml"), tmp_path, run)
     assert wall.export(run, folder, version="0.1", data=tmp_path) < 1e-4
+    assert b".py" not in (folder / "weights.onnx").read_bytes()  # no place of a source file
     card = read_card(folder)
     assert isinstance(card, WallCard)
     assert (card.input.follows, card.input.channels) == ("lge_sax", CHANNELS)

@@ -1,11 +1,11 @@
 """From a checkpoint to a model folder: ONNX weights, parity check, model card."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from torch import Tensor, nn
 
@@ -17,9 +17,19 @@ from opencmr.storage import sha256_of
 from opencmr.train.loop import draw_chances, lessons_of, make_batch
 from opencmr.train.runner import Shares, averaged_network, card_of
 
-write_onnx = partial(torch.onnx.export, external_data=False, dynamo=True, verbose=False)
 PARITY_TOLERANCE = 1e-3
 """Greatest difference of a class share between torch and onnxruntime."""
+
+
+def write_onnx(module: nn.Module, example: tuple[Any, ...], path: Path, **named: Any) -> None:
+    """Write a network as ONNX, without the places of source files that torch writes beside it."""
+    torch.onnx.export(
+        module, example, path, external_data=False, dynamo=True, verbose=False, **named
+    )
+    model = onnx.load(str(path))
+    for node in model.graph.node:
+        del node.metadata_props[:]
+    onnx.save(model, str(path))
 
 
 def export(
